@@ -1,0 +1,195 @@
+//! The command line: what was asked, or what is wrong with it.
+
+use std::path::PathBuf;
+
+use crate::failure::{Failure, Result};
+
+/// Printed for `--help` and after every mistake.
+pub(crate) const USAGE: &str = "\
+usage: cargo xtask COMMAND
+
+  demo [CSV]      run the demonstration, on Fisher's iris table or on a table of your own
+  test [--full]   run every check; --full adds the slow ones (further Python versions)
+  lint            run only the checks that read the source (rustfmt, clippy, layering, ruff, mypy)
+  bench NAME      run a benchmark: floor (serial latency beside a bare pipe between two processes)
+  setup           make `.venv` and build the Python extension into it (implied by the others)
+  help            print this
+";
+
+/// A benchmark that `bench` knows.
+#[derive(Debug, PartialEq, Eq, Clone, Copy)]
+pub(crate) struct Benchmark {
+    /// Its name, which is also the name of its program in `benches`.
+    pub(crate) name: &'static str,
+}
+
+const BENCHMARKS: &[Benchmark] = &[Benchmark { name: "floor" }];
+
+const COMMANDS: &[&str] = &["demo", "test", "lint", "bench", "setup", "help"];
+
+/// What the command line asks for.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Request {
+    Demo { csv: Option<PathBuf> },
+    Test { full: bool },
+    Lint,
+    Bench(Benchmark),
+    Setup,
+    Help,
+}
+
+/// Reads the arguments after `cargo xtask`.
+pub(crate) fn parse(arguments: &[String]) -> Result<Request> {
+    if arguments.iter().any(|argument| argument == "--help" || argument == "-h") {
+        return Ok(Request::Help);
+    }
+    let Some((command, rest)) = arguments.split_first() else {
+        return Err(mistake("a command is missing", None));
+    };
+    match command.as_str() {
+        "demo" => {
+            let mut words = Words::of(command, rest, &[])?;
+            let csv = words.take().map(PathBuf::from);
+            words.end()?;
+            Ok(Request::Demo { csv })
+        }
+        "test" => {
+            let words = Words::of(command, rest, &["--full"])?;
+            let full = words.has("--full");
+            words.end()?;
+            Ok(Request::Test { full })
+        }
+        "lint" => Words::of(command, rest, &[])?.end().map(|()| Request::Lint),
+        "bench" => {
+            let mut words = Words::of(command, rest, &[])?;
+            let name = words.take().ok_or_else(|| mistake("`bench` needs the name of a benchmark", None))?;
+            words.end()?;
+            benchmark(name).map(Request::Bench)
+        }
+        "setup" => Words::of(command, rest, &[])?.end().map(|()| Request::Setup),
+        "help" => Ok(Request::Help),
+        unknown => Err(mistake(&format!("unknown command `{unknown}`"), nearest(unknown, COMMANDS))),
+    }
+}
+
+fn benchmark(name: &str) -> Result<Benchmark> {
+    let names: Vec<&str> = BENCHMARKS.iter().map(|benchmark| benchmark.name).collect();
+    BENCHMARKS
+        .iter()
+        .copied()
+        .find(|benchmark| benchmark.name == name)
+        .ok_or_else(|| mistake(&format!("unknown benchmark `{name}`"), nearest(name, &names)))
+}
+
+/// What follows a command: options that it knows, and operands that it takes one by one.
+struct Words<'a> {
+    command: &'a str,
+    options: Vec<&'a str>,
+    operands: std::vec::IntoIter<&'a str>,
+}
+
+impl<'a> Words<'a> {
+    fn of(command: &'a str, rest: &'a [String], known: &[&str]) -> Result<Self> {
+        let (options, operands): (Vec<&str>, Vec<&str>) =
+            rest.iter().map(String::as_str).partition(|argument| argument.starts_with('-') && argument.len() > 1);
+        if let Some(unknown) = options.iter().find(|option| !known.contains(option)) {
+            return Err(mistake(&format!("`{command}` has no option `{unknown}`"), nearest(unknown, known)));
+        }
+        Ok(Self { command, options, operands: operands.into_iter() })
+    }
+
+    fn has(&self, option: &str) -> bool {
+        self.options.contains(&option)
+    }
+
+    fn take(&mut self) -> Option<&'a str> {
+        self.operands.next()
+    }
+
+    fn end(mut self) -> Result<()> {
+        match self.operands.next() {
+            Some(extra) => Err(mistake(&format!("`{}` does not take `{extra}`", self.command), None)),
+            None => Ok(()),
+        }
+    }
+}
+
+fn mistake(message: &str, near: Option<&str>) -> Failure {
+    let proposal = near.map(|name| format!(", did you mean `{name}`?")).unwrap_or_default();
+    Failure::new(format!("{message}{proposal}\n\n{}", USAGE.trim_end()))
+}
+
+/// The known name that is at most two slips away, or that the given one is the beginning of.
+fn nearest<'a>(given: &str, known: &[&'a str]) -> Option<&'a str> {
+    let close = known.iter().copied().map(|name| (distance(given, name), name)).filter(|(slips, name)| {
+        // Two slips turn any word of three letters into most others.
+        *slips <= 2 && *slips < name.len().saturating_sub(1)
+    });
+    close
+        .min_by_key(|(slips, _)| *slips)
+        .map(|(_, name)| name)
+        .or_else(|| known.iter().copied().find(|name| given.len() > 1 && name.starts_with(given)))
+}
+
+/// Levenshtein's distance: inserted, deleted and replaced characters.
+fn distance(left: &str, right: &str) -> usize {
+    let right: Vec<char> = right.chars().collect();
+    let mut row: Vec<usize> = (0..=right.len()).collect();
+    for (line, left) in left.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = line + 1;
+        for (column, right) in right.iter().enumerate() {
+            let replaced = diagonal + usize::from(left != *right);
+            diagonal = row[column + 1];
+            row[column + 1] = replaced.min(row[column] + 1).min(diagonal + 1);
+        }
+    }
+    row[right.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &str) -> Result<Request> {
+        parse(&line.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+    }
+
+    fn message(line: &str) -> String {
+        parsed(line).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn every_command_is_understood() {
+        assert_eq!(parsed("demo").unwrap(), Request::Demo { csv: None });
+        assert_eq!(parsed("demo my.csv").unwrap(), Request::Demo { csv: Some("my.csv".into()) });
+        assert_eq!(parsed("test").unwrap(), Request::Test { full: false });
+        assert_eq!(parsed("test --full").unwrap(), Request::Test { full: true });
+        assert_eq!(parsed("lint").unwrap(), Request::Lint);
+        assert_eq!(parsed("bench floor").unwrap(), Request::Bench(Benchmark { name: "floor" }));
+        assert_eq!(parsed("setup").unwrap(), Request::Setup);
+        assert_eq!(parsed("test --help").unwrap(), Request::Help);
+    }
+
+    #[test]
+    fn a_slip_gets_the_nearest_name_and_the_usage() {
+        assert!(message("dmeo").starts_with("unknown command `dmeo`, did you mean `demo`?"));
+        assert!(message("tests").contains("did you mean `test`?"));
+        assert!(message("test --ful").contains("`test` has no option `--ful`, did you mean `--full`?"));
+        assert!(message("bench flor").contains("unknown benchmark `flor`, did you mean `floor`?"));
+        assert!(message("dmeo").contains("usage: cargo xtask COMMAND"));
+    }
+
+    #[test]
+    fn a_name_that_resembles_nothing_gets_no_guess() {
+        assert!(!message("frobnicate").contains("did you mean"));
+    }
+
+    #[test]
+    fn missing_and_superfluous_words_are_named() {
+        assert!(message("").starts_with("a command is missing"));
+        assert!(message("bench").starts_with("`bench` needs the name of a benchmark"));
+        assert!(message("demo one.csv two.csv").starts_with("`demo` does not take `two.csv`"));
+        assert!(message("lint --full").starts_with("`lint` has no option `--full`"));
+    }
+}

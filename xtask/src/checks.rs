@@ -1,0 +1,68 @@
+//! The checks of `cargo xtask lint` and `cargo xtask test`, in the order in which they run: quick ones first.
+
+use crate::failure::{Failure, Result};
+use crate::gate::Check;
+use crate::layering;
+use crate::readme;
+use crate::setup::{Environment, cargo};
+use crate::workspace::Workspace;
+
+/// Where the settings of ruff, mypy and pytest are; the Python of the examples is held to the same ones.
+const PACKAGE: &str = "snakebridge-py";
+const EXAMPLES: &str = "../examples/python";
+
+/// What can be said from the source alone.
+pub(crate) fn lint() -> Vec<Check> {
+    vec![
+        Check::new("rustfmt", |workspace, _| cargo(workspace, &["fmt", "--all", "--check"]).run()),
+        Check::new("layering", |workspace, _| layering::check(&workspace.root)),
+        Check::new("README: the two commands", |workspace, _| readme::check_commands(&workspace.root)),
+        Check::new("ruff check", |workspace, environment| ruff(workspace, environment, &["check"])),
+        Check::new("ruff format", |workspace, environment| ruff(workspace, environment, &["format", "--check"])),
+        Check::new("mypy", |workspace, environment| {
+            environment.program(workspace, "mypy", PACKAGE).run()?;
+            let settings = ["--config-file", "pyproject.toml"];
+            environment.program(workspace, "mypy", PACKAGE).arguments(&settings).argument(EXAMPLES).run()
+        }),
+        Check::new("the wire without tokio", wire_alone),
+        Check::new("clippy", |workspace, environment| {
+            environment.cargo(workspace, &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]).run()
+        }),
+    ]
+}
+
+/// What must be run to be known.
+pub(crate) fn test() -> Vec<Check> {
+    vec![
+        Check::new("Rust: unit, property, doc, ui and end-to-end tests", |workspace, environment| {
+            let tests = ["test", "--workspace", "--exclude", "snakebridge-py", "--no-fail-fast"];
+            environment.cargo(workspace, &tests).run()
+        }),
+        Check::new("pytest", |workspace, environment| {
+            environment.program(workspace, "python", PACKAGE).arguments(&["-m", "pytest"]).run()
+        }),
+        Check::new("README: the Python snippets", readme::run_python),
+        Check::new("the demonstration", |workspace, environment| {
+            environment
+                .cargo(workspace, &["run", "--release", "--package", "snakebridge-examples", "--bin", "demo"])
+                .run()
+        }),
+    ]
+}
+
+fn ruff(workspace: &Workspace, environment: &Environment, arguments: &[&str]) -> Result<()> {
+    let mut ruff = environment.program(workspace, "ruff", PACKAGE);
+    ruff.arguments(arguments).arguments(&["--config", "pyproject.toml", ".", EXAMPLES]).run()
+}
+
+/// The extension and other hosts use the wire without an asynchronous runtime; nothing may pull one in.
+fn wire_alone(workspace: &Workspace, _: &Environment) -> Result<()> {
+    let wire = ["--package", "snakebridge", "--no-default-features"];
+    cargo(workspace, &["check"]).arguments(&wire).run()?;
+    let tree =
+        cargo(workspace, &["tree"]).arguments(&wire).arguments(&["--edges", "normal", "--prefix", "none"]).output()?;
+    match tree.lines().find(|line| line.starts_with("tokio")) {
+        Some(line) => Err(Failure::new(format!("without default features snakebridge depends on `{line}`:\n{tree}"))),
+        None => Ok(()),
+    }
+}
