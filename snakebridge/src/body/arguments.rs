@@ -1,0 +1,194 @@
+//! The arguments of a call: a map, or an array of positional ones and a map.
+
+use bytes::Bytes;
+use serde::Serialize;
+
+use super::{check, encode_into};
+use crate::error::{Error, Result};
+use crate::wire::msgpack::{Reader, put_array, put_map, put_str};
+use crate::wire::{Limits, Violation};
+
+/// Arguments of a call on their way out: positional ones, named ones, or both.
+///
+/// An encoding error is kept and comes out of [`finish`](Arguments::finish), so that building is one chain.
+///
+/// ```
+/// use snakebridge::body::Arguments;
+///
+/// let body = Arguments::new().named("a", &2).named("b", &2.5).finish()?;
+/// assert_eq!(body[0], 0x82, "a map of two entries");
+/// # Ok::<(), snakebridge::Error>(())
+/// ```
+#[derive(Debug, Default)]
+pub struct Arguments {
+    positional: u32,
+    positional_bytes: Vec<u8>,
+    named: u32,
+    named_bytes: Vec<u8>,
+    failed: Option<Error>,
+}
+
+impl Arguments {
+    /// No arguments yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds the next positional argument.
+    #[must_use]
+    pub fn positional<T: Serialize + ?Sized>(mut self, value: &T) -> Self {
+        self.positional += 1;
+        let encoded = encode_into(&mut self.positional_bytes, value);
+        let position = self.positional;
+        self.keep(encoded, || format!("positional argument {position}"))
+    }
+
+    /// Adds a named argument.
+    #[must_use]
+    pub fn named<T: Serialize + ?Sized>(mut self, name: &str, value: &T) -> Self {
+        self.named += 1;
+        put_str(&mut self.named_bytes, name);
+        let encoded = encode_into(&mut self.named_bytes, value);
+        self.keep(encoded, || format!("argument `{name}`"))
+    }
+
+    /// Adds a named argument that is left out when it is `None`, so that Python's own default applies.
+    #[must_use]
+    pub fn optional<T: Serialize>(self, name: &str, value: &Option<T>) -> Self {
+        match value {
+            Some(value) => self.named(name, value),
+            None => self,
+        }
+    }
+
+    /// Adds every field of a struct, or every entry of a map with string keys, as a named argument.
+    #[must_use]
+    pub fn fields<T: Serialize + ?Sized>(mut self, fields: &T) -> Self {
+        let mut bytes = Vec::new();
+        let encoded = encode_into(&mut bytes, fields);
+        if encoded.is_ok() {
+            let mut reader = Reader::new(&bytes);
+            if let Ok(entries) = reader.map() {
+                self.named += u32::try_from(entries).unwrap_or(u32::MAX);
+                self.named_bytes.extend_from_slice(&bytes[reader.position()..]);
+            } else {
+                let message = "keyword arguments must be a struct or a map".to_owned();
+                self.failed.get_or_insert(Error::invalid_argument(message));
+            }
+        }
+        self.keep(encoded, || "keyword arguments".to_owned())
+    }
+
+    fn keep(mut self, encoded: Result<()>, what: impl FnOnce() -> String) -> Self {
+        if let Err(error) = encoded {
+            self.failed.get_or_insert_with(|| Error::invalid_argument(format!("{}: {error}", what())));
+        }
+        self
+    }
+
+    /// The body of the CALL, or the first error.
+    pub fn finish(self) -> Result<Bytes> {
+        if let Some(error) = self.failed {
+            return Err(error);
+        }
+        let mut out = Vec::with_capacity(16 + self.positional_bytes.len() + self.named_bytes.len());
+        if self.positional > 0 {
+            put_array(&mut out, 2);
+            put_array(&mut out, self.positional);
+            out.extend_from_slice(&self.positional_bytes);
+        }
+        put_map(&mut out, self.named);
+        out.extend_from_slice(&self.named_bytes);
+        Ok(out.into())
+    }
+}
+
+/// The arguments of an incoming call, each still encoded.
+#[derive(Debug)]
+pub struct Received<'a> {
+    positional: Vec<&'a [u8]>,
+    named: Vec<(&'a str, &'a [u8])>,
+}
+
+impl<'a> Received<'a> {
+    /// Takes the body of a CALL apart.
+    pub fn parse(body: &'a [u8], limits: &Limits) -> Result<Self> {
+        check(body, limits)?;
+        let wrong = |_| Error::invalid_argument("arguments are a map, or an array of positional ones and a map");
+        let mut reader = Reader::new(body);
+        let mut received = Self { positional: Vec::new(), named: Vec::new() };
+        if !matches!(reader.peek(), Some(0x80..=0x8f | 0xde | 0xdf)) {
+            if reader.array().map_err(wrong)? != 2 {
+                return Err(wrong(Violation::Shape("")));
+            }
+            for _ in 0..reader.array().map_err(wrong)? {
+                received.positional.push(reader.value(limits.depth, limits.items).map_err(wrong)?);
+            }
+        }
+        for _ in 0..reader.map().map_err(wrong)? {
+            let name = reader.str().map_err(|_| Error::invalid_argument("argument names are strings"))?;
+            received.named.push((name, reader.value(limits.depth, limits.items).map_err(wrong)?));
+        }
+        Ok(received)
+    }
+
+    /// Matches the arguments with a tool's parameters, in their order: what belongs to each, or nothing.
+    ///
+    /// Refuses unknown names, too many positional arguments and doubles, naming what there is.
+    pub fn bind(self, parameters: &[&str]) -> Result<Vec<Option<&'a [u8]>>> {
+        let takes = || match parameters {
+            [] => "it takes no arguments".to_owned(),
+            names => format!("it takes `{}`", names.join("`, `")),
+        };
+        if self.positional.len() > parameters.len() {
+            let given = self.positional.len();
+            return Err(Error::invalid_argument(format!("{given} positional arguments were given; {}", takes())));
+        }
+        let mut bound: Vec<Option<&'a [u8]>> = self.positional.into_iter().map(Some).collect();
+        bound.resize(parameters.len(), None);
+        for (name, value) in self.named {
+            let Some(index) = parameters.iter().position(|parameter| *parameter == name) else {
+                return Err(Error::invalid_argument(format!("unknown argument `{name}`; {}", takes())));
+            };
+            if bound[index].replace(value).is_some() {
+                return Err(Error::invalid_argument(format!("argument `{name}` was given twice")));
+            }
+        }
+        Ok(bound)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_are_a_map_or_an_array_and_a_map() {
+        let named = Arguments::new().named("a", &1).optional("b", &None::<i32>).finish().unwrap();
+        assert_eq!(named[..], [0x81, 0xa1, b'a', 1]);
+        let both = Arguments::new().positional(&1).named("b", &2).finish().unwrap();
+        assert_eq!(both[..], [0x92, 0x91, 1, 0x81, 0xa1, b'b', 2]);
+        assert_eq!(Arguments::new().finish().unwrap()[..], [0x80]);
+    }
+
+    #[test]
+    fn received_arguments_bind_to_parameters_by_place_and_by_name() {
+        let body = Arguments::new().positional(&1).named("c", &3).finish().unwrap();
+        let bound = Received::parse(&body, &Limits::default()).unwrap().bind(&["a", "b", "c"]).unwrap();
+        assert_eq!(bound, [Some(&[1][..]), None, Some(&[3][..])]);
+    }
+
+    #[test]
+    fn misfits_are_named_together_with_what_fits() {
+        let parse = |arguments: Arguments| {
+            let body = arguments.finish().unwrap();
+            Received::parse(&body, &Limits::default()).unwrap().bind(&["a"]).unwrap_err().to_string()
+        };
+        assert_eq!(parse(Arguments::new().named("x", &1)), "unknown argument `x`; it takes `a`");
+        assert_eq!(
+            parse(Arguments::new().positional(&1).positional(&2)),
+            "2 positional arguments were given; it takes `a`"
+        );
+        assert_eq!(parse(Arguments::new().positional(&1).named("a", &2)), "argument `a` was given twice");
+    }
+}

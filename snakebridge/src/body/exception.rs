@@ -1,0 +1,43 @@
+//! Errors to the bodies of ERROR frames and back.
+
+use crate::error::{Error, ErrorKind, Exception};
+use crate::wire::Executed;
+
+impl Error {
+    /// The error that an ERROR frame carries.
+    pub fn from_wire(code: &str, executed: Executed, body: &[u8]) -> Self {
+        let exception: Exception = super::decode(body).unwrap_or_else(|undecodable: Error| {
+            Exception::new("", format!("(the error itself could not be read: {undecodable})"))
+        });
+        let message = exception.message.clone();
+        let kind = match code {
+            "tool" => ErrorKind::Tool(Box::new(exception)),
+            "invalid_argument" => ErrorKind::InvalidArgument { message },
+            "unserializable" => ErrorKind::Unserializable { message },
+            "tool_not_found" => ErrorKind::ToolNotFound { message },
+            "cancelled" => ErrorKind::Cancelled,
+            "call_ended" => ErrorKind::CallEnded,
+            "shutting_down" => ErrorKind::ShuttingDown,
+            "payload_too_large" => {
+                let number = |key: &str| exception.data.as_ref()?.get(key)?.as_u64();
+                ErrorKind::PayloadTooLarge { size: number("size").unwrap_or(0), limit: number("limit").unwrap_or(0) }
+            }
+            "host_tool" => ErrorKind::HostTool { code: exception.type_name, message, data: exception.data },
+            code => ErrorKind::Other { code: code.to_owned(), exception: Box::new(exception) },
+        };
+        Self::new(kind, executed)
+    }
+
+    /// The body of the ERROR frame that tells the peer about this error; its code is [`Error::code`].
+    pub fn to_wire(&self) -> Vec<u8> {
+        let exception = match self.kind() {
+            ErrorKind::Tool(exception) | ErrorKind::Other { exception, .. } => (**exception).clone(),
+            ErrorKind::HostTool { code, message, data } => {
+                Exception { data: data.clone(), ..Exception::new(code, message) }
+            }
+            kind => Exception::new(kind.code(), kind.to_string()),
+        };
+        // An exception is strings and an already encodable value: this cannot fail, and an empty body is still legal.
+        super::encode(&exception).unwrap_or_default().to_vec()
+    }
+}

@@ -1,0 +1,92 @@
+//! User values to MessagePack bodies and back: plain values, the arguments of calls, and errors.
+//!
+//! The wire carries bodies without looking into them; here is where types meet bytes.
+
+mod arguments;
+mod exception;
+
+use bytes::Bytes;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+pub use self::arguments::{Arguments, Received};
+use crate::error::{Error, ErrorKind, Result};
+use crate::value::Value;
+use crate::wire::msgpack::Reader;
+use crate::wire::{Executed, Limits};
+
+/// Encodes a value: structs as maps with field names, `Bytes` as binary, everything else in its natural form.
+///
+/// Date, UUID and address types write their readable form, which is what Python's side of the table expects.
+pub fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Bytes> {
+    let mut out = Vec::with_capacity(64);
+    encode_into(&mut out, value)?;
+    Ok(out.into())
+}
+
+fn encode_into<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) -> Result<()> {
+    let mut serializer = rmp_serde::Serializer::new(out).with_struct_map().with_human_readable();
+    value.serialize(&mut serializer).map_err(|error| unserializable(format!("cannot encode the value: {error}")))
+}
+
+/// Decodes a body of a peer into a type of ours, within the default depth and item limits.
+pub fn decode<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
+    check(body, &Limits::default())?;
+    let mut deserializer = rmp_serde::Deserializer::from_read_ref(body).with_human_readable();
+    T::deserialize(&mut deserializer)
+        .map_err(|error| unserializable(format!("expected `{}`, but {error}", std::any::type_name::<T>())))
+}
+
+/// Whether `body` is exactly one MessagePack document within the depth and item limits. Iterative, so that what comes
+/// after it may recurse.
+pub fn check(body: &[u8], limits: &Limits) -> Result<()> {
+    let mut reader = Reader::new(body);
+    let outcome = reader.value(limits.depth, limits.items);
+    match outcome {
+        Err(violation) => Err(Error::new(ErrorKind::Protocol(violation), Executed::Maybe)),
+        Ok(_) if reader.position() < body.len() => {
+            Err(unserializable(format!("{} bytes behind the value", body.len() - reader.position())))
+        }
+        Ok(_) => Ok(()),
+    }
+}
+
+fn unserializable(message: String) -> Error {
+    Error::new(ErrorKind::Unserializable { message }, Executed::Never)
+}
+
+impl Value {
+    /// Turns anything serialisable into a value.
+    pub fn from_serialize<T: Serialize + ?Sized>(value: &T) -> Result<Self> {
+        decode(&encode(value)?)
+    }
+
+    /// Turns the value into a type of yours.
+    pub fn to<T: DeserializeOwned>(&self) -> Result<T> {
+        decode(&encode(self)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_lossless() {
+        let numbers = [Value::from(9_007_199_254_740_993_i64), Value::from(u64::MAX), Value::from(i64::MIN)];
+        for value in numbers {
+            assert_eq!(decode::<Value>(&encode(&value).unwrap()).unwrap(), value);
+        }
+        let exact = |float: f64| decode::<f64>(&encode(&float).unwrap()).unwrap().to_bits();
+        for float in [-0.0, f64::NAN, f64::INFINITY, f64::MIN_POSITIVE / 2.0] {
+            assert_eq!(exact(float), float.to_bits());
+        }
+        assert!(decode::<i64>(&encode(&true).unwrap()).is_err(), "a bool is not an integer");
+    }
+
+    #[test]
+    fn bytes_behind_a_value_are_refused() {
+        let error = decode::<i64>(&[1, 2]).unwrap_err();
+        assert_eq!(error.to_string(), "1 bytes behind the value");
+    }
+}
