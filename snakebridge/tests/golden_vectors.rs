@@ -32,7 +32,8 @@ fn every_frame_is_parsed_and_what_this_version_can_say_is_written_the_same() {
         assert_eq!(frame[parsed.body.clone()], bytes(&vector["body"]), "{name}");
         assert_kind(&parsed.header, &vector["header"]);
         // Elements and kinds of a later version are dropped, and trailing nils with them.
-        let later = name.as_str().unwrap().contains("later version") || name.as_str().unwrap().contains("does not know");
+        let later =
+            name.as_str().unwrap().contains("later version") || name.as_str().unwrap().contains("does not know");
         if later || matches!(parsed.header, Header::Unknown { .. }) {
             continue;
         }

@@ -1,0 +1,118 @@
+//! What generated and dynamic code calls: a [`Caller`] makes [`Call`]s and [`ToolStream`]s.
+
+mod call;
+mod options;
+mod output;
+mod stream;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use self::call::Call;
+pub use self::options::CallOptions;
+pub use self::output::{CallOutput, StreamOutput};
+pub use self::stream::{Chunk, Chunks, ToolStream};
+use crate::body::Arguments;
+use crate::error::Result;
+use crate::pool::PoolHandle;
+
+/// What a `#[python_tool]` method says about the tool it calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ToolDeclaration {
+    /// The tool's name in Python.
+    pub name: &'static str,
+    /// Whether it answers with a stream.
+    pub streaming: bool,
+    /// Whether it may be repeated when nobody knows if it ran.
+    pub idempotent: bool,
+    /// Its deadline, if it has one of its own.
+    pub timeout: Option<Duration>,
+    /// Names of its arguments, in order.
+    pub parameters: &'static [&'static str],
+}
+
+/// A client that `#[python_tool]` generated.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no client of Python tools",
+    label = "expected the `..Client` type that `#[python_tool]` generates beside its trait"
+)]
+pub trait PythonTools: Sized {
+    /// The adapter that has the tools: `module:Class`.
+    const ADAPTER: Option<&'static str>;
+    /// The tools.
+    const TOOLS: &'static [ToolDeclaration];
+
+    /// A client that calls through `caller`.
+    fn from_caller(caller: Caller) -> Self;
+}
+
+/// What a client can be made from: a bridge, or another caller.
+pub trait AsCaller {
+    /// A caller with this one's defaults.
+    fn caller(&self) -> Caller;
+}
+
+/// Makes calls. Cheap to clone; every client holds one.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    pub(crate) pool: Arc<PoolHandle>,
+}
+
+impl AsCaller for Caller {
+    fn caller(&self) -> Caller {
+        self.clone()
+    }
+}
+
+impl Caller {
+    pub(crate) fn new(pool: Arc<PoolHandle>) -> Self {
+        Self { pool }
+    }
+
+    /// A call of a declared tool. An argument that cannot be encoded comes out when the call is first polled.
+    pub fn call<T, E>(&self, tool: &ToolDeclaration, arguments: Arguments) -> Call<T, E> {
+        Call::new(self, tool.name.into(), arguments.finish(), CallOptions::declared(tool))
+    }
+
+    /// A stream of a declared tool. It opens when it is first polled.
+    pub fn stream<T, E>(&self, tool: &ToolDeclaration, arguments: Arguments) -> ToolStream<T, E> {
+        ToolStream::new(self, tool.name.into(), arguments.finish(), CallOptions::declared(tool))
+    }
+
+    /// A call of a tool by its name.
+    pub fn call_named<T>(&self, tool: &str, arguments: Arguments) -> Call<T> {
+        Call::new(self, tool.into(), arguments.finish(), CallOptions::default())
+    }
+
+    /// A stream of a tool by its name.
+    pub fn stream_named<T>(&self, tool: &str, arguments: Arguments) -> ToolStream<T> {
+        ToolStream::new(self, tool.into(), arguments.finish(), CallOptions::default())
+    }
+
+    /// Whether the workers' manifest has every tool that a client declares, in the same manner.
+    pub(crate) fn check<C: PythonTools>(&self) -> Result<()> {
+        let tools: Vec<_> = C::TOOLS.iter().map(|tool| (tool.name, tool.streaming)).collect();
+        self.pool.check(&tools, std::any::type_name::<C>())
+    }
+}
+
+/// Arguments of a dynamic call: `args! { a: 2, b: 2 }` by name, `args![2, 2]` by place.
+///
+/// ```
+/// use snakebridge::args;
+///
+/// let named = args! { text: "hello", times: 3 };
+/// let positional = args![2.0, 2.0];
+/// let none = args! {};
+/// # let _ = (named, positional, none);
+/// ```
+#[macro_export]
+macro_rules! args {
+    () => { $crate::body::Arguments::new() };
+    ($($name:ident : $value:expr),+ $(,)?) => {
+        $crate::body::Arguments::new()$(.named(::core::stringify!($name), &$value))+
+    };
+    ($($value:expr),+ $(,)?) => {
+        $crate::body::Arguments::new()$(.positional(&$value))+
+    };
+}

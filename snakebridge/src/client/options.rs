@@ -1,0 +1,105 @@
+//! What a caller may say about one call.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde::Serialize;
+
+use super::ToolDeclaration;
+use crate::body;
+use crate::error::{Error, Result};
+use crate::value::Value;
+use crate::wire::limits::{MAX_META, is_session_id};
+
+/// Options of one call. Set through the methods of [`Call`](super::Call) and [`ToolStream`](super::ToolStream).
+#[derive(Debug, Clone, Default)]
+pub struct CallOptions {
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) session: Option<Arc<str>>,
+    pub(crate) idempotent: bool,
+    pub(crate) correlation_id: Option<String>,
+    pub(crate) metadata: Vec<(Value, Value)>,
+}
+
+#[derive(Serialize)]
+struct Meta<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    correlation_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Value::is_nil")]
+    metadata: Value,
+}
+
+impl CallOptions {
+    pub(crate) fn declared(tool: &ToolDeclaration) -> Self {
+        Self { timeout: tool.timeout, idempotent: tool.idempotent, ..Self::default() }
+    }
+
+    /// Checks what a program may have got from outside.
+    pub(crate) fn check(&self) -> Result<()> {
+        match &self.session {
+            Some(session) if !is_session_id(session) => Err(Error::invalid_argument(format!(
+                "session id `{}`: expected 1 to 256 bytes of text without control characters",
+                session.escape_debug()
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// The metadata map of the CALL header, if there is any metadata.
+    pub(crate) fn meta(&self) -> Result<Option<Bytes>> {
+        if self.correlation_id.is_none() && self.metadata.is_empty() {
+            return Ok(None);
+        }
+        let metadata = if self.metadata.is_empty() { Value::Nil } else { Value::Map(self.metadata.clone()) };
+        let bytes = body::encode(&Meta { correlation_id: self.correlation_id.as_deref(), metadata })?;
+        if bytes.len() > MAX_META {
+            return Err(Error::invalid_argument(format!(
+                "request metadata of {} bytes, the limit is {MAX_META}; pass large data as an argument",
+                bytes.len()
+            )));
+        }
+        Ok(Some(bytes))
+    }
+}
+
+/// The option methods, the same on a call and on a stream.
+macro_rules! option_methods {
+    () => {
+        /// How long to wait for the whole call, the time in the queue included. Counted from when the call was made.
+        #[must_use]
+        pub fn timeout(mut self, timeout: std::time::Duration) -> Self {
+            self.options.timeout = Some(timeout);
+            self
+        }
+
+        /// The session the call runs in, as Python's `session_context.session_id` shows it.
+        #[must_use]
+        pub fn session(mut self, session: impl Into<std::sync::Arc<str>>) -> Self {
+            self.options.session = Some(session.into());
+            self
+        }
+
+        /// Declares that repeating this call does no harm: when its worker is lost, it is given to another one.
+        #[must_use]
+        pub fn idempotent(mut self) -> Self {
+            self.options.idempotent = true;
+            self
+        }
+
+        /// An id that Python's logs and context carry too.
+        #[must_use]
+        pub fn correlation_id(mut self, id: impl Into<String>) -> Self {
+            self.options.correlation_id = Some(id.into());
+            self
+        }
+
+        /// An entry of the request metadata, as Python's `session_context.request_metadata` shows it.
+        #[must_use]
+        pub fn metadata(mut self, key: impl Into<String>, value: impl Into<$crate::value::Value>) -> Self {
+            self.options.metadata.push(($crate::value::Value::Str(key.into()), value.into()));
+            self
+        }
+    };
+}
+pub(super) use option_methods;

@@ -1,0 +1,159 @@
+//! The stream of what a Python generator yields.
+
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+
+use bytes::Bytes;
+use futures::Stream;
+use serde::de::DeserializeOwned;
+
+use super::call::{abandon, decode, submit};
+use super::options::option_methods;
+use super::{CallOptions, Caller};
+use crate::error::{Error, Result};
+use crate::link::{Item, Next, PendingCall};
+use crate::value::Value;
+use crate::wire::frame::item_flag;
+
+/// The items of a streaming Python tool, in order.
+///
+/// It opens when it is first polled. Items wait in Python until there is room here: a consumer that stops polling stops
+/// the generator. Dropping the stream closes the generator, whose `finally` blocks run. After an error the stream has
+/// ended; items that came before the error are delivered before it.
+#[must_use = "a stream does nothing until it is polled"]
+pub struct ToolStream<T, E = Error> {
+    caller: Caller,
+    tool: Arc<str>,
+    created: Instant,
+    options: CallOptions,
+    state: State,
+    output: PhantomData<fn() -> Result<T, E>>,
+}
+
+enum State {
+    New(Result<Bytes>),
+    Open(Arc<PendingCall>),
+    Ended,
+}
+
+/// An item with what the tool said about it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Chunk<T> {
+    /// The item.
+    pub data: T,
+    /// The tool marked it as its last. Only a mark: the end of the stream is its end.
+    pub is_final: bool,
+    /// What the tool attached, nil if nothing.
+    pub metadata: Value,
+}
+
+impl<T, E> ToolStream<T, E> {
+    pub(super) fn new(caller: &Caller, tool: Arc<str>, arguments: Result<Bytes>, options: CallOptions) -> Self {
+        Self {
+            caller: caller.clone(),
+            tool,
+            created: Instant::now(),
+            options,
+            state: State::New(arguments),
+            output: PhantomData,
+        }
+    }
+
+    option_methods!();
+
+    /// The same stream with each item in its envelope: whether it is marked final, and its metadata.
+    pub fn chunks(self) -> Chunks<T, E> {
+        Chunks(self)
+    }
+
+    /// The next item, still encoded.
+    fn poll_item(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Item>>> {
+        if let State::New(_) = self.state {
+            let State::New(arguments) = std::mem::replace(&mut self.state, State::Ended) else { unreachable!() };
+            match submit(&self.caller, &self.tool, self.created, &self.options, arguments, true) {
+                Ok(call) => self.state = State::Open(call),
+                Err(error) => return Poll::Ready(Some(Err(error))),
+            }
+        }
+        let State::Open(call) = &self.state else { return Poll::Ready(None) };
+        let next = ready!(call.poll_next(context));
+        Poll::Ready(match next {
+            Next::Item(item, origin) => {
+                if let Some((link, id)) = origin {
+                    link.consumed(id, item.body.len());
+                }
+                Some(Ok(item))
+            }
+            Next::End(_) => {
+                self.state = State::Ended;
+                None
+            }
+            Next::Failed(error) => {
+                self.state = State::Ended;
+                Some(Err(error))
+            }
+        })
+    }
+
+    fn close(&mut self) {
+        if let State::Open(call) = std::mem::replace(&mut self.state, State::Ended) {
+            abandon(&self.caller.pool, &call);
+        }
+    }
+}
+
+impl<T: DeserializeOwned, E: From<Error>> ToolStream<T, E> {
+    fn poll_chunk(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Chunk<T>, E>>> {
+        let Some(item) = ready!(self.poll_item(context)) else { return Poll::Ready(None) };
+        let chunk = item.and_then(|item| {
+            let is_final = item.flags & item_flag::FINAL != 0;
+            if item.flags & item_flag::METADATA == 0 {
+                let data = decode(&self.tool, &item.body)?;
+                Ok(Chunk { data, is_final, metadata: Value::Nil })
+            } else {
+                let (data, metadata) = decode(&self.tool, &item.body)?;
+                Ok(Chunk { data, is_final, metadata })
+            }
+        });
+        if chunk.is_err() {
+            self.close();
+        }
+        Poll::Ready(Some(chunk.map_err(E::from)))
+    }
+}
+
+impl<T, E> std::fmt::Debug for ToolStream<T, E> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ToolStream").field("tool", &self.tool).field("options", &self.options).finish_non_exhaustive()
+    }
+}
+
+impl<T: DeserializeOwned, E: From<Error>> Stream for ToolStream<T, E> {
+    type Item = Result<T, E>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.poll_chunk(context).map(|next| next.map(|chunk| chunk.map(|chunk| chunk.data)))
+    }
+}
+
+impl<T, E> Drop for ToolStream<T, E> {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// See [`ToolStream::chunks`].
+#[derive(Debug)]
+#[must_use = "a stream does nothing until it is polled"]
+pub struct Chunks<T, E = Error>(ToolStream<T, E>);
+
+impl<T: DeserializeOwned, E: From<Error>> Stream for Chunks<T, E> {
+    type Item = Result<Chunk<T>, E>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.0.poll_chunk(context)
+    }
+}

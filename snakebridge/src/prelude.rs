@@ -1,0 +1,7 @@
+//! What most programs need: `use snakebridge::prelude::*;`.
+
+pub use futures::{Stream, StreamExt};
+
+pub use crate::{Bridge, Bytes, Call, Error, Result, ToolContext, ToolStream, Value, args, tools};
+#[cfg(feature = "macros")]
+pub use crate::{python_tool, tool};

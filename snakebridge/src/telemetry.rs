@@ -1,0 +1,101 @@
+//! What happens inside, as typed events: the names of spans and events in one place.
+
+use std::time::Duration;
+
+use tokio::sync::broadcast;
+
+use crate::error::{Executed, Exit};
+
+/// Target of log records that are a worker's own words: lines of its stderr.
+pub const WORKER_OUTPUT: &str = "snakebridge::worker::output";
+
+/// Something that happened to a worker or a call. Workers are numbered from 1 and numbers are never used again.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A worker serves calls.
+    WorkerReady {
+        /// Its number.
+        worker: u64,
+        /// Its process.
+        pid: u32,
+        /// From spawn to READY.
+        after: Duration,
+    },
+    /// A worker's process ended, or was ended because it broke the protocol or ignored a cancel.
+    WorkerLost {
+        /// Its number.
+        worker: u64,
+        /// Its process.
+        pid: u32,
+        /// How it ended.
+        exit: Exit,
+        /// Why the host ended it, if it did.
+        reason: Option<String>,
+        /// Calls it may have been running.
+        maybe: usize,
+        /// Calls it had but never started; they go to another worker.
+        never: usize,
+    },
+    /// A worker could not start.
+    StartFailed {
+        /// Its number.
+        worker: u64,
+        /// The error's text.
+        error: String,
+        /// When the next try is.
+        retry_in: Option<Duration>,
+    },
+    /// A call is given to another worker.
+    CallRepeated {
+        /// The tool.
+        tool: String,
+        /// The worker that was lost.
+        lost_worker: u64,
+        /// What is known of the attempt there. `Maybe` only for tools declared idempotent.
+        executed: Executed,
+        /// Attempts so far.
+        attempts: u32,
+    },
+    /// A call was lost with its worker, and not repeated.
+    CallLost {
+        /// The tool.
+        tool: String,
+        /// The worker.
+        worker: u64,
+        /// What is known of the attempt.
+        executed: Executed,
+    },
+}
+
+/// Events that a slow subscriber may lag behind before it loses the oldest.
+const BACKLOG: usize = 1024;
+
+/// Where events go: to subscribers, and to `tracing`.
+#[derive(Debug, Clone)]
+pub(crate) struct Events {
+    sender: broadcast::Sender<Event>,
+}
+
+impl Events {
+    pub(crate) fn new() -> Self {
+        Self { sender: broadcast::Sender::new(BACKLOG) }
+    }
+
+    pub(crate) fn subscribe(&self) -> broadcast::Receiver<Event> {
+        self.sender.subscribe()
+    }
+
+    pub(crate) fn emit(&self, event: Event) {
+        match &event {
+            Event::WorkerReady { .. } => tracing::debug!(target: "snakebridge::worker", ?event),
+            Event::CallRepeated { .. } => tracing::info!(target: "snakebridge::call", ?event),
+            Event::CallLost { .. } => tracing::warn!(target: "snakebridge::call", ?event),
+            Event::WorkerLost { .. } | Event::StartFailed { .. } => {
+                tracing::warn!(target: "snakebridge::worker", ?event);
+            }
+        }
+        // Without subscribers there is nobody to tell.
+        let _ = self.sender.send(event);
+    }
+}

@@ -1,0 +1,102 @@
+//! What the code that `#[tool]` generates calls. Not for use by hand.
+
+use std::future::Future;
+use std::pin::Pin;
+
+pub use bytes::Bytes;
+use serde::de::DeserializeOwned;
+
+use crate::body::{self, Received};
+use crate::error::{Error, Result};
+use crate::wire::Limits;
+
+/// What [`HostTool::call`](super::HostTool::call) returns.
+pub type Reply = Pin<Box<dyn Future<Output = Result<Bytes>> + Send + 'static>>;
+
+/// The arguments of one call, taken out one after the other in the order of the tool's parameters.
+///
+/// Whatever does not fit is refused before the tool runs, naming the tool, the argument and the Rust type.
+#[derive(Debug)]
+pub struct Arguments<'a> {
+    tool: &'static str,
+    parameters: &'static [&'static str],
+    bound: std::vec::IntoIter<Option<&'a [u8]>>,
+}
+
+impl<'a> Arguments<'a> {
+    /// Matches the body of a CALL with the parameters of `tool`.
+    pub fn bind(tool: &'static str, parameters: &'static [&'static str], body: &'a [u8]) -> Result<Self> {
+        let bound = Received::parse(body, &Limits::default())
+            .and_then(|received| received.bind(parameters))
+            .map_err(|error| Error::invalid_argument(format!("tool `{tool}`: {}", error.kind())))?;
+        Ok(Self { tool, parameters, bound: bound.into_iter() })
+    }
+
+    /// The next argument, which must be there.
+    pub fn required<T: DeserializeOwned>(&mut self) -> Result<T> {
+        let (name, value) = self.next();
+        match value {
+            Some(value) => self.decode(name, value),
+            None => Err(self.misfit(name, &format!("it is missing; expected `{}`", std::any::type_name::<T>()))),
+        }
+    }
+
+    /// The next argument, or what `default` makes when it was left out.
+    pub fn or_else<T: DeserializeOwned>(&mut self, default: impl FnOnce() -> T) -> Result<T> {
+        let (name, value) = self.next();
+        value.map_or_else(|| Ok(default()), |value| self.decode(name, value))
+    }
+
+    fn next(&mut self) -> (&'static str, Option<&'a [u8]>) {
+        let index = self.parameters.len() - self.bound.len();
+        let name = self.parameters.get(index).copied().unwrap_or_default();
+        (name, self.bound.next().flatten())
+    }
+
+    fn decode<T: DeserializeOwned>(&self, name: &str, value: &[u8]) -> Result<T> {
+        body::decode(value).map_err(|error| self.misfit(name, error.kind()))
+    }
+
+    fn misfit(&self, name: &str, why: &dyn std::fmt::Display) -> Error {
+        Error::invalid_argument(format!("tool `{}`: argument `{name}`: {why}", self.tool))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::body::Arguments as Sent;
+
+    const PARAMETERS: &[&str] = &["text", "times"];
+
+    fn take(sent: Sent) -> Result<(String, u8)> {
+        let body = sent.finish()?;
+        let mut arguments = Arguments::bind("repeat", PARAMETERS, &body)?;
+        Ok((arguments.required()?, arguments.or_else(|| 3)?))
+    }
+
+    #[test]
+    fn arguments_come_in_the_order_of_the_parameters_and_defaults_fill_gaps() {
+        assert_eq!(take(Sent::new().named("times", &2).named("text", "a")).unwrap(), ("a".to_owned(), 2));
+        assert_eq!(take(Sent::new().positional("a")).unwrap(), ("a".to_owned(), 3));
+    }
+
+    #[test]
+    fn a_misfit_names_the_tool_the_argument_and_the_type_and_nothing_ran() {
+        let refused = |sent| {
+            let error = take(sent).unwrap_err();
+            assert_eq!((error.code(), error.executed()), ("invalid_argument", crate::error::Executed::Never));
+            error.to_string()
+        };
+        assert_eq!(
+            refused(Sent::new()),
+            "tool `repeat`: argument `text`: it is missing; expected `alloc::string::String`"
+        );
+        let wrong = refused(Sent::new().named("text", "a").named("times", "twice"));
+        assert!(wrong.starts_with("tool `repeat`: argument `times`: expected `u8`, but "), "{wrong}");
+        assert_eq!(
+            refused(Sent::new().named("texts", "a")),
+            "tool `repeat`: unknown argument `texts`; it takes `text`, `times`"
+        );
+    }
+}

@@ -1,0 +1,77 @@
+//! Why an interpreter could not even run the worker module: asked only after it has failed.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use super::WorkerConfig;
+use super::handshake::VERSION;
+use crate::error::{Error, StartFailure};
+
+/// Prints the interpreter's version, and where the package is or why it cannot be imported.
+const PROBE: &str = "\
+import sys
+print('%d.%d.%d' % sys.version_info[:3])
+try:
+    import snakebridge, msgspec
+    from snakebridge import _native
+    print('found', snakebridge.__file__)
+except Exception as error:
+    print('missing', type(error).__name__ + ': ' + str(error))
+";
+
+/// The oldest interpreter that the package supports.
+const OLDEST: (u32, u32) = (3, 11);
+
+/// A precise error, if the interpreter or the package is the cause; `None` when both look well.
+pub(super) async fn diagnose(config: &WorkerConfig) -> Option<Error> {
+    let python = config.interpreter.path.clone();
+    // Not waited for without end: the probe may hang where the worker did.
+    let mut command = std::process::Command::new(&python);
+    command.args(["-I", "-c", PROBE]).stdin(Stdio::null()).stderr(Stdio::null()).stdout(Stdio::piped());
+    let output = tokio::task::spawn_blocking(move || command.output());
+    let output = tokio::time::timeout(Duration::from_secs(10), output).await.ok()?.ok()?.ok()?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let shown = python.display();
+    let origin = config.interpreter.origin;
+    let mut lines = text.lines();
+    let Some(version) = lines.next().and_then(parse_version) else {
+        return Some(Error::start_failed(
+            StartFailure::Interpreter,
+            format!(
+                "`{shown}` (from {origin}) does not behave like a Python interpreter; name another with `.python(..)` or `SNAKEBRIDGE_PYTHON`"
+            ),
+        ));
+    };
+    if version < OLDEST {
+        return Some(Error::start_failed(
+            StartFailure::Interpreter,
+            format!(
+                "`{shown}` (from {origin}) is Python {}.{}; snakebridge needs {}.{} or newer: name one with `.python(..)` or `SNAKEBRIDGE_PYTHON`",
+                version.0, version.1, OLDEST.0, OLDEST.1
+            ),
+        ));
+    }
+    let missing = lines.next().and_then(|line| line.strip_prefix("missing "))?;
+    Some(Error::start_failed(
+        StartFailure::PackageMissing,
+        format!(
+            "`{shown}` (from {origin}) cannot import the Python package ({missing}); install it: `{shown} -m pip install 'snakebridge=={VERSION}'`"
+        ),
+    ))
+}
+
+fn parse_version(line: &str) -> Option<(u32, u32)> {
+    let mut parts = line.trim().split('.').map(|part| part.parse().ok());
+    Some((parts.next()??, parts.next()??))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_line_is_read_and_anything_else_is_not() {
+        assert_eq!(parse_version("3.11.7"), Some((3, 11)));
+        assert_eq!(parse_version("hello"), None);
+    }
+}

@@ -1,0 +1,278 @@
+//! Agreeing with a worker: who says what, and what each way of failing means.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use super::output::Tail;
+use super::process::Process;
+use super::status::StatusPage;
+use super::{WorkerConfig, diagnosis};
+use crate::body;
+use crate::error::{Error, ErrorKind, Exception, Executed, Exit, Result, StartFailure};
+use crate::link::{CloseReason, Control, Link, OwnedRequest, PendingCall};
+use crate::manifest::Manifest;
+use crate::value::Value;
+use crate::wire::limits::{MAX_TOOLS, is_tool_name};
+
+/// The version of this crate, and of the Python package that belongs to it.
+pub(super) const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// What a launch is recognised by: unique among the workers of this machine, not secret.
+pub(super) fn nonce() -> String {
+    use std::hash::{BuildHasher, RandomState};
+    // Two hashers of fresh random keys: 128 random bits without a dependency.
+    let half = || RandomState::new().hash_one(std::process::id());
+    format!("{:016x}{:016x}", half(), half())
+}
+
+#[derive(Serialize)]
+struct HostHello<'a> {
+    version: &'a str,
+    pid: u32,
+    adapter: &'a str,
+    config: &'a Value,
+    python_path: Vec<&'a str>,
+    limits: HelloLimits,
+    status_fd: Option<i32>,
+}
+
+#[derive(Serialize)]
+struct HelloLimits {
+    frame: u64,
+    body: u64,
+    depth: u64,
+    items: u64,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct WorkerHello {
+    version: String,
+    executable: String,
+    package_path: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Failure {
+    why: String,
+    #[serde(rename = "type")]
+    type_name: String,
+    message: String,
+    traceback: Option<String>,
+    module: Option<String>,
+}
+
+/// The body of our HELLO.
+pub(super) fn hello(config: &WorkerConfig, status: Option<&StatusPage>) -> Result<Bytes> {
+    let python_path = config
+        .python_path
+        .iter()
+        .map(|path| {
+            path.to_str().ok_or_else(|| {
+                Error::start_failed(
+                    StartFailure::Configuration,
+                    format!("`.python_path({})`: the path is not UTF-8", path.display()),
+                )
+            })
+        })
+        .collect::<Result<_>>()?;
+    let limits = config.limits;
+    body::encode(&HostHello {
+        version: VERSION,
+        pid: std::process::id(),
+        adapter: &config.adapter,
+        config: &config.config,
+        python_path,
+        limits: HelloLimits { frame: limits.frame, body: limits.body, depth: limits.depth, items: limits.items },
+        status_fd: status.map(StatusPage::descriptor),
+    })
+}
+
+/// A worker that is starting.
+pub(super) struct Start<'a> {
+    pub(super) config: &'a WorkerConfig,
+    pub(super) process: &'a Process,
+    pub(super) tail: &'a Tail,
+    pub(super) link: &'a Arc<Link>,
+}
+
+impl Start<'_> {
+    /// From the first byte to READY; returns the manifest's hash and the manifest.
+    pub(super) async fn run(
+        &self,
+        control: &mut UnboundedReceiver<Control>,
+        known: impl Fn(&str) -> Option<Arc<Manifest>>,
+    ) -> Result<(String, Arc<Manifest>)> {
+        let mut noise = Bytes::new();
+        let mut greeted = false;
+        loop {
+            match control.recv().await {
+                Some(Control::Noise(bytes)) => {
+                    tracing::warn!(target: "snakebridge::worker", bytes = bytes.len(), "Python printed before it started");
+                    noise = bytes;
+                }
+                Some(Control::Hello(bytes)) => {
+                    greeted = true;
+                    self.check_hello(&bytes)?;
+                }
+                Some(Control::StartFailed(bytes)) => return Err(self.failure(&bytes)),
+                Some(Control::Ready { manifest_hash, tools }) => {
+                    self.check_tools(&tools)?;
+                    if let Some(manifest) = known(&manifest_hash) {
+                        return Ok((manifest_hash, manifest));
+                    }
+                    let bytes = self.ask("$manifest").await?;
+                    let manifest = Manifest::from_body(&bytes, &manifest_hash)?;
+                    return Ok((manifest_hash, Arc::new(manifest)));
+                }
+                Some(Control::Closed { reason, .. }) => return Err(self.closed(&reason, &noise, greeted).await),
+                None => return Err(self.closed(&CloseReason::Eof, &noise, greeted).await),
+            }
+        }
+    }
+
+    /// A crate and a package that do not belong together may agree on the protocol and still misunderstand each other.
+    fn check_hello(&self, bytes: &[u8]) -> Result<()> {
+        let hello: WorkerHello = self.decode("HELLO", bytes)?;
+        if compatible(VERSION, &hello.version) {
+            return Ok(());
+        }
+        self.process.kill();
+        let python = self.config.interpreter.path.display();
+        Err(Error::start_failed(
+            StartFailure::PackageVersion,
+            format!(
+                "the crate is snakebridge {VERSION}, the Python package in `{}` is {}; they have to be of the same \
+                 minor version: `{python} -m pip install 'snakebridge=={VERSION}'`",
+                if hello.package_path.is_empty() { &hello.executable } else { &hello.package_path },
+                if hello.version.is_empty() { "of an unknown version" } else { &hello.version },
+            ),
+        ))
+    }
+
+    /// Reads what the worker sent as `frame`. What cannot be read is no worker of ours.
+    fn decode<T: DeserializeOwned>(&self, frame: &str, bytes: &[u8]) -> Result<T> {
+        body::decode(bytes).map_err(|error| {
+            self.process.kill();
+            Error::start_failed(StartFailure::Handshake, format!("the worker's {frame} cannot be read: {error}"))
+        })
+    }
+
+    fn check_tools(&self, names: &[u8]) -> Result<()> {
+        let names: Vec<String> = self.decode("READY", names)?;
+        let complaint = if names.len() > MAX_TOOLS {
+            format!("it announces {} tools, the limit is {MAX_TOOLS}", names.len())
+        } else if let Some(name) = names.iter().find(|name| !is_tool_name(name)) {
+            format!("it announces a tool called `{}`", name.escape_debug())
+        } else {
+            return Ok(());
+        };
+        self.process.kill();
+        Err(Error::start_failed(StartFailure::Handshake, format!("adapter `{}`: {complaint}", self.config.adapter)))
+    }
+
+    /// What the worker itself says about why it cannot start.
+    fn failure(&self, bytes: &[u8]) -> Error {
+        let failure: Failure = body::decode(bytes).unwrap_or_default();
+        let (why, what) = match failure.why.as_str() {
+            "import" => (StartFailure::Import, "its module cannot be imported"),
+            "init" => (StartFailure::Init, "it cannot be initialised"),
+            _ => (StartFailure::Adapter, "it cannot be loaded"),
+        };
+        let module = failure.module.filter(|module| why == StartFailure::Import && !module.is_empty());
+        let exception = Exception::new(failure.type_name, failure.message);
+        let path = match (why, self.config.python_path.as_slice()) {
+            (StartFailure::Import, []) => {
+                "; no `.python_path(..)` was given, so only installed modules are found".into()
+            }
+            (StartFailure::Import, paths) => {
+                let paths: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
+                format!("; `.python_path(..)` is `{}`", paths.join("`, `"))
+            }
+            _ => String::new(),
+        };
+        Error::start_failed(
+            why,
+            format!(
+                "adapter `{}`: {what}{}: {exception}{path}{}",
+                self.config.adapter,
+                module.map(|module| format!(" (`{module}`)")).unwrap_or_default(),
+                failure.traceback.map(|traceback| format!("\n{}", traceback.trim_end())).unwrap_or_default(),
+            ),
+        )
+    }
+
+    /// The connection ended before the worker was ready.
+    async fn closed(&self, reason: &CloseReason, noise: &[u8], greeted: bool) -> Error {
+        if let CloseReason::Violation(violation) = reason {
+            self.process.kill();
+            let shown = String::from_utf8_lossy(&noise[..noise.len().min(256)]).escape_debug().to_string();
+            return Error::start_failed(
+                StartFailure::Handshake,
+                format!("the worker does not speak the protocol: {violation}; it began with `{shown}`"),
+            );
+        }
+        let exit = self.process.exit().await;
+        if !greeted && let Some(error) = diagnosis::diagnose(self.config).await {
+            return error;
+        }
+        let exit = match exit {
+            Exit::Code(code) => format!("exit code {code}"),
+            exit => exit.to_string(),
+        };
+        Error::start_failed(
+            StartFailure::Exit,
+            format!("the worker ended ({exit}) before it was ready{}", self.tail.quoted()),
+        )
+    }
+
+    /// A system call of our own, answered natively by the worker.
+    async fn ask(&self, target: &str) -> Result<Bytes> {
+        let request = OwnedRequest {
+            target: target.into(),
+            stream: false,
+            session: None,
+            meta: None,
+            body: Bytes::from_static(&[0x80]),
+        };
+        let now = std::time::Instant::now();
+        let call = Arc::new(PendingCall::new(request, None, self.config.start_timeout, false, now));
+        let refused = |refused| {
+            let message = format!("the worker did not take `{target}`: {refused:?}");
+            Error::new(ErrorKind::ManifestMismatch { message }, Executed::Never)
+        };
+        self.link.send(&call, now).map_err(refused)?;
+        std::future::poll_fn(|context| call.poll_outcome(context)).await
+    }
+}
+
+/// Whether two versions may work together: before 1.0 the minor version must be the same, after it the major.
+fn compatible(ours: &str, theirs: &str) -> bool {
+    let significant = |version: &str| -> Option<(String, String)> {
+        let mut parts = version.split('.');
+        let (major, minor) = (parts.next()?.to_owned(), parts.next()?.to_owned());
+        Some(if major == "0" { (major, minor) } else { (major, String::new()) })
+    };
+    significant(ours).is_some() && significant(ours) == significant(theirs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_fit_by_minor_before_one_and_by_major_after() {
+        assert!(compatible("0.1.0", "0.1.9") && compatible("1.2.0", "1.9.1"));
+        assert!(!compatible("0.1.0", "0.2.0") && !compatible("1.0.0", "2.0.0") && !compatible("0.1.0", ""));
+    }
+
+    #[test]
+    fn nonces_differ_and_fill_the_status_page() {
+        assert!(nonce() != nonce() && nonce().len() >= super::super::status::NONCE);
+    }
+}

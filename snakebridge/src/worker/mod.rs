@@ -1,0 +1,220 @@
+//! One worker: an operating-system process with a Python interpreter in it, from its launch to its last byte.
+//!
+//! [`interpreter`] finds a Python, [`spawner`] starts it from a thread that never ends, [`handshake`] agrees with it,
+//! [`status`] is the page of shared memory on which it notes what it runs, [`output`] carries what it prints,
+//! [`process`] watches and ends it. [`Worker::start`] ties them together.
+
+mod diagnosis;
+mod environment;
+mod handshake;
+mod interpreter;
+mod output;
+mod pipe;
+mod process;
+mod spawner;
+mod status;
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+pub(crate) use self::environment::Environment;
+pub(crate) use self::interpreter::Interpreter;
+use self::output::Tail;
+use self::process::Process;
+use self::status::StatusPage;
+use crate::error::{Error, Exit, Result, StartFailure};
+use crate::link::{CloseReason, Control, Link, Reader, Service, Unanswered};
+use crate::manifest::Manifest;
+use crate::value::Value;
+use crate::wire::Limits;
+
+/// What to start.
+#[derive(Debug, Clone)]
+pub(crate) struct WorkerConfig {
+    /// The Python to run.
+    pub interpreter: Interpreter,
+    /// The adapter to load: `module:Class` or `module`.
+    pub adapter: String,
+    /// Passed to the adapter.
+    pub config: Value,
+    /// Folders in front of Python's own module path.
+    pub python_path: Vec<PathBuf>,
+    /// Variables of the worker.
+    pub environment: Environment,
+    /// What this side accepts.
+    pub limits: Limits,
+    /// How long a worker may take to get ready.
+    pub start_timeout: Duration,
+    /// How long a worker that was told to end may take.
+    pub exit_grace: Duration,
+}
+
+/// A worker that serves calls.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    /// Its number, never used again.
+    pub number: u64,
+    /// Its process id.
+    pub pid: u32,
+    /// The connection to it.
+    pub link: Arc<Link>,
+    /// What it offers.
+    pub manifest: Arc<Manifest>,
+    /// The hash it announced for that.
+    pub manifest_hash: String,
+    process: Process,
+    status: Option<StatusPage>,
+    control: tokio::sync::Mutex<UnboundedReceiver<Control>>,
+    tail: Tail,
+    /// Why the host decided to end it, if it did.
+    killed: Mutex<Option<String>>,
+}
+
+/// How a worker ended, and what that leaves.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    /// The exit status.
+    pub exit: Exit,
+    /// Why the connection ended.
+    pub reason: CloseReason,
+    /// Why the host ended it, if it did.
+    pub killed: Option<String>,
+    /// The last lines it wrote.
+    pub stderr_tail: String,
+    /// What it had not answered, oldest first.
+    pub unanswered: Vec<Unanswered>,
+    /// The last call that it started, if it could tell.
+    pub last_started: Option<u64>,
+}
+
+/// How long the rest of a dead worker's output may take to arrive. It is in the pipe already; this bounds a grandchild
+/// that holds the pipe open and writes into it.
+const DRAIN: Duration = Duration::from_millis(500);
+
+impl Worker {
+    /// Starts a worker and waits until it is ready.
+    ///
+    /// `known` looks a manifest up by its hash, so that only the first worker of a kind sends it.
+    pub(crate) async fn start(
+        number: u64,
+        config: &WorkerConfig,
+        service: Arc<dyn Service>,
+        known: impl Fn(&str) -> Option<Arc<Manifest>> + Send,
+    ) -> Result<Self> {
+        let begun = Instant::now();
+        let nonce = handshake::nonce();
+        // Without the page nothing is lost but certainty: a lost call is then always `maybe`.
+        let status = StatusPage::create(&nonce).ok();
+        let launch = spawner::Launch {
+            program: config.interpreter.path.clone(),
+            environment: config.environment.variables(&nonce),
+        };
+        let spawned = spawner::spawn(launch).await.map_err(|error| config.interpreter.cannot_run(&error))?;
+        let process = Process::new(spawned.child)?;
+        let tail = Tail::default();
+        tokio::spawn(output::capture(spawned.stderr, number, process.pid(), tail.clone()));
+
+        let hello = handshake::hello(config, status.as_ref())?;
+        let stdin = tokio::net::unix::pipe::Sender::from_owned_fd(spawned.stdin)
+            .map_err(|error| Error::resource("cannot use the worker's stdin", error))?;
+        let source = pipe::Source::new(spawned.stdout, process.exited())
+            .map_err(|error| Error::resource("cannot use the worker's stdout", error))?;
+        let (link, writer) = Link::new(number, Box::new(stdin), config.limits, &nonce, &hello);
+        tokio::spawn(writer);
+        let (sender, mut control) = unbounded_channel();
+        tokio::spawn(Reader { source, link: Arc::clone(&link), service, control: sender }.run());
+
+        let start = handshake::Start { config, process: &process, tail: &tail, link: &link };
+        let (manifest_hash, manifest) =
+            if let Ok(started) = tokio::time::timeout(config.start_timeout, start.run(&mut control, known)).await {
+                started?
+            } else {
+                process.kill();
+                return Err(Error::start_failed(
+                    StartFailure::Timeout,
+                    format!(
+                        "`{}` was not ready after {:?}; a slow import wants a longer `start_timeout`{}",
+                        config.adapter,
+                        begun.elapsed(),
+                        tail.quoted()
+                    ),
+                ));
+            };
+        Ok(Self {
+            number,
+            pid: process.pid(),
+            link,
+            manifest,
+            manifest_hash,
+            process,
+            status,
+            control: tokio::sync::Mutex::new(control),
+            tail,
+            killed: Mutex::new(None),
+        })
+    }
+
+    /// Waits until the worker has ended and tells what it had not answered.
+    pub(crate) async fn ended(&self) -> Ended {
+        let mut control = self.control.lock().await;
+        let mut closed = None;
+        tokio::select! {
+            () = self.process.wait() => {}
+            ended = closing(&mut control) => {
+                // A worker without a connection is of no use, and one that broke the protocol is not to be trusted.
+                closed = Some(ended);
+                self.process.kill();
+            }
+        }
+        let exit = self.process.exit().await;
+        let (reason, unanswered) = match closed {
+            Some(closed) => closed,
+            None => match tokio::time::timeout(DRAIN, closing(&mut control)).await {
+                Ok(closed) => closed,
+                Err(_) => (CloseReason::Eof, self.link.close()),
+            },
+        };
+        Ended {
+            exit,
+            reason,
+            killed: self.killed.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            stderr_tail: self.tail.text(),
+            unanswered,
+            last_started: self.status.as_ref().map(StatusPage::last_started),
+        }
+    }
+
+    /// Ends the worker now, for a reason that its last event will name.
+    pub(crate) fn kill(&self, reason: impl Into<String>) {
+        self.killed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(|| reason.into());
+        self.process.kill();
+    }
+
+    /// Asks the worker to end by closing its input; kills it when it has not ended after `grace`.
+    pub(crate) async fn stop(&self, grace: Duration) {
+        self.link.close_output();
+        if tokio::time::timeout(grace, self.process.wait()).await.is_err() {
+            self.kill(format!("it had not ended {grace:?} after its input was closed"));
+        }
+    }
+
+    /// Ends the worker now, without a word.
+    pub(crate) fn kill_now(&self) {
+        self.process.kill();
+    }
+}
+
+/// Waits for the end of the connection.
+async fn closing(control: &mut UnboundedReceiver<Control>) -> (CloseReason, Vec<Unanswered>) {
+    loop {
+        match control.recv().await {
+            Some(Control::Closed { reason, unanswered }) => return (reason, unanswered),
+            Some(_) => {}
+            // The reader task is gone without a word: the runtime is going down.
+            None => return (CloseReason::Eof, Vec::new()),
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! The status page: 32 bytes of memory shared with a worker, on which its native side notes what it runs.
+//!
+//! It is what makes `executed: never` possible after a crash: the page survives the worker, and a call whose id is above
+//! the last one started never ran. Layout: 16 bytes of the launch nonce, then two native-endian 64-bit counters.
+
+#![expect(unsafe_code, reason = "maps one page of memory that is shared with another process")]
+
+use std::ffi::c_void;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create};
+use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
+
+const SIZE: usize = 4096;
+/// Bytes of the nonce that the page carries.
+pub(super) const NONCE: usize = 16;
+
+/// The host's side of one worker's page.
+#[derive(Debug)]
+pub(super) struct StatusPage {
+    /// Kept open: the worker opens the page through this descriptor of its parent.
+    file: OwnedFd,
+    page: NonNull<c_void>,
+}
+
+// SAFETY: the page is only read through atomics, from any thread, and unmapped when the last owner drops it.
+unsafe impl Send for StatusPage {}
+// SAFETY: as above; no method hands out a plain reference into the page.
+unsafe impl Sync for StatusPage {}
+
+impl StatusPage {
+    /// Makes a page and writes the nonce on it.
+    pub(super) fn create(nonce: &str) -> std::io::Result<Self> {
+        let file = memfd_create("snakebridge-status", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
+        ftruncate(&file, SIZE as u64)?;
+        // A worker that shrank the file would turn our next read into a SIGBUS.
+        fcntl_add_seals(&file, SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL)?;
+        let head = nonce.as_bytes().get(..NONCE).ok_or_else(|| std::io::Error::other("the nonce is too short"))?;
+        rustix::io::pwrite(&file, head, 0)?;
+        // SAFETY: a new shared mapping of a file of that size, at an address of the kernel's choice.
+        let page = unsafe {
+            mmap(std::ptr::null_mut(), SIZE, ProtFlags::READ | ProtFlags::WRITE, MapFlags::SHARED, &file, 0)?
+        };
+        let page = NonNull::new(page).ok_or_else(|| std::io::Error::other("mmap returned null"))?;
+        Ok(Self { file, page })
+    }
+
+    /// The number under which the worker finds the page in `/proc/PARENT/fd`.
+    pub(super) fn descriptor(&self) -> i32 {
+        self.file.as_raw_fd()
+    }
+
+    /// The id of the last call whose tool the worker entered; 0 before the first.
+    pub(super) fn last_started(&self) -> u64 {
+        self.counter(NONCE).load(Ordering::Acquire)
+    }
+
+    fn counter(&self, offset: usize) -> &AtomicU64 {
+        debug_assert!(offset.is_multiple_of(8) && offset + 8 <= SIZE);
+        // SAFETY: inside the mapping, aligned to eight bytes, and only ever accessed as an atomic by both processes.
+        unsafe { AtomicU64::from_ptr(self.page.as_ptr().cast::<u8>().add(offset).cast()) }
+    }
+}
+
+impl Drop for StatusPage {
+    fn drop(&mut self) {
+        // SAFETY: the mapping made in `create`; no reference into it outlives `self`.
+        let unmapped = unsafe { munmap(self.page.as_ptr(), SIZE) };
+        debug_assert!(unmapped.is_ok());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_other_side_writes_through_the_file_is_seen_on_the_page() {
+        let page = StatusPage::create("0123456789abcdef and more").unwrap();
+        assert_eq!(page.last_started(), 0);
+        rustix::io::pwrite(&page.file, &77u64.to_ne_bytes(), NONCE as u64).unwrap();
+        assert_eq!(page.last_started(), 77);
+    }
+
+    #[test]
+    fn a_worker_cannot_shrink_the_page_under_the_host() {
+        let page = StatusPage::create("0123456789abcdef").unwrap();
+        assert!(ftruncate(&page.file, 0).is_err());
+    }
+}
