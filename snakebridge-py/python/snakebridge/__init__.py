@@ -1,0 +1,81 @@
+"""Python tools that Rust programs call, and Rust tools that Python calls.
+
+An adapter is a class whose decorated methods are tools:
+
+    >>> from snakebridge import BaseAdapter, tool
+    >>> class TextAdapter(BaseAdapter):
+    ...     @tool
+    ...     def add(self, a: float, b: float) -> float:
+    ...         '''Add two numbers.'''
+    ...         return a + b
+    >>> TextAdapter().add(1.0, 2.0)
+    3.0
+
+The names below are imported when they are first used. A worker imports ``snakebridge._native`` through this
+package before it has made its wire private, and at that moment nothing else may be imported.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = (
+    False  # type checkers take it for typing's; importing `typing` would import half of msgspec's time
+)
+if TYPE_CHECKING:
+    from typing import Any
+
+    from snakebridge._native import Cancelled
+    from snakebridge.base_adapter import BaseAdapter
+    from snakebridge.decorator import tool
+    from snakebridge.errors import AdapterError, HostToolError, InvalidArgument, ToolError, Unserializable
+    from snakebridge.registration import ParameterSpec, ToolRegistration
+    from snakebridge.session import SessionContext
+    from snakebridge.streams import StreamChunk
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AdapterError",
+    "BaseAdapter",
+    "Cancelled",
+    "HostToolError",
+    "InvalidArgument",
+    "ParameterSpec",
+    "SessionContext",
+    "StreamChunk",
+    "ToolError",
+    "ToolRegistration",
+    "Unserializable",
+    "__version__",
+    "tool",
+]
+
+_HOMES = {
+    "AdapterError": "errors",
+    "BaseAdapter": "base_adapter",
+    "Cancelled": "_native",
+    "HostToolError": "errors",
+    "InvalidArgument": "errors",
+    "ParameterSpec": "registration",
+    "SessionContext": "session",
+    "StreamChunk": "streams",
+    "ToolError": "errors",
+    "ToolRegistration": "registration",
+    "Unserializable": "errors",
+    "tool": "decorator",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from its home module when it is first used."""
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module `snakebridge` has no attribute `{name}`")
+    # `importlib` itself is not imported at this point; `__import__` needs nothing.
+    module = __import__(f"snakebridge.{home}", fromlist=[name])
+    value = globals()[name] = getattr(module, name)
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names, imported or not."""
+    return sorted({*globals(), *__all__})

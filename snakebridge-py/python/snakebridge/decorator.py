@@ -1,0 +1,136 @@
+"""The `@tool` decorator."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+import msgspec
+
+from snakebridge.suggestions import did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+OPTIONS = "__snakebridge_tool__"
+"""Attribute of a decorated function; `functools.wraps` carries it to wrappers that are put around it."""
+
+TOOL_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,127}", re.ASCII)
+"""The protocol's rule for tool names: they cannot collide with system targets, which begin with `$`."""
+
+CO_GENERATOR_FLAGS = 0x20 | 0x200  # CO_GENERATOR, CO_ASYNC_GENERATOR, without importing `inspect`
+
+
+class ToolOptions(msgspec.Struct, frozen=True):
+    """What was said about a tool where it was decorated."""
+
+    name: str | None = None
+    description: str | None = None
+    supports_streaming: bool | None = None
+    timeout: float | None = None
+    idempotent: bool = False
+    tags: tuple[str, ...] = ()
+
+
+@overload
+def tool(function: Decorated, /) -> Decorated: ...
+@overload
+def tool(
+    *,
+    name: str | None = None,
+    description: str | None = None,
+    supports_streaming: bool | None = None,
+    timeout: float | None = None,
+    idempotent: bool = False,
+    tags: Iterable[str] = (),
+) -> Callable[[Decorated], Decorated]: ...
+def tool(function: Any = None, /, **options: Any) -> Any:
+    """Make a method of an adapter, or a function of an adapter module, callable from Rust.
+
+    The function stays what it was: calling it from Python runs it directly. Other decorators may stand above
+    or below, as long as they use `functools.wraps`.
+
+    Args:
+        function: The function, where the decorator is used without parentheses.
+        **options: `name`, the tool's name (default: the function's); `description` (default: the first
+            paragraph of the docstring); `supports_streaming`, whether the tool's result is a stream of items
+            (default: whether the function is a generator); `timeout` in seconds, the default deadline of
+            calls; `idempotent`, a promise that running a call twice does no harm, so that the host may repeat
+            one that was lost with its worker; `tags`, free words for grouping.
+
+    Raises:
+        TypeError: For an unknown option or one of the wrong type.
+        ValueError: For a name, timeout or combination that is not allowed.
+
+    Example:
+        >>> @tool(timeout=5.0, idempotent=True)
+        ... def add(a: int, b: int) -> int:
+        ...     return a + b
+        >>> add(1, 2)
+        3
+    """
+    checked = _check(options)
+
+    def decorate(target: Any) -> Any:
+        # An instance shows the function of a staticmethod or classmethod, so the mark belongs there.
+        marked = getattr(target, "__func__", target)
+        if isinstance(marked, type) or not callable(marked):
+            raise TypeError(f"@tool decorates a function, not {type(target).__name__} `{_label(target)}`")
+        code = getattr(marked, "__code__", None)
+        if checked.supports_streaming is False and code is not None and code.co_flags & CO_GENERATOR_FLAGS:
+            raise ValueError(
+                f"tool `{_label(target)}` is a generator and declared with supports_streaming=False: "
+                "return a list instead"
+            )
+        setattr(marked, OPTIONS, checked)
+        return target
+
+    if function is None:
+        return decorate
+    if isinstance(function, str):
+        raise TypeError(f'@tool takes its options by name: write @tool(name="{function}")')
+    return decorate(function)
+
+
+def options_of(function: Any) -> ToolOptions | None:
+    """What `@tool` said about a function, or None where it is not decorated."""
+    options = getattr(function, OPTIONS, None)
+    return options if isinstance(options, ToolOptions) else None
+
+
+def check_tool_name(name: str) -> None:
+    """Raise ValueError unless the protocol allows a tool to be called `name`."""
+    if TOOL_NAME.fullmatch(name) is None:
+        raise ValueError(
+            f"tool name {name[:140]!r} is not allowed: a name begins with a letter or `_`, goes on with "
+            "letters, digits, `_`, `.` or `-`, and has at most 128 characters"
+        )
+
+
+def _check(options: dict[str, Any]) -> ToolOptions:
+    for name in options:
+        if name not in ToolOptions.__struct_fields__:
+            raise TypeError(
+                f"@tool has no option `{name}`{did_you_mean(name, ToolOptions.__struct_fields__)}"
+            )
+    tags = options.get("tags", ())
+    if isinstance(tags, str):
+        raise TypeError(f"@tool option `tags` takes a list of words, not the string {tags!r}")
+    try:
+        checked = msgspec.convert({**options, "tags": tuple(tags)}, ToolOptions)
+    except msgspec.ValidationError as error:
+        raise TypeError(f"@tool option has the wrong type: {error}") from None
+    if checked.name is not None:
+        check_tool_name(checked.name)
+    if checked.timeout is not None and not 0 < checked.timeout < math.inf:
+        raise ValueError(
+            f"@tool option `timeout` is {checked.timeout}: give seconds above zero, or leave it out"
+        )
+    return checked
+
+
+def _label(target: Any) -> str:
+    return str(getattr(target, "__qualname__", type(target).__name__))

@@ -1,0 +1,178 @@
+"""Values that leave the worker: results, stream items, arguments for the host's tools, data of errors.
+
+What MessagePack can say goes as it is: None is nil, bytes are bin, tuples are arrays, NaN stays NaN. Any
+other object is converted by the first of its own methods ``model_dump``, ``to_dict``, ``_asdict``, ``tolist``
+and ``isoformat``. What has none of them is refused with its type and its place in the value. `repr` is never
+called: it may be slow, may raise, and may show what should not leave.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import msgspec
+
+from snakebridge.errors import Unserializable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from snakebridge.streams import StreamChunk
+
+CONVERSIONS = ("model_dump", "to_dict", "_asdict", "tolist", "isoformat")
+
+TOLIST_LIMIT = 1_000_000
+"""Elements above which `tolist` is not called: the wire carries at most a million items a body, and a list of
+numpy's numbers takes several times the array's memory."""
+
+SEARCH_LIMIT = 100_000
+"""Values that the search for the place of a problem looks at before it gives up."""
+
+CHUNK_FINAL, CHUNK_HAS_METADATA = 1, 2
+"""Item flags as `_native.serve` takes them."""
+
+# Exact copies of values of subclasses: msgspec encodes `str` but not a class that inherits from it.
+_SCALARS: tuple[tuple[type, Callable[[Any], Any]], ...] = (
+    (str, str.__str__),
+    (int, int.__int__),
+    (float, float.__float__),
+    (bytes, bytes.__bytes__),
+)
+
+
+def to_wire(value: Any) -> Any:
+    """Convert an object that MessagePack cannot say; msgspec calls it for those alone.
+
+    Raises:
+        Unserializable: If the object has no conversion, or too many elements for one.
+    """
+    for scalar, exact in _SCALARS:
+        if isinstance(value, scalar):
+            return exact(value)
+    kind = type(value)
+    for name in CONVERSIONS:
+        # Asked of the type: a proxy or mock that answers to any attribute has no conversion.
+        if not isinstance(value, type) and callable(getattr(kind, name, None)):
+            if name == "tolist":
+                _guard_size(value)
+            return getattr(value, name)()
+    raise Unserializable(f"{_type_name(value)} has no form on the wire{_hint(value)}")
+
+
+result_encoder = msgspec.msgpack.Encoder(enc_hook=to_wire)
+
+
+def encode(value: Any) -> bytes:
+    """Encode one value that leaves the worker.
+
+    Raises:
+        Unserializable: If it, or something in it, has no form on the wire.
+    """
+    try:
+        return result_encoder.encode(value)
+    except Exception as error:
+        refuse(value, error)
+
+
+def encode_chunk(chunk: StreamChunk) -> tuple[int, bytes]:
+    """Encode a `StreamChunk` as item flags and a body; with metadata the body is ``[data, metadata]``."""
+    flags = CHUNK_FINAL if chunk.is_final else 0
+    if chunk.metadata is None:
+        return flags, encode(chunk.data)
+    return flags | CHUNK_HAS_METADATA, encode([chunk.data, chunk.metadata])
+
+
+def refuse(value: Any, error: Exception) -> NoReturn:
+    """Raise Unserializable for what encoding `value` raised.
+
+    It names the place of the problem where that can be found.
+    """
+    if isinstance(error, RecursionError):
+        raise Unserializable("the value is nested too deeply, or contains itself") from None
+    path = _locate(value)
+    place = f" (at {path})" if path not in (None, "$") else ""
+    if isinstance(error, Unserializable):
+        raise Unserializable(f"{error}{place}", path) from None
+    if isinstance(error, OverflowError):
+        raise Unserializable(f"an integer beyond 64 bits has no form on the wire yet{place}", path) from None
+    if isinstance(error, UnicodeEncodeError):
+        raise Unserializable(f"a string that is not valid Unicode (a lone surrogate){place}", path) from None
+    raise Unserializable(f"a value could not be converted: {type(error).__name__}{place}", path) from error
+
+
+def _guard_size(value: Any) -> None:
+    size = getattr(value, "size", None)
+    if type(size) is not int:
+        try:
+            size = len(value)
+        except TypeError:
+            return  # a scalar
+    if size > TOLIST_LIMIT:
+        raise Unserializable(
+            f"{_type_name(value)} has {size} elements, and at most {TOLIST_LIMIT} are converted to a list: "
+            "send its bytes instead, or less of it"
+        )
+
+
+def _locate(value: Any) -> str | None:
+    """The path of the first thing inside `value` that cannot be encoded by itself."""
+    pending: list[tuple[str, Any]] = [("$", value)]
+    for _ in range(SEARCH_LIMIT):
+        if not pending:
+            return None
+        path, item = pending.pop()
+        if isinstance(item, dict):
+            children = [(f"{path}{_step(key)}", member) for key, member in item.items()]
+            children += [(f"a key of {path}", key) for key in item if not isinstance(key, str)]
+        elif isinstance(item, list | tuple):
+            children = [(f"{path}[{index}]", member) for index, member in enumerate(item)]
+        elif isinstance(item, set | frozenset):
+            children = [(f"an item of {path}", member) for member in item]
+        else:
+            try:
+                result_encoder.encode(item)
+                continue
+            except Exception:
+                inner = _open(item)
+            if inner is None:
+                return path
+            children = [(path, inner)]
+        pending += reversed(children)
+    return None
+
+
+def _open(value: Any) -> Any:
+    """What is inside an object that msgspec or a conversion takes apart, or None."""
+    fields = getattr(type(value), "__struct_fields__", None) or getattr(
+        type(value), "__dataclass_fields__", None
+    )
+    if fields:
+        return {name: getattr(value, name, None) for name in fields}
+    try:
+        inner = to_wire(value)
+    except Exception:
+        return None
+    return None if type(inner) is type(value) else inner
+
+
+def _step(key: Any) -> str:
+    if isinstance(key, str):
+        return f".{key}" if key.isidentifier() and len(key) <= 64 else f"[{key[:64]!r}]"
+    return f"[{key}]" if type(key) is int else f"[<{type(key).__name__}>]"
+
+
+def _type_name(value: Any) -> str:
+    kind = type(value)
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _hint(value: Any) -> str:
+    match type(value).__name__:
+        case "generator" | "async_generator":
+            return ": declare the tool with supports_streaming=True, or return a list"
+        case "coroutine":
+            return ": await it, and use functools.wraps in decorators around `async def` tools"
+        case "type":
+            return ": return an instance instead"
+        case _:
+            return ": give it a `to_dict` method, or return plain values"

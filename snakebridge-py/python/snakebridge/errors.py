@@ -1,0 +1,146 @@
+"""The exceptions that adapters raise and catch.
+
+Each carries its public name, ``snakebridge.ToolError`` and so on, because that name travels to Rust as the
+error's type and must not change when a module moves.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+
+class AdapterError(Exception):
+    """An adapter cannot be used as it is written: the worker that loads it does not start.
+
+    Raised while tools are collected: two tools of one name, a signature that arguments cannot be sent to, an
+    adapter that is not there. The message says how to mend it.
+    """
+
+    __module__ = "snakebridge"
+
+
+class ToolError(Exception):
+    """An error that a tool reports on purpose, with a code that the caller can match on.
+
+    Args:
+        code: A stable name for the failure, such as ``"out_of_stock"``.
+        message: What went wrong, for people.
+        data: Anything that the wire can carry; the caller gets it beside the message.
+        retryable: Whether the same call may succeed if it is made again.
+
+    Example:
+        >>> error = ToolError("out_of_stock", "no tea left", data={"item": "tea"}, retryable=True)
+        >>> error.code, error.data, error.retryable
+        ('out_of_stock', {'item': 'tea'}, True)
+    """
+
+    __module__ = "snakebridge"
+
+    def __init__(self, code: str, message: str, data: Any = None, retryable: bool = False) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.data = data
+        self.retryable = retryable
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # BaseException pickles `args` alone, and they are not this constructor's arguments.
+        return type(self), (self.code, self.message, self.data, self.retryable)
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.message}"
+
+
+class HostToolError(Exception):
+    """A tool of the host, called from Python, did not give a result.
+
+    Attributes:
+        code: The stable error code: ``"host_tool"`` where the tool itself failed, else for instance
+            ``"tool_not_found"``, ``"invalid_argument"``, ``"deadline_exceeded"`` or ``"call_ended"``.
+        message: What went wrong, for people.
+        data: What the host's tool attached to its error, or None.
+    """
+
+    __module__ = "snakebridge"
+
+    def __init__(self, code: str, message: str, data: Any = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.data = data
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.code, self.message, self.data)
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.message}"
+
+
+class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One thing that is wrong with the arguments of a call."""
+
+    parameter: str
+    """Name of the parameter, or the name that was given where no parameter has it."""
+    problem: str
+    """``missing``, ``unknown``, ``duplicate``, ``surplus``, ``mismatch`` (of type or constraint),
+    ``invalid``."""
+    path: str | None = None
+    """Where in the argument the mismatch is, such as ``rows[3].price``."""
+    expected: str | None = None
+    """What the tool declares; for ``invalid`` the reason."""
+    actual: str | None = None
+    suggestion: str | None = None
+    """The parameter's name that comes nearest to an unknown one."""
+
+    def __str__(self) -> str:
+        match self.problem:
+            case "missing":
+                return f"`{self.parameter}` is missing (expected {self.expected})"
+            case "unknown":
+                hint = f": did you mean `{self.suggestion}`?" if self.suggestion else f" ({self.expected})"
+                return f"`{self.parameter}` is not a parameter{hint}"
+            case "duplicate":
+                return f"`{self.parameter}` is given both by position and by name"
+            case "surplus":
+                return f"{self.actual} positional arguments are given, {self.expected} expected"
+            case "invalid":
+                return f"`{self.path or self.parameter}`: {self.expected}"
+            case _:
+                actual = f", got {self.actual}" if self.actual else ""
+                return f"`{self.path or self.parameter}`: expected {self.expected}{actual}"
+
+
+class InvalidArgument(Exception):
+    """The arguments of a call do not fit the tool.
+
+    The worker raises it before the tool runs, with every problem listed; the caller is then told that the
+    tool was never executed. A tool may raise it as well, to refuse what a type cannot say.
+
+    Attributes:
+        problems: What the worker found; empty where a tool raised the exception itself.
+    """
+
+    __module__ = "snakebridge"
+
+    tool_ran = True
+    """False only on the worker's own refusals: it is the promise that the tool was not entered."""
+
+    def __init__(self, message: str, problems: tuple[Problem, ...] = ()) -> None:
+        super().__init__(message)
+        self.problems = problems
+
+
+class Unserializable(Exception):
+    """A value that should leave the worker has no form on the wire.
+
+    Attributes:
+        path: Where in the value it is, such as ``$.rows[3].owner``, or None where that is not known.
+    """
+
+    __module__ = "snakebridge"
+
+    def __init__(self, message: str, path: str | None = None) -> None:
+        super().__init__(message)
+        self.path = path

@@ -1,0 +1,198 @@
+"""Signatures of tools, read without importing `inspect`.
+
+`inspect` would be a quarter of a worker's import time for what stands in the code object anyway. It is used
+only for callables that have no code object of their own, such as a `functools.partial`.
+"""
+
+from __future__ import annotations
+
+import typing
+from types import MethodType
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+
+from snakebridge.errors import AdapterError
+from snakebridge.session import SessionContext
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+CO_VARARGS, CO_VARKEYWORDS = 0x04, 0x08
+CO_GENERATOR, CO_COROUTINE, CO_ASYNC_GENERATOR = 0x20, 0x80, 0x200
+
+Kind = Literal["positional_only", "positional_or_keyword", "keyword_only", "var_keyword"]
+
+
+class Parameter(msgspec.Struct, frozen=True):
+    """One parameter of a tool."""
+
+    name: str
+    kind: Kind
+    annotation: Any = Any
+    """The type, resolved; `Any` where there is none. A default of None makes the type optional."""
+    default: Any = msgspec.UNSET
+
+    injected: bool = False
+    """Whether the worker gives it, because it is annotated with `SessionContext`; calls cannot."""
+
+    @property
+    def required(self) -> bool:
+        """Whether a call must give it."""
+        return self.default is msgspec.UNSET and self.kind != "var_keyword"
+
+
+class Signature(msgspec.Struct, frozen=True):
+    """The parameters that a call gives, and what comes back."""
+
+    parameters: tuple[Parameter, ...]
+    returns: Any
+    """The resolved annotation, its text where it cannot be resolved, `Any` where there is none."""
+    flags: int
+    """CO_GENERATOR, CO_COROUTINE and CO_ASYNC_GENERATOR of the function and all that it wraps."""
+
+    @property
+    def is_async(self) -> bool:
+        """Whether calling it gives something to await or to iterate over asynchronously."""
+        return bool(self.flags & (CO_COROUTINE | CO_ASYNC_GENERATOR))
+
+    @property
+    def is_async_generator(self) -> bool:
+        """Whether calling it gives something to iterate over asynchronously."""
+        return bool(self.flags & CO_ASYNC_GENERATOR)
+
+    @property
+    def is_generator(self) -> bool:
+        """Whether calling it gives a generator, synchronous or not."""
+        return bool(self.flags & (CO_GENERATOR | CO_ASYNC_GENERATOR))
+
+
+def read_signature(function: Callable[..., Any], name: str) -> Signature:
+    """Read the signature that callers of a function see: for a wrapper that of the wrapped function.
+
+    Args:
+        function: A function, a bound method, or anything callable.
+        name: The tool's name, for error messages.
+
+    Raises:
+        AdapterError: If the function has `*args`, or an annotation names something that does not exist.
+    """
+    target, bound, flags = _unwrap(function)
+    code = getattr(target, "__code__", None)
+    if code is None:
+        return _read_by_inspect(function, name, flags)
+
+    positional, keyword_only = code.co_argcount, code.co_kwonlyargcount
+    names = code.co_varnames[: positional + keyword_only]
+    if code.co_flags & CO_VARARGS:
+        raise _no_star_args(name, code.co_varnames[positional + keyword_only])
+    defaults = dict(zip(reversed(names[:positional]), reversed(target.__defaults__ or ()), strict=False))
+    defaults.update(target.__kwdefaults__ or {})
+    first = 1 if bound else 0
+    annotations = _resolve(target.__annotations__, target.__globals__, name, names[:first])
+
+    parameters = []
+    for index, parameter in enumerate(names[first:], first):
+        kind: Kind = "positional_or_keyword" if index < positional else "keyword_only"
+        if index < code.co_posonlyargcount:
+            kind = "positional_only"
+        parameters.append(_parameter(parameter, kind, annotations, defaults.get(parameter, msgspec.UNSET)))
+    if code.co_flags & CO_VARKEYWORDS:
+        parameters.append(_parameter(code.co_varnames[len(names)], "var_keyword", annotations))
+    return Signature(tuple(parameters), annotations.get("return", Any), flags)
+
+
+def _unwrap(function: Any) -> tuple[Any, bool, int]:
+    """The innermost function that has the signature, whether it is bound, and the code flags on the way."""
+    bound, flags, seen = False, 0, set()
+    while True:
+        if isinstance(function, MethodType):
+            function, bound = function.__func__, True
+        flags |= getattr(getattr(function, "__code__", None), "co_flags", 0)
+        inner = getattr(function, "__wrapped__", None)
+        if hasattr(function, "__signature__"):
+            return None, bound, flags  # it says its own signature; only `inspect` knows the rules
+        if inner is None or id(inner) in seen:
+            return function, bound, flags
+        seen.add(id(inner))
+        function = inner
+
+
+def _resolve(
+    annotations: Mapping[str, Any], namespace: dict[str, Any], tool: str, ignored: tuple[str, ...]
+) -> dict[str, Any]:
+    """Annotations as types; strings are looked up one by one, so that an error names the culprit."""
+    resolved: dict[str, Any] = {}
+    for name, annotation in annotations.items():
+        if name in ignored:
+            continue
+        if type(annotation) is type:
+            resolved[name] = annotation
+            continue
+        holder = _Annotated({name: annotation})
+        try:
+            resolved.update(typing.get_type_hints(holder, namespace, include_extras=True))
+        except Exception as error:
+            if name == "return":  # results are not checked against it, so it need not exist at run time
+                resolved[name] = str(annotation)
+                continue
+            raise AdapterError(
+                f"tool `{tool}`: the annotation {annotation!r} of parameter `{name}` cannot be resolved: "
+                f"{error}; it must exist at run time, so not inside a function or under TYPE_CHECKING"
+            ) from error
+    return resolved
+
+
+class _Annotated:
+    """What `typing.get_type_hints` looks at: something with annotations."""
+
+    def __init__(self, annotations: dict[str, Any]) -> None:
+        self.__annotations__ = annotations
+
+
+def _parameter(
+    name: str, kind: Kind, annotations: Mapping[str, Any], default: Any = msgspec.UNSET
+) -> Parameter:
+    annotation = annotations.get(name, Any)
+    if annotation is object:
+        annotation = Any
+    if default is None and annotation is not Any:
+        annotation = typing.Optional[annotation]  # noqa: UP045 - `|` does not work on every annotation
+    injected = annotation is SessionContext or annotation == SessionContext | None
+    return Parameter(name, kind, annotation, default, injected)
+
+
+def _no_star_args(tool: str, name: str) -> AdapterError:
+    return AdapterError(
+        f"tool `{tool}` takes `*{name}`: arguments are sent by name, so take one list instead "
+        f"(`{name}: list`); if a decorator brought the `*` in, use functools.wraps in it"
+    )
+
+
+def _read_by_inspect(function: Callable[..., Any], tool: str, flags: int) -> Signature:
+    import inspect  # see the module's first lines
+
+    try:
+        read = inspect.signature(function)
+    except (TypeError, ValueError) as error:
+        raise AdapterError(f"tool `{tool}` has no signature that can be read: {error}") from None
+    namespace = getattr(inspect.unwrap(function), "__globals__", {})
+    raw = {parameter.name: parameter.annotation for parameter in read.parameters.values()}
+    raw["return"] = read.return_annotation
+    given = {
+        name: annotation for name, annotation in raw.items() if annotation is not inspect.Signature.empty
+    }
+    annotations = _resolve(given, namespace, tool, ())
+    kinds: dict[Any, Kind] = {
+        inspect.Parameter.POSITIONAL_ONLY: "positional_only",
+        inspect.Parameter.POSITIONAL_OR_KEYWORD: "positional_or_keyword",
+        inspect.Parameter.KEYWORD_ONLY: "keyword_only",
+        inspect.Parameter.VAR_KEYWORD: "var_keyword",
+    }
+    parameters = []
+    for parameter in read.parameters.values():
+        if parameter.kind not in kinds:
+            raise _no_star_args(tool, parameter.name)
+        default = msgspec.UNSET if parameter.default is inspect.Parameter.empty else parameter.default
+        parameters.append(_parameter(parameter.name, kinds[parameter.kind], annotations, default))
+    return Signature(tuple(parameters), annotations.get("return", Any), flags)

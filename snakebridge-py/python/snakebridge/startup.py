@@ -1,0 +1,157 @@
+"""The life of a worker after its wire is private: load the adapter, say READY, serve, clean up."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
+
+import msgspec
+
+from snakebridge import _native
+from snakebridge.encoding import encode, encode_chunk
+from snakebridge.errors import AdapterError
+from snakebridge.failures import describe, error_parts
+from snakebridge.loading import (
+    LoadedAdapter,
+    collect_tools,
+    find_adapter,
+    import_module,
+    make_adapter,
+    parse_spec,
+)
+from snakebridge.manifest import build_manifest
+from snakebridge.streams import StreamChunk
+from snakebridge.trampoline import build_trampoline
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Why = Literal["import", "init", "adapter"]
+
+EXIT_CODES: dict[Why, int] = {"import": 3, "adapter": 3, "init": 4}
+"""Code or names that will be wrong next time too end with 3; a constructor that failed (a network, perhaps)
+with 4."""
+
+
+class HostHello(msgspec.Struct, frozen=True):
+    """What of the host's HELLO is for Python; the native side has used the rest."""
+
+    adapter: str | None = None
+    config: Any = None
+    python_path: list[str] = []
+
+
+def run(greeting: bytes) -> None:
+    """Serve the adapter that the host's HELLO names until the host closes the wire."""
+    hello = msgspec.msgpack.decode(greeting, type=HostHello)
+    sys.path[:0] = hello.python_path
+    _print_promptly()
+    _install_hooks()
+    adapter, manifest, tools = _load(hello)
+    _native.ready(manifest, tools)
+    try:
+        _native.serve(encode, StreamChunk, encode_chunk, describe)
+    finally:
+        _clean_up(adapter)
+
+
+def _print_promptly() -> None:
+    """Make what is printed leave line by line.
+
+    Python opened its standard output on a pipe, the wire, and so with a buffer. Since then it leads to the
+    standard error, and a killed worker would take the last kilobytes with it.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True, errors="backslashreplace")
+
+
+def _install_hooks() -> None:
+    """Forks, signals and swallowed cancellations, before any code of the user's can meet one."""
+    os.register_at_fork(
+        before=_native.before_fork,
+        after_in_parent=_native.after_fork_in_parent,
+        after_in_child=_native.after_fork_in_child,
+    )
+    signal.signal(signal.SIGURG, _native.on_cancel_signal)
+    report = sys.unraisablehook
+
+    def unraisable(event: sys.UnraisableHookArgs) -> None:
+        # Python drops what is raised in __del__ and weak reference callbacks, a cancellation as well.
+        if not issubclass(event.exc_type, _native.Cancelled):
+            report(event)
+            return
+        while True:
+            try:
+                _native.rearm_cancel()
+                return
+            except _native.Cancelled:
+                continue  # a signal was still under way and hit this hook, where Python drops it again
+
+    sys.unraisablehook = unraisable
+
+
+def _load(hello: HostHello) -> tuple[LoadedAdapter, bytes, list[tuple[str, bool, Callable[[bytes], Any]]]]:
+    """Import, make and describe the adapter; a failure of any step is told to the host and ends the process.
+
+    The steps run code of the user's, so they may raise anything, SystemExit and KeyboardInterrupt included.
+    """
+    why: Why = "adapter"
+    module_name: str | None = None
+    try:
+        module_name, class_name = parse_spec(hello.adapter)
+        why = "import"
+        module = import_module(module_name)
+        why = "adapter"
+        source = find_adapter(module, class_name)
+        why = "init"
+        instance = make_adapter(source, hello.config)
+        why = "adapter"
+        adapter = collect_tools(source, instance)
+        tools = [(tool.name, tool.streams, build_trampoline(tool)) for tool in adapter.tools]
+        manifest = build_manifest(
+            adapter.spec, adapter.name, adapter.version, adapter.description, adapter.tools
+        )
+        why = "init"
+        _run_hook(instance, "initialize")
+    except BaseException as error:
+        _fail("adapter" if isinstance(error, AdapterError) else why, error, module_name)
+    return adapter, manifest, tools
+
+
+def _run_hook(instance: Any, name: str) -> None:
+    hook = getattr(instance, name, None)
+    if hook is None:  # a module needs no hooks
+        return
+    result = hook()
+    if hasattr(type(result), "__await__"):
+        from snakebridge import asynchronous  # only for adapters that use it
+
+        asynchronous.complete(result)
+
+
+def _clean_up(adapter: LoadedAdapter) -> None:
+    try:
+        _run_hook(adapter.instance, "cleanup")
+    except BaseException:
+        sys.excepthook(*sys.exc_info())  # nobody is left to tell but the log
+    finally:
+        if "snakebridge.asynchronous" in sys.modules:
+            sys.modules["snakebridge.asynchronous"].finish()
+
+
+def _fail(why: Why, error: BaseException, module: str | None) -> NoReturn:
+    parts = error_parts(error)
+    message = "\n".join([parts["message"], *(parts["notes"] or [])])
+    if isinstance(error, SystemExit):
+        message = f"the adapter ended the process with exit code {message or 0} while it was loaded"
+    report = {
+        "why": why,
+        "type": parts["type"],
+        "message": message,
+        "traceback": parts["traceback"],
+        "module": (error.name if isinstance(error, ImportError) else None) or module,
+    }
+    _native.fail(EXIT_CODES[why], encode(report))

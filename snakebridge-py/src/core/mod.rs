@@ -1,0 +1,179 @@
+//! The native half of a running worker: who reads, who writes, and what somebody may do while Python is busy. Nothing in
+//! here takes the GIL or knows of Python.
+//!
+//! **The main thread** reads a call, runs it and writes its answer ([`reading`], [`writing`]). While it waits for the next
+//! one it sits in read(2), holding the reader. **The watcher** is a thread that only helps: once a call runs for longer than
+//! a tick it reads what arrives and writes what is pending, owning nothing while it waits ([`watcher`], [`activity`]). So
+//! PING and CANCEL are answered whatever Python does, and there is nothing to hand over or back.
+//!
+//! What a frame means is decided in one place, [`routing`], by whichever thread has read it. What that thread cannot do
+//! itself is left for the main thread or for a waiting one ([`state`]).
+//!
+//! # Locks
+//!
+//! In this order, after the GIL where one has it:
+//!
+//! 1. `reader`: the receive buffer and the right to read. The main thread keeps it while it blocks in read(2), and only it
+//!    may block; the watcher tries for it and reads only what is surely there.
+//! 2. `state`: the peer, and what was read for somebody else.
+//! 3. `output`: bytes that are not written yet.
+//!
+//! No holder of any of them waits for the GIL or runs Python code. `state` and `output` are never held across anything that
+//! can block: whoever waits for room in the pipe does so without `output`, so the watcher never waits behind a full pipe.
+
+mod activity;
+mod output;
+mod reading;
+mod receive_buffer;
+mod routing;
+mod running;
+mod state;
+mod tool_table;
+mod watcher;
+mod writing;
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use snakebridge::wire::{Limits, Peer, Role};
+
+use self::activity::Activity;
+use self::output::Output;
+pub(crate) use self::reading::{Awaited, Waited};
+use self::receive_buffer::Reader;
+use self::running::Running;
+use self::state::State;
+pub(crate) use self::state::{Answer, CallRequest};
+pub(crate) use self::tool_table::ToolTable;
+use crate::system::descriptors::{Wire, close_in_child};
+use crate::system::signal::MainThread;
+use crate::system::status_page::StatusPage;
+use crate::system::ticker::Ticker;
+use crate::system::wakeup::Wakeup;
+
+/// One worker. Made once, by `start()`, and never dropped.
+#[derive(Debug)]
+pub(crate) struct Core {
+    input: OwnedFd,
+    output_end: OwnedFd,
+    frame_limit: u64,
+    reader: Mutex<Reader>,
+    state: Mutex<State>,
+    output: Mutex<Output>,
+    /// Signalled, with `state`, when an answer of the host or a cancellation has come.
+    arrivals: Condvar,
+    /// Somebody read something that the main thread has to act on. Written under `state`; lets the main thread skip it.
+    news: AtomicBool,
+    /// Whether the main thread has come to serve; before, it imports and initializes.
+    serving: AtomicBool,
+    /// Which call runs, and whether it is cancelled.
+    pub(crate) running: Running,
+    activity: Activity,
+    ticker: Ticker,
+    /// Tells the watcher to stop helping, or to look again.
+    call_off: Wakeup,
+    watcher_ends: AtomicBool,
+    main_thread: MainThread,
+    tools: OnceLock<ToolTable>,
+    status_page: OnceLock<StatusPage>,
+}
+
+impl Core {
+    /// A core for the calling thread, which becomes the main thread, over `wire`.
+    pub(crate) fn new(wire: Wire, nonce: &str) -> io::Result<Self> {
+        let limits = Limits::default();
+        Ok(Self {
+            input: wire.input,
+            output_end: wire.output,
+            frame_limit: limits.frame,
+            reader: Mutex::new(Reader::default()),
+            state: Mutex::new(State::new(Peer::new(Role::Worker, limits, nonce))),
+            output: Mutex::new(Output::default()),
+            arrivals: Condvar::new(),
+            news: AtomicBool::new(false),
+            serving: AtomicBool::new(false),
+            running: Running::default(),
+            activity: Activity::default(),
+            ticker: Ticker::new()?,
+            call_off: Wakeup::new()?,
+            watcher_ends: AtomicBool::new(false),
+            main_thread: MainThread::this(),
+            tools: OnceLock::new(),
+            status_page: OnceLock::new(),
+        })
+    }
+
+    /// Whether the calling thread is the one that serves.
+    pub(crate) fn is_main_thread(&self) -> bool {
+        self.main_thread.is_this()
+    }
+
+    /// The main thread serves from now on: whenever nothing runs it is about to read.
+    pub(crate) fn begin_serving(&self) {
+        self.serving.store(true, Ordering::SeqCst);
+    }
+
+    fn serves(&self) -> bool {
+        self.serving.load(Ordering::SeqCst)
+    }
+
+    /// Adopts the page that tells the host what ran.
+    pub(crate) fn report_on(&self, page: StatusPage) {
+        // Opened once, by `start`.
+        let _ = self.status_page.set(page);
+    }
+
+    /// Call `id` enters user code.
+    pub(crate) fn entered(&self, id: u64) {
+        if let Some(page) = self.status_page.get() {
+            page.started(id);
+        }
+    }
+
+    /// Call `id` has left user code: no cancel can reach it any more.
+    pub(crate) fn left(&self, id: u64) {
+        if let Some(page) = self.status_page.get() {
+            page.finished(id);
+        }
+        self.running.end();
+    }
+
+    /// The running call swallowed its cancellation where Python cannot raise: tell it again.
+    pub(crate) fn cancel_again(&self) {
+        self.running.forget_acknowledgement();
+        self.call_off.raise();
+    }
+
+    /// In a forked child, which must not keep the wire open. Nothing of the core may be used there afterwards.
+    pub(crate) fn close_in_child(&self) {
+        close_in_child(self.input.as_fd());
+        close_in_child(self.output_end.as_fd());
+        self.call_off.close_in_child();
+        self.ticker.close_in_child();
+    }
+
+    /// Whether something waits for the main thread that somebody else has read.
+    pub(crate) fn has_news(&self) -> bool {
+        self.news.load(Ordering::Acquire)
+    }
+
+    fn reader(&self) -> MutexGuard<'_, Reader> {
+        lock(&self.reader)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        lock(&self.state)
+    }
+
+    fn output(&self) -> MutexGuard<'_, Output> {
+        lock(&self.output)
+    }
+}
+
+/// Locks whether or not a panic has poisoned it: panics of ours end the worker, and until then the host is better served by
+/// frames than by silence.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

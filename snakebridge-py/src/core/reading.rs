@@ -1,0 +1,184 @@
+//! How the main thread, and other threads of Python, wait for the host. All of it without the GIL.
+
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use rustix::io::Errno;
+
+use super::receive_buffer::Reader;
+use super::{Answer, Core};
+use crate::system::clock::Nanoseconds;
+use crate::system::descriptors::{is_readable, wait_readable};
+use crate::system::exit;
+
+/// The longest wait of a thread that has no deadline: it only bounds how long a lost notice could matter.
+const LONG: Duration = Duration::from_mins(1);
+
+/// How the main thread's wait for frames ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Waited {
+    /// There may be something to do.
+    Frames,
+    /// The host has closed the wire.
+    End,
+    /// A signal came: Python's handlers are due.
+    Signal,
+}
+
+/// How the wait for an answer of the host ended.
+#[derive(Debug)]
+pub(crate) enum Awaited {
+    /// It is here.
+    Answer(Answer),
+    /// The call inside which we asked is cancelled.
+    Cancelled,
+    /// The deadline has passed.
+    Deadline,
+    /// A signal came: Python's handlers are due, then wait on.
+    Signal,
+}
+
+/// What one read brought.
+enum Fill {
+    Bytes,
+    Nothing,
+    End,
+}
+
+impl Core {
+    /// On the main thread: waits until there is something to do.
+    pub(crate) fn wait_for_frames(&self) -> Waited {
+        let mut reader = self.reader();
+        // Whoever reads for us needs the reader first, so nothing can come in between this look and the read.
+        if self.has_news() || reader.buffer.holds_frame(self.frame_limit) {
+            return Waited::Frames;
+        }
+        self.read_or_wait(&mut reader, None)
+    }
+
+    /// On the main thread: waits for the host's HELLO and returns its body; `None` when the wire ends before it.
+    pub(crate) fn wait_for_hello(&self) -> Option<Vec<u8>> {
+        loop {
+            self.flush();
+            let mut reader = self.reader();
+            self.route_all(&mut reader);
+            if let Some(body) = self.state().hello.take() {
+                return Some(body);
+            }
+            if self.read_or_wait(&mut reader, None) == Waited::End {
+                return None;
+            }
+        }
+    }
+
+    /// Whether a read would not block.
+    pub(crate) fn host_has_written(&self) -> bool {
+        is_readable(&self.input)
+    }
+
+    /// On the main thread, inside a tool: waits for the answer to call `id` of ours and reads for everybody meanwhile.
+    pub(crate) fn await_answer_reading(&self, id: u64, deadline: Option<Nanoseconds>) -> Awaited {
+        loop {
+            self.flush();
+            let mut reader = self.reader();
+            self.route_all(&mut reader);
+            if self.has_pending_output() {
+                continue; // a PONG, say: written without the reader, because writing may wait
+            }
+            // As above: with the reader in hand, what is not here yet cannot come behind our back.
+            if let Some(answer) = self.state().answers.remove(&id) {
+                return Awaited::Answer(answer);
+            }
+            if self.running.take_cancellation() {
+                return Awaited::Cancelled;
+            }
+            let left = deadline.map(|deadline| deadline.since(Nanoseconds::now()));
+            if left == Some(Duration::ZERO) {
+                return Awaited::Deadline;
+            }
+            match self.read_or_wait(&mut reader, left) {
+                Waited::Frames => {}
+                Waited::Signal => return Awaited::Signal,
+                Waited::End => exit::because(exit::HOST_GONE, "the host has gone while a tool was waiting for it"),
+            }
+        }
+    }
+
+    /// On any other thread of Python: waits until whoever reads delivers the answer to call `id` of ours, made inside call
+    /// `parent`.
+    pub(crate) fn await_answer_delivered(&self, id: u64, parent: u64, deadline: Option<Nanoseconds>) -> Awaited {
+        self.flush();
+        let mut state = self.state();
+        loop {
+            if let Some(answer) = state.answers.remove(&id) {
+                return Awaited::Answer(answer);
+            }
+            if self.running.is_cancelled(parent) {
+                return Awaited::Cancelled;
+            }
+            let left = deadline.map_or(LONG, |deadline| deadline.since(Nanoseconds::now()));
+            if left.is_zero() {
+                return Awaited::Deadline;
+            }
+            state = self.arrivals.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// For the watcher: reads once if that cannot block and deals with what is there. False when it did not read.
+    pub(super) fn read_for_main(&self) -> bool {
+        let Ok(mut reader) = self.reader.try_lock() else { return false };
+        self.route_all(&mut reader);
+        if !self.state().has_room() || !is_readable(&self.input) {
+            return false;
+        }
+        match self.fill(&mut reader) {
+            // Nothing runs, so everything is answered and the host may well have ended the connection on purpose: the
+            // main thread is on its way to see that for itself, and then Python cleans up.
+            Ok(Fill::End) if self.serves() && !self.running.is_something() => return false,
+            Ok(Fill::End) => exit::because(exit::HOST_GONE, "the host has gone while Python was busy"),
+            Ok(Fill::Bytes | Fill::Nothing) | Err(_) => {}
+        }
+        self.route_all(&mut reader);
+        true
+    }
+
+    /// One blocking read on the main thread, which the watcher sees as waiting.
+    fn read_or_wait(&self, reader: &mut Reader, timeout: Option<Duration>) -> Waited {
+        if self.activity.begin_wait() {
+            self.call_off.raise();
+        }
+        // A time-out that passes looks like a read of nothing; who has a deadline looks at the clock.
+        let outcome = match timeout {
+            Some(_) if !wait_readable(&self.input, timeout) => Err(Errno::INTR),
+            _ => self.fill(reader),
+        };
+        if self.activity.end_wait() {
+            self.ticker.set(self.activity.interval());
+        }
+        match outcome {
+            Ok(Fill::Bytes) => Waited::Frames,
+            Ok(Fill::Nothing) => {
+                // Somebody made the descriptor non-blocking: wait here instead.
+                wait_readable(&self.input, None);
+                Waited::Frames
+            }
+            Ok(Fill::End) => Waited::End,
+            Err(_) => Waited::Signal,
+        }
+    }
+
+    /// One read(2). An error is always a signal; worse ones end the process.
+    fn fill(&self, reader: &mut Reader) -> Result<Fill, Errno> {
+        match rustix::io::read(&self.input, reader.buffer.room()) {
+            Ok(0) => Ok(Fill::End),
+            Ok(length) => {
+                reader.buffer.received(length);
+                reader.received_at = Nanoseconds::now();
+                Ok(Fill::Bytes)
+            }
+            Err(Errno::INTR) => Err(Errno::INTR),
+            Err(Errno::AGAIN) => Ok(Fill::Nothing),
+            Err(error) => exit::because(exit::DESCRIPTORS_LOST, format_args!("the wire cannot be read: {error}")),
+        }
+    }
+}

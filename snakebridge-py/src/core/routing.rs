@@ -1,0 +1,191 @@
+//! What a frame means, decided by whichever thread has read it.
+//!
+//! PING, the answers that need no Python, and cancellation are dealt with on the spot; calls, answers to our own calls and
+//! what concerns a stream are left for the thread whose business they are.
+
+use std::ops::Range;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use snakebridge::error::Exception;
+use snakebridge::wire::frame::{CallHeader, call_flag};
+use snakebridge::wire::{Event, Executed, Header, Violation, codec};
+
+use super::receive_buffer::Reader;
+use super::state::{Answer, CallRequest, Interest, State};
+use super::{Core, ToolTable};
+use crate::system::exit;
+
+/// The system target that asks for the manifest.
+const MANIFEST: &str = "$manifest";
+
+/// What became of a frame.
+enum Routed {
+    /// It is dealt with, or left for another thread.
+    Done,
+    /// A call to be run, with the place of its arguments in the receive buffer.
+    Call(CallRequest, Range<usize>),
+}
+
+impl Core {
+    /// Deals with every whole frame in the buffer on behalf of others: calls are queued.
+    pub(super) fn route_all(&self, reader: &mut Reader) {
+        let mut state = self.state();
+        while let Some(routed) = self.route_next(reader, &mut state) {
+            if let Routed::Call(request, body) = routed {
+                state.enqueue(request, reader.buffer.slice(body).to_vec());
+                self.announce();
+            }
+        }
+    }
+
+    /// On the main thread: deals with frames in the buffer up to the next call, makes that the running one and returns it,
+    /// its arguments copied by `copy`. `None` when no call is there, or the queue has older ones.
+    pub(crate) fn next_buffered_call<B>(&self, copy: impl FnOnce(&[u8]) -> B) -> Option<(CallRequest, B)> {
+        let mut reader = self.reader();
+        while !self.has_news() {
+            let mut state = self.state();
+            if let Routed::Call(request, body) = self.route_next(&mut reader, &mut state)? {
+                self.running.begin(request.id);
+                drop(state);
+                return Some((request, copy(reader.buffer.slice(body))));
+            }
+        }
+        None
+    }
+
+    /// On the main thread: the oldest call that somebody else has read, made the running one. Without one, `Err` names the
+    /// streams that were cancelled meanwhile.
+    pub(crate) fn next_queued_call(&self) -> Result<(CallRequest, Vec<u8>), Vec<u64>> {
+        if !self.has_news() {
+            return Err(Vec::new());
+        }
+        let mut state = self.state();
+        if let Some(call) = state.dequeue() {
+            self.running.begin(call.0.id);
+            return Ok(call);
+        }
+        self.news.store(false, Ordering::Release);
+        Err(std::mem::take(&mut state.cancelled))
+    }
+
+    /// Tells the main thread that there is something for it. Under `state`.
+    fn announce(&self) {
+        self.news.store(true, Ordering::Release);
+    }
+
+    fn route_next(&self, reader: &mut Reader, state: &mut State) -> Option<Routed> {
+        let Reader { buffer, received_at } = reader;
+        let frame = match codec::parse(buffer.unread(), self.frame_limit) {
+            Ok(frame) => frame?,
+            Err(violation) => broken(&violation),
+        };
+        let body = &buffer.unread()[frame.body.clone()];
+        let mut run = None;
+        match state.peer.receive(&frame.header, body.len(), received_at.milliseconds()) {
+            Err(violation) => broken(&violation),
+            Ok(Event::Call(call)) => {
+                let deadline = call.remaining.map(|left| received_at.after(Duration::from_millis(left)));
+                run = self.accept(&call, state).map(|tool| CallRequest {
+                    id: call.id,
+                    tool,
+                    session: call.session.map(Into::into),
+                    metadata: call.meta.map(Into::into),
+                    deadline,
+                });
+            }
+            Ok(Event::Hello) => state.hello = Some(body.to_vec()),
+            Ok(Event::Reply { id, call }) => self.deliver(state, id, call, || Answer::Reply(body.to_vec())),
+            Ok(Event::Failed { id, call, code, executed }) => {
+                self.deliver(state, id, call, || Answer::Failure { code: code.into(), executed, body: body.to_vec() });
+            }
+            // Whether this stream may go on is for the main thread to see.
+            Ok(Event::Credit { .. }) => self.announce(),
+            Ok(Event::Cancel { id, .. }) => self.cancel(id, state),
+            Ok(Event::Ping { nonce }) => self.answer_ping(nonce, state),
+            // A worker asks for no streams and no PONG, and only a host hears READY and a failed start.
+            Ok(_) => {}
+        }
+        let (length, part) = (frame.length, frame.body);
+        let place = buffer.consume(length, &part);
+        Some(match run {
+            Some(request) => Routed::Call(request, place),
+            None => Routed::Done,
+        })
+    }
+
+    /// The tool that a call asks for. Calls that none can run are answered here.
+    fn accept(&self, call: &CallHeader<'_>, state: &mut State) -> Option<usize> {
+        let stream = call.flags & call_flag::STREAM != 0;
+        let (code, message) = match self.tools.get().map(|tools| (tools, tools.find(call.target))) {
+            Some((_, Some(tool))) if tool.streams == stream => return Some(tool.index),
+            Some((_, Some(_))) => {
+                ("invalid_argument", wrong_manner(call.target, if stream { "one value" } else { "a stream" }))
+            }
+            Some((tools, None)) if call.target == MANIFEST => {
+                if !stream {
+                    self.send_manifest(call.id, tools, state);
+                    return None;
+                }
+                ("invalid_argument", wrong_manner(MANIFEST, "one value"))
+            }
+            Some((tools, None)) => ("tool_not_found", tools.explain_unknown(call.target)),
+            // The peer lets no call pass before READY, and READY comes with the table.
+            None => ("tool_not_found", format!("no tool `{}`: this worker is not ready", call.target)),
+        };
+        self.refuse(call.id, code, &Exception::new(code, message), state);
+        None
+    }
+
+    fn send_manifest(&self, id: u64, tools: &ToolTable, state: &mut State) {
+        let mut output = self.output();
+        if state.peer.reply(id, tools.manifest(), output.frames()).is_err() {
+            drop(output);
+            let error = Exception::new("payload_too_large", "the manifest is larger than the host accepts");
+            self.refuse(id, "payload_too_large", &error, state);
+        }
+    }
+
+    /// Answers a call that did not run.
+    fn refuse(&self, id: u64, code: &str, error: &Exception, state: &mut State) {
+        let body = snakebridge::body::encode(error).unwrap_or_default();
+        // Refused only when somebody has answered it already.
+        let _ = state.peer.error(id, code, Executed::Never, &body, self.output().frames());
+    }
+
+    fn deliver(&self, state: &mut State, id: u64, interest: Interest, answer: impl FnOnce() -> Answer) {
+        if interest == Interest::Awaited {
+            state.answers.insert(id, answer());
+            self.arrivals.notify_all();
+        }
+    }
+
+    fn cancel(&self, id: u64, state: &mut State) {
+        if self.running.cancel(id) {
+            self.main_thread.interrupt();
+            self.arrivals.notify_all();
+        } else if state.withdraw(id) {
+            self.refuse(id, "cancelled", &Exception::new("cancelled", "cancelled before it started"), state);
+        } else if !state.cancelled.contains(&id) {
+            state.cancelled.push(id);
+            self.announce();
+        }
+    }
+
+    fn answer_ping(&self, nonce: u64, state: &State) {
+        let (running, running_for) = self.running.report();
+        let running_for = u64::try_from(running_for.as_millis()).unwrap_or(u64::MAX);
+        let pong = Header::Pong { nonce, finished: state.peer.finished(), running, running_for };
+        codec::write(self.output().frames(), &pong, &[]);
+    }
+}
+
+fn wrong_manner(tool: &str, answer: &str) -> String {
+    let call = if answer == "a stream" { "call it for a stream" } else { "call it for a single reply" };
+    format!("`{tool}` answers with {answer}: {call}")
+}
+
+/// Nothing that such a host says can be trusted any more.
+fn broken(violation: &Violation) -> ! {
+    exit::because(exit::PROTOCOL, format_args!("the host broke the protocol ({}): {violation}", violation.kind()))
+}

@@ -1,0 +1,165 @@
+//! Frames on their way out: appended by whoever has one, written in batches.
+
+use std::time::Duration;
+
+use rustix::io::Errno;
+use snakebridge::wire::Executed;
+use snakebridge::wire::MAGIC;
+use snakebridge::wire::peer::{Refused, Request};
+
+use super::state::Interest;
+use super::{Core, ToolTable};
+use crate::system::descriptors::wait_writable;
+use crate::system::exit;
+
+/// Replies gather up to so many bytes while more calls are in the buffer.
+const BATCH: usize = 16 * 1024;
+/// How long to wait for room before looking whether somebody else has written everything.
+const ROOM: Duration = Duration::from_millis(100);
+
+/// How it stands with a stream after an item.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sent {
+    /// Bytes that are not written yet.
+    pub(crate) pending: usize,
+    /// Whether another item may follow.
+    pub(crate) has_credit: bool,
+}
+
+impl Core {
+    /// The magic and HELLO: the first that the host hears.
+    pub(crate) fn say_hello(&self, body: &[u8]) {
+        let (mut state, mut output) = (self.state(), self.output());
+        output.frames().extend_from_slice(&MAGIC);
+        state.peer.hello(body, output.frames());
+    }
+
+    /// READY: from now on calls may come.
+    pub(crate) fn say_ready(&self, tools: ToolTable, manifest_hash: &str, names: &[u8]) -> Result<(), Refused> {
+        // First the table, then the frame that lets calls come.
+        self.tools.set(tools).map_err(|_| Refused::NotOpen)?;
+        self.state().peer.ready(manifest_hash, names, self.output().frames())
+    }
+
+    /// Why this worker cannot start.
+    pub(crate) fn say_start_failed(&self, body: &[u8]) {
+        self.state().peer.start_failed(body, self.output().frames());
+    }
+
+    /// REPLY. When it is refused, the call is still to be answered. Returns how many bytes are not written yet.
+    pub(crate) fn reply(&self, id: u64, body: &[u8]) -> Result<usize, Refused> {
+        let (mut state, mut output) = (self.state(), self.output());
+        state.peer.reply(id, body, output.frames())?;
+        Ok(output.pending().len())
+    }
+
+    /// ERROR.
+    pub(crate) fn fail(&self, id: u64, code: &str, executed: Executed, body: &[u8]) {
+        // Refused only for a call that has been answered, and a second answer is what must not happen.
+        let _ = self.state().peer.error(id, code, executed, body, self.output().frames());
+    }
+
+    /// ITEM.
+    pub(crate) fn item(&self, id: u64, flags: u64, body: &[u8]) -> Result<Sent, Refused> {
+        let (mut state, mut output) = (self.state(), self.output());
+        state.peer.item(id, flags, body, output.frames())?;
+        Ok(Sent { pending: output.pending().len(), has_credit: state.peer.may_send(id) })
+    }
+
+    /// END, with the generator's return value.
+    pub(crate) fn end(&self, id: u64, body: &[u8]) -> Result<(), Refused> {
+        self.state().peer.end(id, body, self.output().frames())
+    }
+
+    /// Makes a stream the running call if it has credit, and says whether it has.
+    pub(crate) fn begin_turn(&self, id: u64) -> bool {
+        let mut state = self.state();
+        let has_credit = state.peer.may_send(id);
+        if has_credit {
+            self.running.begin(id);
+        }
+        has_credit
+    }
+
+    /// Ends a stream's turn; true when it was cancelled meanwhile. Under the lock under which CANCEL is acted on: later ones
+    /// find the stream at rest.
+    pub(crate) fn end_turn(&self, id: u64) -> bool {
+        let _state = self.state();
+        self.running.end();
+        self.running.is_cancelled(id)
+    }
+
+    /// A cancelled stream's generator is about to be closed: it counts as running and is not interrupted.
+    pub(crate) fn begin_cleanup(&self, id: u64) {
+        let _state = self.state();
+        self.running.begin_cleanup(id);
+    }
+
+    /// CALL to the host, inside the call `parent`; `None` when that has been answered.
+    pub(crate) fn call_host(&self, parent: u64, request: &Request<'_>) -> Option<Result<u64, Refused>> {
+        let mut state = self.state();
+        if !state.peer.serves(parent) {
+            return None;
+        }
+        let call = state.peer.call(request, Interest::Awaited, self.output().frames());
+        Some(call.map_err(|(refused, _)| refused))
+    }
+
+    /// Nobody waits any more for the answer to call `id` of ours.
+    pub(crate) fn abandon(&self, id: u64, reason: &str) {
+        {
+            let mut state = self.state();
+            state.answers.remove(&id);
+            if let Some(interest) = state.peer.in_flight_mut(id) {
+                *interest = Interest::Abandoned;
+            }
+            state.peer.cancel(id, reason, self.output().frames());
+        }
+        self.flush();
+    }
+
+    /// On the main thread, between two calls of a batch: whether what is pending is to be written now. While calls are
+    /// short it can wait, because the watcher writes it as soon as the next one turns out long; a watcher that helps already
+    /// would not look again.
+    pub(crate) fn wants_flush(&self, pending: usize) -> bool {
+        pending > BATCH || self.activity.is_helped()
+    }
+
+    /// Whether something is not written yet.
+    pub(super) fn has_pending_output(&self) -> bool {
+        !self.output().pending().is_empty()
+    }
+
+    /// Writes everything, waiting for room where the host is slow to read. Never holds a lock while it waits.
+    pub(crate) fn flush(&self) {
+        while !self.write_pending() {
+            wait_writable(&self.output_end, ROOM);
+        }
+    }
+
+    /// Writes everything within about `patience`; for a process that is about to end anyway.
+    pub(crate) fn flush_briefly(&self, patience: Duration) {
+        let mut rounds = patience.as_millis() / ROOM.as_millis();
+        while !self.write_pending() && rounds > 0 {
+            wait_writable(&self.output_end, ROOM);
+            rounds -= 1;
+        }
+    }
+
+    /// Writes as much as there is room for; true when nothing is left.
+    pub(super) fn write_pending(&self) -> bool {
+        let mut output = self.output();
+        while !output.pending().is_empty() {
+            match rustix::io::write(&self.output_end, output.pending()) {
+                Ok(length) => output.advance(length),
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => return false,
+                Err(Errno::PIPE) => exit::because(exit::HOST_GONE, "the host does not read any more"),
+                Err(error) => {
+                    exit::because(exit::DESCRIPTORS_LOST, format_args!("the wire cannot be written: {error}"))
+                }
+            }
+        }
+        true
+    }
+}

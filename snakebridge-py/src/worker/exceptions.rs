@@ -1,0 +1,50 @@
+//! The two exceptions that the native half raises.
+
+use pyo3::exceptions::{PyBaseException, PyException};
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+use pyo3::{create_exception, exceptions::PyValueError};
+use snakebridge::wire::Executed;
+
+create_exception!(
+    snakebridge,
+    Cancelled,
+    PyBaseException,
+    "Raised once inside a synchronous tool whose call was cancelled.\n\n\
+     It is no `Exception`, so that `except Exception` lets it pass: clean up in `finally` and let it go."
+);
+create_exception!(
+    snakebridge._native,
+    RemoteError,
+    PyException,
+    "The host answered a call of ours with ERROR.\n\n\
+     Attributes:\n    code: The stable error code.\n    executed: 0 never, 1 maybe, 2 yes.\n    \
+     body: A MessagePack map: type, message, traceback, causes, data (each may be missing)."
+);
+
+/// A `RemoteError`.
+pub(super) fn remote_error(code: &str, executed: Executed, body: &[u8]) -> PyErr {
+    let (code, body) = (code.to_owned(), body.to_vec());
+    Python::attach(|py| RemoteError::new_err((code, executed.to_wire(), PyBytes::new(py, &body).unbind())))
+}
+
+/// Bytes that the protocol forbids, by the stable name of what is wrong with them.
+pub(super) fn forbidden(kind: &str) -> PyErr {
+    PyValueError::new_err(kind.to_owned())
+}
+
+/// Adds both to the module.
+pub(crate) fn add_to(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    let py = module.py();
+    let remote_error = py.get_type::<RemoteError>();
+    // The limited API has no way to derive a native class from an exception before 3.12: properties over `args` serve.
+    for (name, getter) in [
+        ("code", c"property(lambda self: self.args[0])"),
+        ("executed", c"property(lambda self: self.args[1])"),
+        ("body", c"property(lambda self: self.args[2])"),
+    ] {
+        remote_error.setattr(name, py.eval(getter, None, None)?)?;
+    }
+    module.add("RemoteError", remote_error)?;
+    module.add("Cancelled", py.get_type::<Cancelled>())
+}

@@ -1,0 +1,120 @@
+//! Calls from Python to tools of the host.
+
+use std::time::Duration;
+
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+use snakebridge::wire::Executed;
+use snakebridge::wire::limits::is_target;
+use snakebridge::wire::peer::{Refused, Request};
+
+use super::call::Call;
+use super::errors::{error_body, too_large_body};
+use super::exceptions::{Cancelled, remote_error};
+use super::{core, fork};
+use crate::core::{Answer, Awaited};
+use crate::system::clock::Nanoseconds;
+
+/// Call a tool of the host inside `call` and wait for its reply (GIL released). Raises `RemoteError`, or `Cancelled`.
+#[pyfunction]
+#[pyo3(signature = (call, target, body, timeout))]
+pub(crate) fn host_call<'py>(
+    py: Python<'py>,
+    call: &Bound<'py, Call>,
+    target: &str,
+    body: &[u8],
+    timeout: Option<f64>,
+) -> PyResult<Bound<'py, PyBytes>> {
+    if fork::is_forked() {
+        return Err(PyRuntimeError::new_err(
+            "a forked child has no host: call the host's tools from the worker itself",
+        ));
+    }
+    let core = core()?;
+    let call = call.get();
+    let now = Nanoseconds::now();
+    let deadline = deadline(call, timeout, now)?;
+    let remaining = deadline.map(|deadline| deadline.since(now));
+    if remaining == Some(Duration::ZERO) {
+        return Err(passed(target, Executed::Never));
+    }
+    if !is_target(target) {
+        let message = format!("`{}` is no name of a tool", target.escape_debug());
+        return Err(failure("invalid_argument", Executed::Never, message));
+    }
+    let request = Request {
+        target,
+        remaining: remaining.map(|remaining| u64::try_from(remaining.as_millis()).unwrap_or(u64::MAX).max(1)),
+        parent: Some(call.id()),
+        body,
+        ..Request::default()
+    };
+    let id = match core.call_host(call.id(), &request) {
+        Some(Ok(id)) => id,
+        Some(Err(refused)) => return Err(not_sent(target, refused)),
+        None => {
+            let message = format!("the call inside which `{target}` was called has ended");
+            return Err(failure("call_ended", Executed::Never, message));
+        }
+    };
+    loop {
+        let awaited = py.detach(|| {
+            if core.is_main_thread() {
+                core.await_answer_reading(id, deadline)
+            } else {
+                core.await_answer_delivered(id, call.id(), deadline)
+            }
+        });
+        let (reason, error) = match awaited {
+            Awaited::Answer(Answer::Reply(body)) => return Ok(PyBytes::new(py, &body)),
+            Awaited::Answer(Answer::Failure { code, executed, body }) => {
+                return Err(remote_error(&code, executed, &body));
+            }
+            Awaited::Signal => match py.check_signals() {
+                Ok(()) => continue,
+                Err(error) => ("interrupted", error),
+            },
+            Awaited::Cancelled => ("cancelled", Cancelled::new_err(())),
+            Awaited::Deadline => ("deadline", passed(target, Executed::Maybe)),
+        };
+        py.detach(|| core.abandon(id, reason));
+        return Err(error);
+    }
+}
+
+/// The nearer of the call's deadline and `timeout` seconds from now.
+fn deadline(call: &Call, timeout: Option<f64>, now: Nanoseconds) -> PyResult<Option<Nanoseconds>> {
+    let timeout = match timeout {
+        Some(seconds) if seconds.is_nan() => return Err(PyValueError::new_err("a timeout of nan seconds")),
+        // Beyond what a duration can hold is no timeout; below zero is none left.
+        Some(seconds) => Duration::try_from_secs_f64(seconds.max(0.0)).ok().map(|timeout| now.after(timeout)),
+        None => None,
+    };
+    let of_call = call.deadline.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    let of_call = of_call.map(|since_start| Nanoseconds::default().after(since_start));
+    Ok([timeout, of_call].into_iter().flatten().min())
+}
+
+fn failure(code: &str, executed: Executed, message: String) -> PyErr {
+    remote_error(code, executed, &error_body(code, message))
+}
+
+fn passed(target: &str, executed: Executed) -> PyErr {
+    failure("deadline_exceeded", executed, format!("the deadline passed while `{target}` of the host was called"))
+}
+
+fn not_sent(target: &str, refused: Refused) -> PyErr {
+    match refused {
+        Refused::TooLarge { size, limit } => {
+            let body = too_large_body(&format!("what `{target}` was called with"), size, limit);
+            remote_error("payload_too_large", Executed::Never, &body)
+        }
+        Refused::TooMany => {
+            failure("queue_full", Executed::Never, "too many calls to the host are unanswered".to_owned())
+        }
+        Refused::NotOpen | Refused::NotServed | Refused::NoCredit => {
+            failure("shutting_down", Executed::Never, "the connection to the host is not open".to_owned())
+        }
+    }
+}

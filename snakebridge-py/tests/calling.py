@@ -1,0 +1,27 @@
+"""Calls tools the way a worker does: through their trampoline, with encoded arguments and results."""
+
+import msgspec
+
+from snakebridge import tool
+from snakebridge.decorator import options_of
+from snakebridge.definitions import define_tool
+from snakebridge.trampoline import build_trampoline
+
+
+def trampoline(function):
+    """The trampoline of a function, which is decorated here unless it is already."""
+    options = options_of(function)
+    if options is None:
+        options = options_of(tool(function))
+    return build_trampoline(define_tool(function, options))
+
+
+def call(function, /, *positional, **named):
+    """Call a function and decode its result; positional arguments travel in the array form."""
+    body = [positional, named] if positional else named
+    return msgspec.msgpack.decode(trampoline(function)(msgspec.msgpack.encode(body)))
+
+
+def stream(function, /, **named):
+    """Call a streaming function and list the values that it yields."""
+    return list(trampoline(function)(msgspec.msgpack.encode(named)))

@@ -1,0 +1,123 @@
+"""A host in a hundred lines: starts a real worker process and speaks the protocol with it, frame by frame.
+
+Frames are made and read with msgspec alone, so that these tests do not trust the extension to check itself.
+"""
+
+import os
+import secrets
+import select
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import msgspec
+
+MAGIC = b"SNKB\0\0\0\1"
+HELLO, READY, CALL, REPLY, ERROR, ITEM, END, _, CREDIT, CANCEL = range(10)
+LIMITS = {
+    "frame": 1 << 20,
+    "body": 256 << 20,
+    "depth": 64,
+    "items": 1_000_000,
+    "window": 256 << 10,
+    "calls": 1000,
+}
+ADAPTERS = Path(__file__).parent / "adapters"
+PATIENCE = 20.0
+"""Seconds after which a silent worker fails the test."""
+
+encode, decode = msgspec.msgpack.encode, msgspec.msgpack.decode
+
+
+class ScriptedHost:
+    """One worker and the wire to it; use it as a context manager."""
+
+    def __init__(self, adapter, **hello):
+        nonce = secrets.token_hex(16)
+        environment = {**os.environ, "SNAKEBRIDGE_NONCE": nonce, "SNAKEBRIDGE_PARENT_PID": str(os.getpid())}
+        self.process = subprocess.Popen(
+            [sys.executable, "-I", "-m", "snakebridge.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment,
+            bufsize=0,
+        )
+        self._received = b""
+        self._last_id = -1
+        body = {
+            "version": "0.1.0",
+            "pid": os.getpid(),
+            "adapter": adapter,
+            "config": None,
+            "python_path": [str(ADAPTERS)],
+            "limits": {name: LIMITS[name] for name in ("frame", "body", "depth", "items")},
+            "status_fd": None,
+            **hello,
+        }
+        self.send([HELLO, 1, 1, list(LIMITS.values()), nonce], encode(body))
+        assert self._take(len(MAGIC)) == MAGIC
+        assert self.receive()[0][0] == HELLO
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.communicate()
+
+    def send(self, header, body=b""):
+        """Write one frame."""
+        frame = encode(header) + body
+        self.process.stdin.write(len(frame).to_bytes(4, "big") + frame)
+
+    def receive(self):
+        """Header and decoded body (None where there is none) of the next frame."""
+        frame = self._take(int.from_bytes(self._take(4), "big"))
+        for length in range(2, len(frame) + 1):  # the header ends where it can be decoded for the first time
+            try:
+                header = decode(frame[:length])
+            except msgspec.DecodeError:
+                continue
+            return header, decode(frame[length:]) if length < len(frame) else None
+        raise AssertionError(f"no header in {frame!r}")
+
+    def call(self, target, arguments=None, *, flags=0, remaining=None, session=None, meta=None):
+        """Send a CALL and return its id."""
+        self._last_id += 2
+        header = [CALL, self._last_id, target, flags, remaining, session, None, meta]
+        self.send(header, encode({} if arguments is None else arguments))
+        return self._last_id
+
+    def ask(self, target, arguments=None, **options):
+        """Call a tool and return its result, or header and body of the ERROR."""
+        number = self.call(target, arguments, **options)
+        header, body = self.receive()
+        assert header[1] == number
+        return body if header[0] == REPLY else (header, body)
+
+    def close(self):
+        """Close the wire and return the exit code and what was written to stderr."""
+        self.process.stdin.close()
+        self.process.stdin = None
+        return self.wait()
+
+    def wait(self):
+        """Wait for the worker's own end and return the exit code and what was written to stderr."""
+        errors = self.process.stderr.read()
+        return self.process.wait(PATIENCE), errors.decode()
+
+    def _take(self, count):
+        deadline = time.monotonic() + PATIENCE
+        while len(self._received) < count:
+            ready, _, _ = select.select([self.process.stdout], [], [], max(0, deadline - time.monotonic()))
+            data = os.read(self.process.stdout.fileno(), 1 << 16) if ready else b""
+            if not data:
+                self.process.kill()
+                _, errors = self.process.communicate()
+                reason = "closed the wire" if ready else "is silent"
+                raise AssertionError(f"the worker {reason} ({self.process.returncode}):\n{errors.decode()}")
+            self._received += data
+        taken, self._received = self._received[:count], self._received[count:]
+        return taken

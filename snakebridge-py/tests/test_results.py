@@ -1,0 +1,188 @@
+"""Results leave without loss, objects are converted in one order, the rest is named by its place."""
+
+import math
+from collections import OrderedDict, deque
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from calling import call
+from snakebridge import Unserializable
+from snakebridge.encoding import CONVERSIONS, encode
+
+
+def sent(value):
+    return msgspec.msgpack.decode(encode(value))
+
+
+def refused(value):
+    with pytest.raises(Unserializable) as caught:
+        encode(value)
+    return caught.value
+
+
+class Secret:
+    def __repr__(self):
+        raise AssertionError("repr was called")
+
+
+def test_none_is_nil_and_bytes_are_binary():
+    assert encode(None) == b"\xc0"
+    assert encode(b"\x00") == b"\xc4\x01\x00"
+    assert encode(bytearray(b"\x00")) == encode(memoryview(b"\x00")) == b"\xc4\x01\x00"
+
+
+def test_tuples_and_sets_are_arrays():
+    class Point(NamedTuple):
+        x: int
+
+    assert sent((1, 2)) == [1, 2]
+    assert sent({1}) == sent(Point(1)) == [1]
+
+
+def test_floats_keep_every_bit():
+    assert math.isnan(sent(math.nan))
+    assert sent(-math.inf) == -math.inf
+    assert math.copysign(1, sent(-0.0)) == -1
+
+
+@pytest.mark.parametrize("number", [2**63, 2**64 - 1, -(2**63)])
+def test_integers_of_64_bits_are_exact(number):
+    assert sent(number) == number
+
+
+def test_subclasses_of_plain_values_are_plain_values():
+    for kind, value in ((str, "a"), (int, 3), (float, 1.5), (bytes, b"x"), (dict, {"a": 1}), (list, [1])):
+        subclass = type("Subclass", (kind,), {})
+        assert sent(subclass(value)) == value
+    assert sent(OrderedDict(a=1)) == {"a": 1}
+
+
+@pytest.mark.parametrize("name", CONVERSIONS)
+def test_an_object_is_converted_by_its_own_method(name):
+    kind = type("Object", (), {name: lambda self: [name]})
+    assert sent({"object": kind()}) == {"object": [name]}
+
+
+@pytest.mark.parametrize("position", range(len(CONVERSIONS) - 1))
+def test_an_earlier_conversion_wins(position):
+    first, second = CONVERSIONS[position : position + 2]
+    kind = type("Object", (), {second: lambda self: "second", first: lambda self: "first"})
+    assert sent(kind()) == "first"
+
+
+def test_what_a_conversion_gives_is_converted_in_turn():
+    class Inner:
+        def isoformat(self):
+            return "2024"
+
+    class Outer:
+        def to_dict(self):
+            return {"inner": Inner()}
+
+    assert sent(Outer()) == {"inner": "2024"}
+
+
+def test_a_large_array_is_refused_before_it_is_turned_into_a_list():
+    class Array:
+        size = 1_000_001
+
+        def tolist(self):
+            raise AssertionError("tolist was called")
+
+    assert "1000001 elements" in str(refused(Array()))
+    Array.size = 1_000_000
+    Array.tolist = lambda self: [1]
+    assert sent(Array()) == [1]
+
+
+def test_an_object_that_answers_to_any_attribute_is_not_converted():
+    class Proxy:
+        def __getattr__(self, name):
+            return lambda: "whatever"
+
+    assert refused([Proxy()]).path == "$[0]"
+
+
+def test_what_has_no_form_is_named_by_type_and_place_without_its_repr():
+    error = refused({"a": [1, 2, 3, {"owner": Secret()}]})
+    assert error.path == "$.a[3].owner"
+    assert "Secret has no form on the wire" in str(error)
+    assert str(error).endswith("(at $.a[3].owner)")
+
+
+def test_the_place_is_found_inside_objects_and_conversions():
+    @dataclass
+    class Row:
+        cell: object
+
+    class Table:
+        def to_dict(self):
+            return {"rows": [Row(1), Row(Secret())]}
+
+    assert refused([Table()]).path == "$[0].rows[1].cell"
+
+
+def test_the_place_of_a_bad_key_is_the_map():
+    assert refused({"a": {Secret(): 1}}).path == "a key of $.a"
+
+
+def test_a_number_beyond_64_bits_is_refused_by_name():
+    error = refused({"n": [2**64]})
+    assert error.path == "$.n[0]"
+    assert "beyond 64 bits" in str(error)
+
+
+def test_a_lone_surrogate_is_refused_by_name():
+    assert "lone surrogate" in str(refused({"text": "\ud800"}))
+
+
+def test_a_value_that_contains_itself_is_refused():
+    cycle = []
+    cycle.append(cycle)
+    assert "contains itself" in str(refused(cycle))
+
+
+def test_a_generator_as_a_plain_result_is_answered_with_the_way_out():
+    assert "supports_streaming=True" in str(refused(number for number in [1]))
+    assert "give it a `to_dict` method" in str(refused(deque([1])))
+
+
+def test_an_exception_in_a_conversion_is_the_cause():
+    class Broken:
+        def to_dict(self):
+            raise LookupError("no such row")
+
+    error = refused([Broken()])
+    assert isinstance(error.__cause__, LookupError)
+    assert error.path == "$[0]"
+
+
+def test_a_result_that_cannot_leave_is_not_a_bad_argument():
+    def give():
+        return Secret()
+
+    with pytest.raises(Unserializable):
+        call(give)
+
+
+@given(
+    st.recursive(
+        st.none() | st.integers() | st.text() | st.binary() | st.floats() | st.builds(object),
+        lambda inner: (
+            st.lists(inner, max_size=4)
+            | st.tuples(inner)
+            | st.dictionaries(st.text() | st.integers(), inner, max_size=4)
+        ),
+        max_leaves=20,
+    )
+)
+def test_any_value_is_encoded_or_refused_with_a_place(value):
+    try:
+        encode(value)
+    except Unserializable as error:
+        assert error.path is not None

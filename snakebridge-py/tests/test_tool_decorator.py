@@ -1,0 +1,174 @@
+"""`@tool`: what it accepts, and that the function stays what it was."""
+
+import functools
+
+import pytest
+
+from snakebridge import BaseAdapter, tool
+
+
+def names(adapter):
+    return [registration.name for registration in adapter.get_tools()]
+
+
+def shouting(function):
+    @functools.wraps(function)
+    def wrapper(*args, **kwargs):
+        return function(*args, **kwargs).upper()
+
+    return wrapper
+
+
+def test_the_bare_and_the_called_form_are_both_right():
+    class Adapter(BaseAdapter):
+        @tool
+        def bare(self): ...
+
+        @tool()
+        def called(self): ...
+
+    assert names(Adapter()) == ["bare", "called"]
+
+
+def test_a_decorated_function_is_still_called_directly():
+    @tool(description="Add two numbers")
+    def add(a, b):
+        return a + b
+
+    assert add(1, b=2) == 3
+
+
+def test_only_decorated_methods_are_tools():
+    class Adapter(BaseAdapter):
+        @tool
+        def shown(self): ...
+
+        def hidden(self): ...
+
+    assert names(Adapter()) == ["shown"]
+
+
+def test_an_undecorated_override_is_no_tool():
+    class Base(BaseAdapter):
+        @tool
+        def task(self): ...
+
+        @tool
+        def other(self): ...
+
+    class Adapter(Base):
+        def task(self): ...
+
+    assert names(Adapter()) == ["other"]
+
+
+def test_another_decorator_may_stand_below():
+    @tool
+    @shouting
+    def greet(name: str) -> str:
+        return f"hello {name}"
+
+    assert greet("ada") == "HELLO ADA"
+
+
+def test_another_decorator_may_stand_above():
+    class Adapter(BaseAdapter):
+        @shouting
+        @tool(description="Greet")
+        def greet(self, name: str) -> str:
+            return f"hello {name}"
+
+    (registration,) = Adapter().get_tools()
+    assert registration.description == "Greet"
+    assert [parameter.name for parameter in registration.parameters] == ["name"]
+    assert Adapter().greet("ada") == "HELLO ADA"
+
+
+@pytest.mark.parametrize("decorators", ["tool_outside", "tool_inside"])
+def test_static_and_class_methods_are_tools_in_either_order(decorators):
+    if decorators == "tool_outside":
+
+        class Adapter(BaseAdapter):
+            @tool
+            @staticmethod
+            def fixed(a: int): ...
+
+            @tool
+            @classmethod
+            def made(cls, a: int): ...
+    else:
+
+        class Adapter(BaseAdapter):
+            @staticmethod
+            @tool
+            def fixed(a: int): ...
+
+            @classmethod
+            @tool
+            def made(cls, a: int): ...
+
+    for registration in Adapter().get_tools():
+        assert [parameter.name for parameter in registration.parameters] == ["a"]
+    assert names(Adapter()) == ["fixed", "made"]
+
+
+def test_a_tool_may_have_another_name_than_its_function():
+    class Adapter(BaseAdapter):
+        @tool(name="text.upper-case")
+        def upper(self): ...
+
+    assert names(Adapter()) == ["text.upper-case"]
+
+
+@pytest.mark.parametrize("name", ["", "1st", "$manifest", "../x", "a b", "naïve", "a" * 129, "a\n"])
+def test_a_name_that_the_protocol_forbids_is_refused_at_once(name):
+    with pytest.raises(ValueError, match="is not allowed"):
+        tool(name=name)
+
+
+def test_the_longest_allowed_name_is_accepted():
+    tool(name="a" * 128)
+
+
+def test_an_unknown_option_is_refused_with_the_nearest_name():
+    with pytest.raises(TypeError, match=r"no option `descripton`: did you mean `description`\?"):
+        tool(descripton="typed too fast")
+
+
+def test_an_unknown_option_that_is_near_nothing_is_answered_with_the_list():
+    with pytest.raises(TypeError, match="`idempotent`, `name`"):
+        tool(zzz=1)
+
+
+@pytest.mark.parametrize(
+    "options", [{"timeout": "5"}, {"tags": "nlp"}, {"idempotent": "yes"}, {"supports_streaming": 1}]
+)
+def test_an_option_of_the_wrong_type_is_refused(options):
+    with pytest.raises(TypeError, match="option"):
+        tool(**options)
+
+
+@pytest.mark.parametrize("timeout", [0, -1.0, float("nan"), float("inf")])
+def test_a_timeout_that_is_no_time_is_refused(timeout):
+    with pytest.raises(ValueError, match="timeout"):
+        tool(timeout=timeout)
+
+
+def test_a_name_given_by_position_is_answered_with_the_right_form():
+    with pytest.raises(TypeError, match=r'@tool\(name="add"\)'):
+        tool("add")
+
+
+def test_a_class_is_not_decorated():
+    with pytest.raises(TypeError, match="decorates a function"):
+
+        @tool
+        class Nothing: ...
+
+
+def test_a_generator_cannot_be_declared_as_not_streaming():
+    with pytest.raises(ValueError, match="return a list instead"):
+
+        @tool(supports_streaming=False)
+        def numbers():
+            yield 1

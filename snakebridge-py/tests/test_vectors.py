@@ -1,0 +1,85 @@
+"""The protocol's golden vectors, read by msgspec alone and by the extension."""
+
+import functools
+import json
+import struct
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from snakebridge import _native
+
+VECTORS = Path(__file__).parents[2] / "tests" / "vectors"
+
+
+def load(file, key):
+    """Vectors of one file as parameters, each under its name."""
+    vectors = json.loads((VECTORS / file).read_text(encoding="utf-8"))[key]
+    assert vectors
+    return [pytest.param(vector, id=vector["name"]) for vector in vectors]
+
+
+def plain(value):
+    """A header as Python values: `{"bin": hex}` stands for bytes."""
+    if isinstance(value, dict):
+        return (
+            bytes.fromhex(value["bin"]) if set(value) == {"bin"} else {k: plain(v) for k, v in value.items()}
+        )
+    return [plain(element) for element in value] if isinstance(value, list) else value
+
+
+def tagged(value):
+    """A body as Python values: every value says its type, so that JSON cannot change it."""
+    ((kind, content),) = value.items()
+    match kind:
+        case "int":
+            return int(content)
+        case "float":
+            return struct.unpack(">d", bytes.fromhex(content))[0]
+        case "bytes":
+            return bytes.fromhex(content)
+        case "array":
+            return [tagged(element) for element in content]
+        case "map":
+            return {tagged(key): tagged(element) for key, element in content}
+        case "nested_arrays":
+            return functools.reduce(lambda inner, _: [inner], range(content - 1), [])
+        case _:
+            return content
+
+
+@pytest.mark.parametrize("vector", load("frames.json", "frames"))
+def test_a_frame_is_a_length_a_header_and_a_body(vector):
+    frame, body = bytes.fromhex(vector["frame"]), bytes.fromhex(vector["body"])
+    content = msgspec.msgpack.encode(plain(vector["header"])) + body
+    assert frame == len(content).to_bytes(4, "big") + content
+
+
+@pytest.mark.parametrize("vector", load("frames.json", "frames"))
+def test_the_extension_reads_and_writes_every_frame(vector):
+    frame, body = bytes.fromhex(vector["frame"]), bytes.fromhex(vector["body"])
+    header = plain(vector["header"])
+    assert _native.decode_frame(frame) == (header, body)
+    assert _native.encode_frame(header, body) == frame
+
+
+@pytest.mark.parametrize("vector", load("invalid_frames.json", "invalid"))
+def test_the_extension_refuses_every_forbidden_frame_by_its_kind(vector):
+    with pytest.raises(ValueError, match=f"^{vector['violation']}$"):
+        _native.decode_frame(bytes.fromhex(vector["bytes"]))
+
+
+@pytest.mark.parametrize("vector", load("values.json", "values"))
+def test_msgspec_and_the_protocol_agree_on_every_value(vector):
+    encoded, value = bytes.fromhex(vector["bytes"]), tagged(vector["value"])
+    decoded = msgspec.msgpack.decode(encoded)
+    # Compared as encoded, because NaN is not equal to itself and 1 is equal to True.
+    assert msgspec.msgpack.encode(decoded) == msgspec.msgpack.encode(value)
+    _native.check_value(encoded)
+
+
+@pytest.mark.parametrize("vector", load("values.json", "invalid"))
+def test_the_extension_refuses_every_forbidden_value_by_its_kind(vector):
+    with pytest.raises(ValueError, match=f"^{vector['violation']}$"):
+        _native.check_value(bytes.fromhex(vector["bytes"]))
