@@ -1,6 +1,6 @@
 //! The golden vectors under `tests/vectors`: what every implementation of the protocol must agree on, byte for byte.
 
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use serde_json::Value as Json;
 use snakebridge::Value;

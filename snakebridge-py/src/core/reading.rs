@@ -173,7 +173,7 @@ impl Core {
             Ok(0) => Ok(Fill::End),
             Ok(length) => {
                 reader.buffer.received(length);
-                reader.received_at = Nanoseconds::now();
+                reader.received_at = Nanoseconds::about_now();
                 Ok(Fill::Bytes)
             }
             Err(Errno::INTR) => Err(Errno::INTR),

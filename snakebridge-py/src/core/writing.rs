@@ -122,7 +122,12 @@ impl Core {
     /// short it can wait, because the watcher writes it as soon as the next one turns out long; a watcher that helps already
     /// would not look again.
     pub(crate) fn wants_flush(&self, pending: usize) -> bool {
-        pending > BATCH || self.activity.is_helped()
+        pending > BATCH || self.is_helped()
+    }
+
+    /// Whether the watcher helps already. It then sleeps until something arrives: who appends something has to write it.
+    pub(crate) fn is_helped(&self) -> bool {
+        self.activity.is_helped()
     }
 
     /// Whether something is not written yet.

@@ -134,6 +134,10 @@ fn pull<'py>(items: &Bound<'py, PyAny>, id: u64, stride: &mut u32, serving: &Ser
             // Without credit no item is pulled; and a call that is answered already has no turn.
             Err(_) => return Stop::Credit,
         };
+        if serving.core.is_helped() {
+            // The next item may take its time, and this one would wait for it.
+            serving.py.detach(|| serving.core.flush());
+        }
         if !sent.has_credit {
             return Stop::Credit;
         }

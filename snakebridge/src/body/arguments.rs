@@ -1,6 +1,5 @@
 //! The arguments of a call: a map, or an array of positional ones and a map.
 
-use bytes::Bytes;
 use serde::Serialize;
 
 use super::{check, encode_into};
@@ -19,13 +18,25 @@ use crate::wire::{Limits, Violation};
 /// assert_eq!(body[0], 0x82, "a map of two entries");
 /// # Ok::<(), snakebridge::Error>(())
 /// ```
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Arguments {
     positional: u32,
     positional_bytes: Vec<u8>,
     named: u32,
+    /// Begins with room for the head of a short map, so that the common call is encoded once and never copied.
     named_bytes: Vec<u8>,
     failed: Option<Error>,
+}
+
+/// The most entries of a map whose head is one byte.
+const SHORT_MAP: u32 = 15;
+
+impl Default for Arguments {
+    fn default() -> Self {
+        let mut named_bytes = Vec::with_capacity(64);
+        put_map(&mut named_bytes, 0);
+        Self { positional: 0, positional_bytes: Vec::new(), named: 0, named_bytes, failed: None }
+    }
 }
 
 impl Arguments {
@@ -72,8 +83,8 @@ impl Arguments {
                 self.named += u32::try_from(entries).unwrap_or(u32::MAX);
                 self.named_bytes.extend_from_slice(&bytes[reader.position()..]);
             } else {
-                let message = "keyword arguments must be a struct or a map".to_owned();
-                self.failed.get_or_insert(Error::invalid_argument(message));
+                let message = "keyword arguments must be a struct or a map with string keys";
+                self.failed.get_or_insert_with(|| Error::invalid_argument(message));
             }
         }
         self.keep(encoded, || "keyword arguments".to_owned())
@@ -87,9 +98,14 @@ impl Arguments {
     }
 
     /// The body of the CALL, or the first error.
-    pub fn finish(self) -> Result<Bytes> {
+    pub fn finish(mut self) -> Result<Vec<u8>> {
         if let Some(error) = self.failed {
             return Err(error);
+        }
+        if self.positional == 0 && self.named <= SHORT_MAP {
+            // 0x80 is the head of an empty map; its low half counts the entries.
+            self.named_bytes[0] += self.named.to_le_bytes()[0];
+            return Ok(self.named_bytes);
         }
         let mut out = Vec::with_capacity(16 + self.positional_bytes.len() + self.named_bytes.len());
         if self.positional > 0 {
@@ -98,8 +114,8 @@ impl Arguments {
             out.extend_from_slice(&self.positional_bytes);
         }
         put_map(&mut out, self.named);
-        out.extend_from_slice(&self.named_bytes);
-        Ok(out.into())
+        out.extend_from_slice(&self.named_bytes[1..]);
+        Ok(out)
     }
 }
 

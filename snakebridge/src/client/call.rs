@@ -7,14 +7,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
-use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
 use super::options::option_methods;
 use super::{CallOptions, Caller};
 use crate::body;
 use crate::error::{Error, ErrorKind, Executed, Result};
-use crate::link::PendingCall;
+use crate::link::{PendingCall, ToolName};
 use crate::pool::{PoolHandle, Submission};
 
 /// A call of a Python tool: a future of its result, with options to set before it is first polled.
@@ -24,7 +23,7 @@ use crate::pool::{PoolHandle, Submission};
 #[must_use = "a call does nothing until it is awaited"]
 pub struct Call<T, E = Error> {
     caller: Caller,
-    tool: Arc<str>,
+    tool: ToolName,
     created: Instant,
     options: CallOptions,
     state: State,
@@ -33,13 +32,13 @@ pub struct Call<T, E = Error> {
 
 enum State {
     /// Not polled yet; an encoding error waits here for the first poll.
-    New(Result<Bytes>),
+    New(Result<Vec<u8>>),
     Waiting(Arc<PendingCall>),
     Done,
 }
 
 impl<T, E> Call<T, E> {
-    pub(super) fn new(caller: &Caller, tool: Arc<str>, arguments: Result<Bytes>, options: CallOptions) -> Self {
+    pub(super) fn new(caller: &Caller, tool: ToolName, arguments: Result<Vec<u8>>, options: CallOptions) -> Self {
         Self {
             caller: caller.clone(),
             tool,
@@ -62,16 +61,16 @@ impl<T, E> std::fmt::Debug for Call<T, E> {
 /// Hands a new call or stream to the pool.
 pub(super) fn submit(
     caller: &Caller,
-    tool: &Arc<str>,
+    tool: &ToolName,
     created: Instant,
     options: &CallOptions,
-    arguments: Result<Bytes>,
+    arguments: Result<Vec<u8>>,
     stream: bool,
 ) -> Result<Arc<PendingCall>> {
     let prepare = || {
         options.check()?;
         Ok(Submission {
-            target: Arc::clone(tool),
+            target: tool.clone(),
             body: arguments?,
             stream,
             created,

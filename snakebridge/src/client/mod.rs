@@ -14,6 +14,7 @@ pub use self::output::{CallOutput, StreamOutput};
 pub use self::stream::{Chunk, Chunks, ToolStream};
 use crate::body::Arguments;
 use crate::error::Result;
+use crate::link::ToolName;
 use crate::pool::PoolHandle;
 
 /// What a `#[python_tool]` method says about the tool it calls.
@@ -71,22 +72,22 @@ impl Caller {
 
     /// A call of a declared tool. An argument that cannot be encoded comes out when the call is first polled.
     pub fn call<T, E>(&self, tool: &ToolDeclaration, arguments: Arguments) -> Call<T, E> {
-        Call::new(self, tool.name.into(), arguments.finish(), CallOptions::declared(tool))
+        Call::new(self, ToolName::Declared(tool.name), arguments.finish(), CallOptions::declared(tool))
     }
 
     /// A stream of a declared tool. It opens when it is first polled.
     pub fn stream<T, E>(&self, tool: &ToolDeclaration, arguments: Arguments) -> ToolStream<T, E> {
-        ToolStream::new(self, tool.name.into(), arguments.finish(), CallOptions::declared(tool))
+        ToolStream::new(self, ToolName::Declared(tool.name), arguments.finish(), CallOptions::declared(tool))
     }
 
     /// A call of a tool by its name.
     pub fn call_named<T>(&self, tool: &str, arguments: Arguments) -> Call<T> {
-        Call::new(self, tool.into(), arguments.finish(), CallOptions::default())
+        Call::new(self, ToolName::Named(tool.into()), arguments.finish(), CallOptions::default())
     }
 
     /// A stream of a tool by its name.
     pub fn stream_named<T>(&self, tool: &str, arguments: Arguments) -> ToolStream<T> {
-        ToolStream::new(self, tool.into(), arguments.finish(), CallOptions::default())
+        ToolStream::new(self, ToolName::Named(tool.into()), arguments.finish(), CallOptions::default())
     }
 
     /// Whether the workers' manifest has every tool that a client declares, in the same manner.

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
-use bytes::Bytes;
 use futures::Stream;
 use serde::de::DeserializeOwned;
 
@@ -14,7 +13,7 @@ use super::call::{abandon, decode, submit};
 use super::options::option_methods;
 use super::{CallOptions, Caller};
 use crate::error::{Error, Result};
-use crate::link::{Item, Next, PendingCall};
+use crate::link::{Item, Next, PendingCall, ToolName};
 use crate::value::Value;
 use crate::wire::frame::item_flag;
 
@@ -26,7 +25,7 @@ use crate::wire::frame::item_flag;
 #[must_use = "a stream does nothing until it is polled"]
 pub struct ToolStream<T, E = Error> {
     caller: Caller,
-    tool: Arc<str>,
+    tool: ToolName,
     created: Instant,
     options: CallOptions,
     state: State,
@@ -34,7 +33,7 @@ pub struct ToolStream<T, E = Error> {
 }
 
 enum State {
-    New(Result<Bytes>),
+    New(Result<Vec<u8>>),
     Open(Arc<PendingCall>),
     Ended,
 }
@@ -51,7 +50,7 @@ pub struct Chunk<T> {
 }
 
 impl<T, E> ToolStream<T, E> {
-    pub(super) fn new(caller: &Caller, tool: Arc<str>, arguments: Result<Bytes>, options: CallOptions) -> Self {
+    pub(super) fn new(caller: &Caller, tool: ToolName, arguments: Result<Vec<u8>>, options: CallOptions) -> Self {
         Self {
             caller: caller.clone(),
             tool,

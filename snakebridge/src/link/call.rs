@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::Link;
+use super::{Link, ToolName};
 use crate::error::{Error, Executed, Result};
 
 /// What a call asks for, owned, so that it can be sent again.
 #[derive(Debug, Clone)]
 pub struct OwnedRequest {
     /// The tool.
-    pub target: Arc<str>,
+    pub target: ToolName,
     /// Whether items are wanted instead of one reply.
     pub stream: bool,
     /// The session it runs in.
@@ -22,7 +22,7 @@ pub struct OwnedRequest {
     /// An encoded metadata map.
     pub meta: Option<Bytes>,
     /// The encoded arguments.
-    pub body: Bytes,
+    pub body: Vec<u8>,
 }
 
 /// One item of a stream, still encoded.

@@ -6,6 +6,7 @@
 
 mod call;
 mod reader;
+mod tool_name;
 mod writer;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,6 +16,7 @@ use tokio::io::AsyncWrite;
 
 pub(crate) use self::call::{Item, Next, OwnedRequest, PendingCall, Stage};
 pub(crate) use self::reader::{Control, Incoming, Reader, Service};
+pub(crate) use self::tool_name::ToolName;
 use self::writer::Output;
 use crate::error::{Error, ErrorKind, Executed};
 use crate::wire::frame::Header;

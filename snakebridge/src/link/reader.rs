@@ -15,6 +15,9 @@ use crate::wire::{Millis, Violation};
 
 /// How far ahead of the data the buffer grows. A frame's announced length is a claim, not a reason to allocate.
 const READ_AHEAD: usize = 64 * 1024;
+/// Room below which the buffer grows. Bodies that wait for their callers keep its storage, so growing means a new one:
+/// once for thousands of short replies, not once for each.
+const LITTLE_ROOM: usize = 8 * 1024;
 
 /// What a connection tells the one who supervises it.
 #[derive(Debug)]
@@ -113,7 +116,9 @@ impl<R: AsyncRead + Unpin> Reader<R> {
         let mut deliveries = Vec::new();
         let mut greeted = false;
         loop {
-            buffer.reserve(READ_AHEAD);
+            if buffer.capacity() - buffer.len() < LITTLE_ROOM {
+                buffer.reserve(READ_AHEAD);
+            }
             match self.source.read_buf(&mut buffer).await {
                 Ok(0) => return CloseReason::Eof,
                 Ok(_) => {}

@@ -19,7 +19,7 @@ use tokio_util::task::TaskTracker;
 
 use self::scheduler::{Placement, QueueFull, Scheduler, Task};
 use crate::error::{Error, ErrorKind, Executed, Phase, Result, StartFailure};
-use crate::link::{OwnedRequest, PendingCall, Stage};
+use crate::link::{OwnedRequest, PendingCall, Stage, ToolName};
 use crate::manifest::Manifest;
 use crate::telemetry::Events;
 use crate::tools::Registry;
@@ -53,9 +53,9 @@ pub(crate) struct PoolConfig {
 #[derive(Debug)]
 pub(crate) struct Submission {
     /// The tool.
-    pub target: Arc<str>,
+    pub target: ToolName,
     /// The encoded arguments.
-    pub body: Bytes,
+    pub body: Vec<u8>,
     /// Whether items are wanted.
     pub stream: bool,
     /// When the caller made the call: its deadline counts from here.
@@ -75,7 +75,7 @@ impl Task for Arc<PendingCall> {
         Arc::as_ptr(self).addr()
     }
 
-    fn tool(&self) -> &Arc<str> {
+    fn tool(&self) -> &ToolName {
         &self.request.target
     }
 

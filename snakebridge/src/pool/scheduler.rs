@@ -5,8 +5,9 @@
 //! seen before counts as long. So a slow tool never holds a call that another worker could run.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use crate::link::ToolName;
 
 /// How much expected work may stand before a call in a worker. About what a wake-up across cores and a round trip cost
 /// on a small machine, several times over; see `docs/performance.md`.
@@ -23,7 +24,7 @@ pub(super) trait Task: Clone {
     /// Tells calls apart.
     fn key(&self) -> usize;
     /// The tool it calls.
-    fn tool(&self) -> &Arc<str>;
+    fn tool(&self) -> &ToolName;
     /// Streams are pulled between calls; they count as load, not as something to wait for.
     fn is_stream(&self) -> bool;
     /// Whether anybody still waits for it.
@@ -78,7 +79,7 @@ pub(super) struct Scheduler<C> {
     seats: Vec<Seat>,
     queue: VecDeque<C>,
     queue_limit: usize,
-    durations: HashMap<Arc<str>, Duration>,
+    durations: HashMap<ToolName, Duration>,
 }
 
 impl<C: Task> Scheduler<C> {
@@ -187,11 +188,11 @@ impl<C: Task> Scheduler<C> {
 
     /// Takes a duration into account: a longer one quickly, shorter ones slowly, because to expect too little holds
     /// calls up and to expect too much costs a round trip.
-    fn learn(&mut self, tool: &Arc<str>, took: Duration) {
+    fn learn(&mut self, tool: &ToolName, took: Duration) {
         if let Some(known) = self.durations.get_mut(tool) {
             *known = if took > *known { (*known + took) / 2 } else { (*known * 7 + took) / 8 };
         } else if self.durations.len() < REMEMBERED_TOOLS {
-            self.durations.insert(Arc::clone(tool), took);
+            self.durations.insert(tool.clone(), took);
         }
     }
 }
@@ -208,7 +209,7 @@ mod tests {
     #[derive(Debug, Clone)]
     struct TestCall {
         key: usize,
-        tool: Arc<str>,
+        tool: ToolName,
         stream: bool,
         wanted: Rc<Cell<bool>>,
     }
@@ -217,7 +218,7 @@ mod tests {
         fn key(&self) -> usize {
             self.key
         }
-        fn tool(&self) -> &Arc<str> {
+        fn tool(&self) -> &ToolName {
             &self.tool
         }
         fn is_stream(&self) -> bool {
@@ -228,8 +229,8 @@ mod tests {
         }
     }
 
-    fn call(key: usize, tool: &str) -> TestCall {
-        TestCall { key, tool: tool.into(), stream: false, wanted: Rc::new(Cell::new(true)) }
+    fn call(key: usize, tool: &'static str) -> TestCall {
+        TestCall { key, tool: ToolName::Declared(tool), stream: false, wanted: Rc::new(Cell::new(true)) }
     }
 
     fn stream(key: usize) -> TestCall {
@@ -243,7 +244,7 @@ mod tests {
     }
 
     /// Lets worker 1 answer a call of `tool` that takes `millis`.
-    fn teach(scheduler: &mut Scheduler<TestCall>, tool: &str, micros: u64, now: Instant) -> Instant {
+    fn teach(scheduler: &mut Scheduler<TestCall>, tool: &'static str, micros: u64, now: Instant) -> Instant {
         let call = call(usize::MAX, tool);
         let Ok(Placement::Worker(worker)) = scheduler.submit(call.clone(), now) else { panic!("no worker is free") };
         let later = now + Duration::from_micros(micros);

@@ -47,6 +47,11 @@ impl<'a> Arguments<'a> {
         value.map_or_else(|| Ok(default()), |value| self.decode(name, value))
     }
 
+    /// The next argument, or its type's default when it was left out.
+    pub fn or_default<T: DeserializeOwned + Default>(&mut self) -> Result<T> {
+        self.or_else(T::default)
+    }
+
     fn next(&mut self) -> (&'static str, Option<&'a [u8]>) {
         let index = self.parameters.len() - self.bound.len();
         let name = self.parameters.get(index).copied().unwrap_or_default();

@@ -13,7 +13,7 @@ use super::status::StatusPage;
 use super::{WorkerConfig, diagnosis};
 use crate::body;
 use crate::error::{Error, ErrorKind, Exception, Executed, Exit, Result, StartFailure};
-use crate::link::{CloseReason, Control, Link, OwnedRequest, PendingCall};
+use crate::link::{CloseReason, Control, Link, OwnedRequest, PendingCall, ToolName};
 use crate::manifest::Manifest;
 use crate::value::Value;
 use crate::wire::limits::{MAX_TOOLS, is_tool_name};
@@ -232,13 +232,13 @@ impl Start<'_> {
     }
 
     /// A system call of our own, answered natively by the worker.
-    async fn ask(&self, target: &str) -> Result<Bytes> {
+    async fn ask(&self, target: &'static str) -> Result<Bytes> {
         let request = OwnedRequest {
-            target: target.into(),
+            target: ToolName::Declared(target),
             stream: false,
             session: None,
             meta: None,
-            body: Bytes::from_static(&[0x80]),
+            body: vec![0x80],
         };
         let now = std::time::Instant::now();
         let call = Arc::new(PendingCall::new(request, None, self.config.start_timeout, false, now));

@@ -1,0 +1,221 @@
+//! The arguments of all our attributes, read by tables of their keys.
+
+use std::time::Duration;
+
+use proc_macro2::{TokenStream, TokenTree};
+use syn::ext::IdentExt;
+use syn::parse::{ParseStream, Parser};
+use syn::{Attribute, Error, Expr, ExprLit, Ident, Lit, LitStr, Meta, Path, Result, Token, parse_quote};
+
+use crate::diag::{Diagnostics, did_you_mean};
+use crate::duration;
+
+/// The keys that are legal in one place.
+pub(crate) struct Table {
+    /// The attribute and its place, for messages: `#[py(..)]` on a method.
+    pub(crate) place: &'static str,
+    pub(crate) keys: &'static [Key],
+}
+
+/// One key, and how it is written.
+pub(crate) struct Key {
+    pub(crate) name: &'static str,
+    pub(crate) shape: Shape,
+    /// The key with a value, for messages.
+    pub(crate) example: &'static str,
+}
+
+/// What stands behind a key.
+#[derive(Clone, Copy)]
+pub(crate) enum Shape {
+    /// Nothing.
+    Flag,
+    /// `= "text"`
+    Text,
+    /// `= "30s"`
+    Duration,
+    /// `= some::path`
+    Path,
+    /// Nothing, or `= expression`.
+    Expression,
+}
+
+/// What stood behind a key.
+enum Value {
+    Flag,
+    Text(LitStr),
+    Duration(Duration),
+    Path(Path),
+    Expression(Expr),
+}
+
+/// The keys that were given, each once.
+#[derive(Default)]
+pub(crate) struct Entries(Vec<(Ident, Value)>);
+
+impl Entries {
+    /// The key as it was written, for the place of a message.
+    pub(crate) fn key(&self, name: &str) -> Option<&Ident> {
+        self.0.iter().find(|(key, _)| key == name).map(|(key, _)| key)
+    }
+
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.key(name).is_some()
+    }
+
+    pub(crate) fn text(&self, name: &str) -> Option<&LitStr> {
+        self.0.iter().find_map(|(key, value)| match value {
+            Value::Text(text) if key == name => Some(text),
+            _ => None,
+        })
+    }
+
+    pub(crate) fn duration(&self, name: &str) -> Option<Duration> {
+        self.0.iter().find_map(|(key, value)| match value {
+            Value::Duration(duration) if key == name => Some(*duration),
+            _ => None,
+        })
+    }
+
+    pub(crate) fn path(&self, name: &str) -> Option<&Path> {
+        self.0.iter().find_map(|(key, value)| match value {
+            Value::Path(path) if key == name => Some(path),
+            _ => None,
+        })
+    }
+
+    pub(crate) fn expression(&self, name: &str) -> Option<&Expr> {
+        self.0.iter().find_map(|(key, value)| match value {
+            Value::Expression(expression) if key == name => Some(expression),
+            _ => None,
+        })
+    }
+
+    /// Where the generated code finds the crate.
+    pub(crate) fn crate_path(&self) -> Path {
+        self.path("crate").cloned().unwrap_or_else(|| parse_quote!(::snakebridge))
+    }
+
+    /// Reads `key, key = value, ..`. What is wrong is reported and left out; what follows it is still read.
+    pub(crate) fn read(&mut self, tokens: TokenStream, table: &Table, diagnostics: &mut Diagnostics) {
+        let parser = |input: ParseStream<'_>| {
+            while !input.is_empty() {
+                match table.entry(input) {
+                    Ok((key, value)) if self.has(&key.to_string()) => {
+                        drop(value);
+                        diagnostics.report(&key, format!("`{key}` is given twice"));
+                    }
+                    Ok(entry) => self.0.push(entry),
+                    Err(error) => {
+                        diagnostics.push(error);
+                        skip_to_comma(input)?;
+                    }
+                }
+                if !input.is_empty() && !input.peek(Token![,]) {
+                    diagnostics.push(input.error("expected `,` between keys"));
+                    skip_to_comma(input)?;
+                }
+                if !input.is_empty() {
+                    input.parse::<Token![,]>()?;
+                }
+            }
+            Ok(())
+        };
+        if let Err(error) = parser.parse2(tokens) {
+            diagnostics.push(error);
+        }
+    }
+
+    /// Takes the `#[py(..)]` out of `attributes` and reads them.
+    pub(crate) fn take(attributes: &mut Vec<Attribute>, table: &Table, diagnostics: &mut Diagnostics) -> Self {
+        let mut entries = Self::default();
+        for attribute in attributes.extract_if(.., |attribute| is_ours(attribute)) {
+            match &attribute.meta {
+                Meta::List(list) => entries.read(list.tokens.clone(), table, diagnostics),
+                meta => diagnostics.report(meta, format!("`#[py]` needs keys in parentheses; {}", table.legal())),
+            }
+        }
+        entries
+    }
+}
+
+impl Table {
+    fn entry(&self, input: ParseStream<'_>) -> Result<(Ident, Value)> {
+        if !input.peek(Ident::peek_any) {
+            return Err(input.error(format!("expected a key; {}", self.legal())));
+        }
+        let name = Ident::parse_any(input)?;
+        let Some(key) = self.keys.iter().find(|key| name == key.name) else {
+            let hint = did_you_mean(&name.to_string(), self.keys.iter().map(|key| key.name));
+            let message = format!("unknown key `{name}` in {}{hint}\n{}", self.place, self.legal());
+            return Err(Error::new(name.span(), message));
+        };
+        Ok((name.clone(), key.value(&name, input)?))
+    }
+
+    /// All keys, as one writes them.
+    fn legal(&self) -> String {
+        if self.keys.is_empty() {
+            return "it takes no keys".to_owned();
+        }
+        let examples: Vec<String> = self.keys.iter().map(|key| format!("`{}`", key.example)).collect();
+        format!("legal here: {}", examples.join(", "))
+    }
+}
+
+impl Key {
+    fn value(&self, name: &Ident, input: ParseStream<'_>) -> Result<Value> {
+        let wrong = |what: &str| {
+            let span = if input.is_empty() || input.peek(Token![,]) { name.span() } else { input.span() };
+            Error::new(span, format!("`{}` takes {what}: `{}`", self.name, self.example))
+        };
+        let assigned = input.parse::<Option<Token![=]>>()?.is_some();
+        match self.shape {
+            Shape::Flag if assigned => Err(wrong("no value")),
+            Shape::Flag => Ok(Value::Flag),
+            Shape::Expression if !assigned => Ok(Value::Flag),
+            Shape::Expression => input.parse().map(Value::Expression).map_err(|_| wrong("a Rust expression")),
+            Shape::Text | Shape::Duration if !assigned || !input.peek(LitStr) => Err(wrong("a string")),
+            Shape::Text => input.parse().map(Value::Text),
+            Shape::Duration => {
+                let text: LitStr = input.parse()?;
+                let refuse = |why| Error::new(text.span(), format!("bad duration {:?}: {why}", text.value()));
+                duration::parse(&text.value()).map(Value::Duration).map_err(refuse)
+            }
+            Shape::Path if !assigned => Err(wrong("a path")),
+            Shape::Path => input.call(Path::parse_mod_style).map(Value::Path).map_err(|_| wrong("a path")),
+        }
+    }
+}
+
+fn skip_to_comma(input: ParseStream<'_>) -> Result<()> {
+    while !input.is_empty() && !input.peek(Token![,]) {
+        input.parse::<TokenTree>()?;
+    }
+    Ok(())
+}
+
+/// Whether an attribute is a `#[py(..)]`.
+pub(crate) fn is_ours(attribute: &Attribute) -> bool {
+    attribute.path().is_ident("py")
+}
+
+/// Whether an attribute is a doc comment.
+pub(crate) fn is_doc(attribute: &Attribute) -> bool {
+    attribute.path().is_ident("doc")
+}
+
+/// The text of the doc comments: without the space behind `///`, and without empty lines around.
+pub(crate) fn docs(attributes: &[Attribute]) -> String {
+    let lines = attributes.iter().filter_map(|attribute| match &attribute.meta {
+        Meta::NameValue(doc) if is_doc(attribute) => match &doc.value {
+            Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Some(text.value()),
+            _ => None,
+        },
+        _ => None,
+    });
+    let text: Vec<String> = lines.collect();
+    let lines =
+        text.iter().flat_map(|text| text.split('\n')).map(|line| line.strip_prefix(' ').unwrap_or(line).trim_end());
+    lines.collect::<Vec<_>>().join("\n").trim_matches('\n').to_owned()
+}

@@ -1,0 +1,205 @@
+//! The attribute macros of `snakebridge`. Use them through that crate, which exports them together with what their
+//! output needs.
+#![forbid(unsafe_code)]
+
+mod attrs;
+mod diag;
+mod duration;
+mod names;
+mod python_tool;
+mod quoting;
+mod rules;
+mod tool;
+mod types;
+
+use proc_macro::TokenStream;
+
+/// Makes a client of Python tools from a trait that describes them.
+///
+/// ```
+/// use snakebridge::prelude::*;
+///
+/// #[derive(serde::Serialize)]
+/// pub struct Style {
+///     colour: String,
+///     width: f64,
+/// }
+///
+/// /// Tools that live in `text_tools.py`.
+/// #[python_tool(adapter = "text_tools:TextAdapter", timeout = "30s")]
+/// pub trait TextTools {
+///     /// Adds two numbers.
+///     async fn add(&self, a: f64, b: f64) -> Result<f64>;
+///
+///     /// `by` is left out when it is `None`, so that Python's own default applies.
+///     #[py(name = "scaleArray", timeout = "2s", idempotent)]
+///     async fn scale(&self, values: &[f64], by: Option<f64>) -> Result<Vec<f64>>;
+///
+///     /// Counts.
+///     fn count(&self, to: u32) -> impl Stream<Item = Result<u32>>;
+///
+///     /// Draws; each field of `style` is an argument of its own.
+///     async fn draw(&self, text: &str, #[py(kwargs)] style: &Style) -> Result<Bytes>;
+/// }
+///
+/// async fn use_them(bridge: &impl snakebridge::client::AsCaller) -> Result<()> {
+///     let text = TextToolsClient::new(bridge);
+///     let sum = text.add(1.0, 2.0).timeout(std::time::Duration::from_millis(50)).await?;
+///     let mut numbers = text.count(5);
+///     while let Some(number) = numbers.next().await {
+///         println!("{sum} {}", number?);
+///     }
+///     Ok(())
+/// }
+/// ```
+///
+/// # What it makes
+///
+/// `TextToolsClient`, beside the trait and as visible as it: `Clone`, made by `TextToolsClient::new(&bridge)`, with the
+/// methods of the trait and their documentation. An `async fn` becomes a method that returns a `Call`, a future that
+/// can be spawned and joined and has options to set before it is awaited. A method that returns `impl Stream` becomes
+/// one that returns a `ToolStream`, which opens when it is first polled. Arguments are encoded when the method is
+/// called, so neither borrows from them; an argument that cannot be encoded comes out as the error of the call.
+///
+/// The trait itself stays, and the client implements it. What is written for any `impl TextTools` runs with Python, and
+/// in tests with a fake that is written by hand:
+///
+/// ```
+/// use snakebridge::prelude::*;
+///
+/// #[python_tool(adapter = "text_tools:TextAdapter")]
+/// trait TextTools {
+///     async fn add(&self, a: f64, b: f64) -> Result<f64>;
+///
+///     fn count(&self, to: u32) -> impl Stream<Item = Result<u32>>;
+/// }
+///
+/// async fn sum_of_three(tools: &impl TextTools) -> Result<f64> {
+///     let two = tools.add(1.0, 1.0).await?;
+///     tools.add(two, 1.0).await
+/// }
+///
+/// struct Fake;
+///
+/// impl TextTools for Fake {
+///     async fn add(&self, a: f64, b: f64) -> Result<f64> {
+///         Ok(a + b)
+///     }
+///
+///     // `use<>` says what the trait says too: the stream borrows nothing.
+///     fn count(&self, to: u32) -> impl Stream<Item = Result<u32>> + use<> {
+///         futures::stream::iter((0..to).map(Ok))
+///     }
+/// }
+///
+/// let sum = futures::executor::block_on(sum_of_three(&Fake))?;
+/// assert_eq!(sum, 3.0);
+/// # Ok::<(), snakebridge::Error>(())
+/// ```
+///
+/// # Keys
+///
+/// | key | |
+/// |---|---|
+/// | `adapter = "module:Class"` | The adapter that has the tools, or `"module"` for a module that is one itself or has only one. Without it the builder names the adapter. |
+/// | `module = "module"`, `class = "Class"` | The same in two keys. |
+/// | `timeout = "30s"` | The deadline of every call, unless the method or the call says otherwise. |
+/// | `idempotent` | Every tool may be repeated: see the key of methods. |
+/// | `client = "Name"` | The client's name; without it the trait's and `Client`. |
+/// | `crate = path` | Where the generated code finds `snakebridge`, if it is exported by another crate. |
+///
+/// `#[py(..)]` on a method:
+///
+/// | key | |
+/// |---|---|
+/// | `name = "name"` | The tool's name in Python; without it the method's. |
+/// | `timeout = "30s"` | The deadline of a call, counted from when the method is called. |
+/// | `idempotent` | Repeating a call does no harm: when its worker is lost, another one gets it. |
+///
+/// `#[py(..)]` on an argument:
+///
+/// | key | |
+/// |---|---|
+/// | `name = "name"` | The argument's name in Python; without it the Rust name. |
+/// | `kwargs` | Each field of this struct, or entry of this map, is an argument; it comes last. |
+///
+/// Durations are whole hours, minutes, seconds and milliseconds: `"250ms"`, `"30s"`, `"5m"`, `"1h"`, `"1m30s"`.
+///
+/// # Types
+///
+/// Arguments are whatever is `Serialize`, owned or borrowed. An argument whose type is called `Option` is left out when
+/// it is `None`. A method returns `Result<T, E>`, whatever the alias for it is called, where `T` is `DeserializeOwned`
+/// and `E` is `From<snakebridge::Error>`; the items of a stream are such results too.
+#[proc_macro_attribute]
+pub fn python_tool(attribute: TokenStream, item: TokenStream) -> TokenStream {
+    self::python_tool::python_tool(attribute.into(), &item.into()).into()
+}
+
+/// Makes a function a tool that Python can call.
+///
+/// ```
+/// use snakebridge::prelude::*;
+///
+/// #[derive(serde::Serialize)]
+/// pub struct Report {
+///     problems: Vec<String>,
+/// }
+///
+/// /// Checks a document against its schema.
+/// #[tool(timeout = "5s")]
+/// async fn validate(
+///     context: &ToolContext,
+///     /// The document to check.
+///     document: Value,
+///     #[py(default = true)] strict: bool,
+///     title: Option<String>,
+/// ) -> Result<Report, std::num::ParseIntError> {
+///     if context.is_cancelled() {
+///         return Ok(Report { problems: vec![] });
+///     }
+///     let limit: usize = "3".parse()?;
+///     let problems = if strict && document.is_nil() { vec![title.unwrap_or_default()] } else { vec![] };
+///     Ok(Report { problems: problems.into_iter().take(limit).collect() })
+/// }
+///
+/// let tools = tools![validate];
+/// # let _ = tools;
+/// ```
+///
+/// Given to the bridge's builder by `.tools(tools![validate])`, it is in Python
+/// `ctx.tools.validate(document, title="..")`, with its parameters, their defaults and all documentation.
+///
+/// # What it makes
+///
+/// The function stays as it is, to be called from Rust and tested. Beside it, in the namespace of types, there is a
+/// type of the same name, which is what `tools![..]` takes; so one `use` imports both. A module, or another type, cannot
+/// have that name as well.
+///
+/// # Keys
+///
+/// | key | |
+/// |---|---|
+/// | `name = "name"` | The tool's name in Python; without it the function's. |
+/// | `description = "What it does."` | Without it the function's documentation. |
+/// | `timeout = "5s"` | How long it may take. The deadline of the Python call that uses it applies too. |
+/// | `crate = path` | Where the generated code finds `snakebridge`, if it is exported by another crate. |
+///
+/// `#[py(..)]` on a parameter:
+///
+/// | key | |
+/// |---|---|
+/// | `name = "name"` | The parameter's name in Python; without it the Rust name. |
+/// | `default` | When it is left out, it is the `Default` of its type. |
+/// | `default = expression` | When it is left out, it is this, evaluated at each call. A string literal may stand for a `String`. |
+///
+/// # Parameters and results
+///
+/// `&ToolContext` is given by the host: session, deadline, cancellation. All other parameters come from Python, so they
+/// are owned types that are `Deserialize`; one whose type is called `Option` may be left out. Arguments that do not fit are
+/// refused before the function runs, and Python is told which and why.
+///
+/// The function returns anything `Serialize`, or a `Result` whose error is `Display`, which Python gets as an exception.
+#[proc_macro_attribute]
+pub fn tool(attribute: TokenStream, item: TokenStream) -> TokenStream {
+    self::tool::tool(attribute.into(), &item.into()).into()
+}

@@ -1,0 +1,260 @@
+//! From the model to Rust: the trait, its client, and the client's implementations.
+
+use proc_macro2::{Span, TokenStream};
+use quote::{quote, quote_spanned};
+use syn::spanned::Spanned;
+use syn::{Attribute, Ident, Path, ReturnType, Token, TraitItem, Type, TypeImplTrait, TypeParamBound, Visibility};
+
+use super::model::{Answer, Argument, Method, Passing, ToolTrait};
+use crate::attrs::is_doc;
+use crate::quoting::{self, moved, place_of};
+use crate::types::{bound_named, peel, referenced};
+
+/// All of it.
+pub(super) fn expand(tools: &ToolTrait) -> TokenStream {
+    let emitted = emitted_trait(tools);
+    let client = client(tools);
+    let implementation = implementation(tools);
+    quote!(#emitted #client #implementation)
+}
+
+/// After a mistake: the trait as it was written, and a client of the methods that are right.
+pub(super) fn salvage(tools: &ToolTrait) -> TokenStream {
+    let item = &tools.item;
+    let client = client(tools);
+    quote! {
+        #[allow(async_fn_in_trait, dead_code)]
+        #item
+        #client
+    }
+}
+
+/// The user's trait, whose futures and streams can be sent to other threads.
+fn emitted_trait(tools: &ToolTrait) -> TokenStream {
+    let mut item = tools.item.clone();
+    let functions = item.items.iter_mut().filter_map(|item| match item {
+        TraitItem::Fn(function) => Some(function),
+        _ => None,
+    });
+    for (function, method) in functions.zip(&tools.methods) {
+        let output = trait_output(&method.answer, &quote!(use<Self>));
+        function.sig.asyncness = None;
+        function.sig.output = ReturnType::Type(Token![->](output.span()), Box::new(Type::Verbatim(output)));
+    }
+    quote! {
+        #[allow(dead_code)]
+        #item
+    }
+}
+
+/// What a method of the trait returns. `captured` keeps a stream from borrowing the arguments.
+fn trait_output(answer: &Answer, captured: &TokenStream) -> TokenStream {
+    match answer {
+        Answer::Unary(output) => {
+            let span = answer_span(answer);
+            quote_spanned!(span=> impl ::core::future::Future<Output = #output> + ::core::marker::Send)
+        }
+        Answer::Stream { stream: TypeImplTrait { bounds, .. }, .. } => {
+            let bounds = bounds
+                .iter()
+                .filter(|bound| !matches!(bound, TypeParamBound::PreciseCapture(_)))
+                .filter(|bound| bound_named(bound, "Send").is_none());
+            let span = answer_span(answer);
+            let captured = moved(captured, span);
+            quote_spanned!(span=> impl #(#bounds +)* ::core::marker::Send + #captured)
+        }
+    }
+}
+
+/// The client type, its methods, and what the crate asks of it.
+fn client(tools: &ToolTrait) -> TokenStream {
+    let ToolTrait { crate_path: krate, item, client, .. } = tools;
+    let visibility = &item.vis;
+    let (docs, conditions) = (kept(&item.attrs, is_doc), &kept(&item.attrs, is_condition));
+    let about = format!("Calls the Python tools of [`{}`].", item.ident);
+    let separator = (!docs.is_empty()).then(|| quote!(#[doc = ""]));
+    let adapter = quoting::option(tools.adapter.as_ref());
+    let methods = tools.methods.iter().map(|method| client_method(krate, visibility, method));
+    let declarations = tools.methods.iter().map(|method| {
+        let (constant, conditions) = (method.constant(), kept(&method.attributes, is_condition));
+        quote!(#(#conditions)* Self::#constant)
+    });
+    quote! {
+        #(#docs)*
+        #separator
+        #[doc = #about]
+        #(#conditions)*
+        #[derive(::core::clone::Clone, ::core::fmt::Debug)]
+        #visibility struct #client {
+            caller: #krate::client::Caller,
+        }
+
+        #(#conditions)*
+        // What there is to say about names and numbers of arguments is said about the trait.
+        #[allow(dead_code, clippy::too_many_arguments, clippy::wrong_self_convention)]
+        impl #client {
+            /// A client that calls through `source`: a bridge, or anything else that makes calls.
+            #[must_use]
+            #visibility fn new(source: &impl #krate::client::AsCaller) -> Self {
+                Self { caller: #krate::client::AsCaller::caller(source) }
+            }
+
+            #(#methods)*
+        }
+
+        #(#conditions)*
+        #[automatically_derived]
+        impl #krate::client::PythonTools for #client {
+            const ADAPTER: ::core::option::Option<&'static ::core::primitive::str> = #adapter;
+            const TOOLS: &'static [#krate::client::ToolDeclaration] = &[#(#declarations),*];
+
+            fn from_caller(caller: #krate::client::Caller) -> Self {
+                Self { caller }
+            }
+        }
+    }
+}
+
+/// A tool's declaration, and the method that calls it.
+fn client_method(krate: &Path, visibility: &Visibility, method: &Method) -> TokenStream {
+    let declaration = declaration(krate, method);
+    let signature = &method.signature;
+    let (ident, inputs, constant) = (&signature.ident, &signature.inputs, method.constant());
+    let attributes = kept(&method.attributes, is_carried);
+    let docs = method_docs(method);
+    // `self` as the user wrote it: in a trait that `macro_rules!` made, another `self` would be unknown.
+    let this = signature.receiver().map(|receiver| receiver.self_token);
+    let arguments = method.arguments.iter().map(encoded);
+    let span = answer_span(&method.answer);
+    let (output, make) = match &method.answer {
+        Answer::Unary(output) => (returned(krate, output, "Call", "CallOutput"), "call"),
+        Answer::Stream { item, .. } => (returned(krate, item, "ToolStream", "StreamOutput"), "stream"),
+    };
+    let (make, krate) = (Ident::new(make, span), moved(krate, span));
+    let body =
+        quote_spanned!(span=> #this.caller.#make(&Self::#constant, #krate::body::Arguments::new()#(#arguments)*));
+    quote! {
+        #declaration
+
+        #(#attributes)*
+        #docs
+        #visibility fn #ident(#inputs) -> #output {
+            #body
+        }
+    }
+}
+
+fn declaration(krate: &Path, method: &Method) -> TokenStream {
+    let (constant, name, idempotent) = (method.constant(), &method.name.text, method.idempotent);
+    let conditions = kept(&method.attributes, is_condition);
+    let streaming = matches!(method.answer, Answer::Stream { .. });
+    let timeout = quoting::timeout(method.timeout);
+    let named = method.arguments.iter().filter(|argument| argument.passing != Passing::Fields);
+    let parameters = named.map(|argument| &argument.name.text);
+    quote! {
+        #(#conditions)*
+        const #constant: #krate::client::ToolDeclaration = #krate::client::ToolDeclaration {
+            name: #name,
+            streaming: #streaming,
+            idempotent: #idempotent,
+            timeout: #timeout,
+            parameters: &[#(#parameters),*],
+        };
+    }
+}
+
+/// Where an error about what a method returns belongs: at the user's type, and the same place each time, so that the
+/// compiler prints it once.
+fn answer_span(answer: &Answer) -> Span {
+    match answer {
+        Answer::Unary(ty) | Answer::Stream { item: ty, .. } => place_of(ty),
+    }
+}
+
+/// `Call<T, E>` or `ToolStream<T, E>` for a `Result<T, E>`, whatever it is called.
+fn returned(krate: &Path, result: &Type, future: &str, bound: &str) -> TokenStream {
+    let span = place_of(result);
+    let (future, bound, krate) = (Ident::new(future, span), Ident::new(bound, span), moved(krate, span));
+    quote_spanned! {span=>
+        #krate::client::#future<
+            <#result as #krate::client::#bound>::Value,
+            <#result as #krate::client::#bound>::Error,
+        >
+    }
+}
+
+/// The link of the chain that encodes an argument; an error points at the argument's type.
+fn encoded(argument: &Argument) -> TokenStream {
+    let Argument { ident, ty, name, passing, .. } = argument;
+    let name = &name.text;
+    let span = place_of(referenced(ty));
+    let mut value = ident.clone();
+    value.set_span(ident.span().located_at(span));
+    let borrow = (!matches!(peel(ty), Type::Reference(_))).then(|| quote_spanned!(span=> &));
+    let method = match passing {
+        Passing::Named => "named",
+        Passing::Optional => "optional",
+        Passing::Fields => return quote_spanned!(span=> .fields(#borrow #value)),
+    };
+    let method = Ident::new(method, span);
+    quote_spanned!(span=> .#method(#name, #borrow #value))
+}
+
+/// What the documentation of a method has beyond the user's own: its arguments', or anything at all.
+fn method_docs(method: &Method) -> TokenStream {
+    let mut lines: Vec<String> = Vec::new();
+    if !method.attributes.iter().any(is_doc) {
+        lines.push(format!("Calls the Python tool `{}`.", method.name.text));
+    }
+    let documented = method.arguments.iter().filter(|argument| !argument.docs.is_empty());
+    for (index, argument) in documented.enumerate() {
+        if index == 0 {
+            lines.push(String::new());
+        }
+        lines.push(format!("- `{}`: {}", argument.ident, argument.docs.replace('\n', "\n  ")));
+    }
+    quote!(#(#[doc = #lines])*)
+}
+
+/// The client is the trait's implementation that calls Python.
+fn implementation(tools: &ToolTrait) -> TokenStream {
+    let ToolTrait { item, client, .. } = tools;
+    let conditions = kept(&item.attrs, is_condition);
+    let name = &item.ident;
+    let methods = tools.methods.iter().map(|method| {
+        let signature = &method.signature;
+        let (ident, inputs) = (&signature.ident, &signature.inputs);
+        let conditions = kept(&method.attributes, is_condition);
+        let output = trait_output(&method.answer, &quote!(use<>));
+        let this = signature.receiver().map(|receiver| receiver.self_token);
+        let arguments = method.arguments.iter().map(|argument| &argument.ident);
+        let call = quote_spanned!(answer_span(&method.answer)=> Self::#ident(#this, #(#arguments),*));
+        quote! {
+            #(#conditions)*
+            fn #ident(#inputs) -> #output {
+                #call
+            }
+        }
+    });
+    quote! {
+        #(#conditions)*
+        #[automatically_derived]
+        #[allow(deprecated)]
+        impl #name for #client {
+            #(#methods)*
+        }
+    }
+}
+
+fn kept(attributes: &[Attribute], keep: impl Fn(&Attribute) -> bool) -> Vec<&Attribute> {
+    attributes.iter().filter(|attribute| keep(attribute)).collect()
+}
+
+fn is_condition(attribute: &Attribute) -> bool {
+    attribute.path().is_ident("cfg")
+}
+
+/// What holds for the client's method as it does for the trait's.
+fn is_carried(attribute: &Attribute) -> bool {
+    ["doc", "cfg", "deprecated", "allow"].iter().any(|name| attribute.path().is_ident(name))
+}

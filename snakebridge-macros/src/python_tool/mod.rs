@@ -1,0 +1,29 @@
+//! `#[python_tool]`: from a trait to a client that calls Python.
+
+mod check;
+mod expand;
+mod model;
+mod parse;
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use crate::diag::Diagnostics;
+
+/// Expands the attribute with its arguments on an item.
+pub(crate) fn python_tool(attribute: TokenStream, item: &TokenStream) -> TokenStream {
+    let mut diagnostics = Diagnostics::default();
+    let Some(mut tools) = parse::parse(attribute, item, &mut diagnostics) else {
+        let errors = diagnostics.into_tokens();
+        return quote!(#item #errors);
+    };
+    check::check(&mut tools, &mut diagnostics);
+    if diagnostics.is_empty() {
+        expand::expand(&tools)
+    } else {
+        // What was right keeps its methods, so that one mistake is not followed by errors at every use of the client.
+        let salvaged = expand::salvage(&tools);
+        let errors = diagnostics.into_tokens();
+        quote!(#salvaged #errors)
+    }
+}

@@ -1,0 +1,253 @@
+//! From the tokens of a trait to the model.
+
+use proc_macro2::TokenStream;
+use quote::format_ident;
+use syn::ext::IdentExt;
+use syn::spanned::Spanned;
+use syn::{FnArg, Ident, Item, ItemTrait, LitStr, PatType, ReturnType, Signature, TraitItem, TraitItemFn, parse_quote};
+
+use super::model::{Answer, Argument, Method, Passing, PythonName, ToolTrait};
+use crate::attrs::{Entries, Key, Shape, Table, docs, is_doc};
+use crate::diag::Diagnostics;
+use crate::{names, rules, types};
+
+const TRAIT: Table = Table {
+    place: "`#[python_tool(..)]`",
+    keys: &[
+        Key { name: "adapter", shape: Shape::Text, example: "adapter = \"module:Class\"" },
+        Key { name: "module", shape: Shape::Text, example: "module = \"module\"" },
+        Key { name: "class", shape: Shape::Text, example: "class = \"Class\"" },
+        Key { name: "client", shape: Shape::Text, example: "client = \"Name\"" },
+        Key { name: "timeout", shape: Shape::Duration, example: "timeout = \"30s\"" },
+        Key { name: "idempotent", shape: Shape::Flag, example: "idempotent" },
+        Key { name: "crate", shape: Shape::Path, example: "crate = snakebridge" },
+    ],
+};
+
+const METHOD: Table = Table {
+    place: "`#[py(..)]` on a method",
+    keys: &[
+        Key { name: "name", shape: Shape::Text, example: "name = \"name_in_python\"" },
+        Key { name: "timeout", shape: Shape::Duration, example: "timeout = \"30s\"" },
+        Key { name: "idempotent", shape: Shape::Flag, example: "idempotent" },
+    ],
+};
+
+const ARGUMENT: Table = Table {
+    place: "`#[py(..)]` on an argument",
+    keys: &[
+        Key { name: "name", shape: Shape::Text, example: "name = \"name_in_python\"" },
+        Key { name: "kwargs", shape: Shape::Flag, example: "kwargs" },
+    ],
+};
+
+const USAGE: &str = "\
+write it on a trait:
+
+    #[python_tool(adapter = \"module:Class\")]
+    trait Tools {
+        async fn add(&self, a: f64, b: f64) -> Result<f64>;
+    }";
+
+/// Reads the trait. `None` if the item is something else; what is wrong inside of it is reported and left out.
+pub(super) fn parse(attribute: TokenStream, item: &TokenStream, diagnostics: &mut Diagnostics) -> Option<ToolTrait> {
+    let mut item = read_trait(item, diagnostics)?;
+    let mut keys = Entries::default();
+    keys.read(attribute, &TRAIT, diagnostics);
+    for misplaced in item.attrs.extract_if(.., |attribute| crate::attrs::is_ours(attribute)) {
+        let message = "`#[py(..)]` goes on methods and arguments; a trait's keys go into `#[python_tool(..)]`";
+        diagnostics.report(misplaced, message);
+    }
+    let mut methods = Vec::new();
+    for entry in &mut item.items {
+        match entry {
+            TraitItem::Fn(function) => methods.extend(method(function, &keys, diagnostics)),
+            other => diagnostics.report(other, "a trait of Python tools has methods only; move this to another trait"),
+        }
+    }
+    Some(ToolTrait {
+        crate_path: keys.crate_path(),
+        client: client_name(&item, &keys, diagnostics),
+        adapter: adapter(&keys, diagnostics),
+        methods,
+        item,
+    })
+}
+
+fn read_trait(tokens: &TokenStream, diagnostics: &mut Diagnostics) -> Option<ItemTrait> {
+    let (keyword, what) = match syn::parse2::<Item>(tokens.clone()) {
+        Ok(Item::Trait(item)) => return Some(item),
+        Err(error) => {
+            diagnostics.push(error);
+            return None;
+        }
+        Ok(Item::Struct(item)) => (item.struct_token.span, "a struct"),
+        Ok(Item::Enum(item)) => (item.enum_token.span, "an enum"),
+        Ok(Item::Impl(item)) => (item.impl_token.span, "an impl block"),
+        Ok(Item::Mod(item)) => (item.mod_token.span, "a module"),
+        Ok(Item::Fn(item)) => (item.sig.fn_token.span, "a function; a Rust function for Python takes `#[tool]`"),
+        Ok(other) => (other.span(), "something else"),
+    };
+    diagnostics.report_at(keyword, format!("`#[python_tool]` goes on a trait, and this is {what}\n{USAGE}"));
+    None
+}
+
+fn client_name(item: &ItemTrait, keys: &Entries, diagnostics: &mut Diagnostics) -> Ident {
+    let usual = format_ident!("{}Client", item.ident.unraw(), span = item.ident.span());
+    let Some(name) = keys.text("client") else { return usual };
+    match name.parse::<Ident>() {
+        Ok(ident) if ident != item.ident => ident,
+        Ok(_) => {
+            diagnostics
+                .report(name, format!("the trait is called `{}` too; the client needs a name of its own", item.ident));
+            usual
+        }
+        Err(_) => {
+            diagnostics
+                .report(name, format!("{:?} cannot name a Rust type; leave `client` out for `{usual}`", name.value()));
+            usual
+        }
+    }
+}
+
+fn adapter(keys: &Entries, diagnostics: &mut Diagnostics) -> Option<String> {
+    if let (Some(_), Some(other)) = (keys.text("adapter"), keys.key("module").or_else(|| keys.key("class"))) {
+        diagnostics.report(other, format!("`adapter` says the class already; remove `{other}`"));
+        return None;
+    }
+    let mut refuse = |text: &LitStr, what: &str| {
+        let shown = text.value();
+        diagnostics.report(text, format!("{shown:?} is no {what}, with dots between packages, and no path of a file"));
+    };
+    if let Some(adapter) = keys.text("adapter") {
+        if !names::is_adapter(&adapter.value()) {
+            refuse(adapter, "Python adapter; expected \"module:Class\" or \"module\"");
+        }
+        return Some(adapter.value());
+    }
+    let (module, class) = (keys.text("module"), keys.text("class"));
+    if let Some(module) = module.filter(|module| !names::is_module(&module.value())) {
+        refuse(module, "Python module; expected \"module\" or \"package.module\"");
+    }
+    if let Some(class) = class.filter(|class| !names::is_identifier(&class.value())) {
+        diagnostics.report(class, format!("{:?} is no Python class name; expected \"Class\"", class.value()));
+    }
+    match (module, class) {
+        (Some(module), Some(class)) => Some(format!("{}:{}", module.value(), class.value())),
+        (Some(module), None) => Some(module.value()),
+        (None, Some(class)) => {
+            diagnostics.report(class, "`class` needs its module; add `module = \"..\"`");
+            None
+        }
+        (None, None) => None,
+    }
+}
+
+fn method(function: &mut TraitItemFn, of_trait: &Entries, diagnostics: &mut Diagnostics) -> Option<Method> {
+    let keys = Entries::take(&mut function.attrs, &METHOD, diagnostics);
+    // All three are read before any can end this, so that the mistakes of all are reported.
+    let name = name(&keys, &function.sig.ident, Named::Tool, diagnostics);
+    let arguments = arguments(&mut function.sig, diagnostics);
+    let answer = answer(&function.sig, diagnostics);
+    Some(Method {
+        attributes: function.attrs.clone(),
+        signature: function.sig.clone(),
+        name,
+        arguments: arguments?,
+        answer: answer?,
+        timeout: keys.duration("timeout").or_else(|| of_trait.duration("timeout")),
+        idempotent: keys.has("idempotent") || of_trait.has("idempotent"),
+    })
+}
+
+#[derive(Clone, Copy)]
+enum Named {
+    Tool,
+    Argument,
+}
+
+fn name(keys: &Entries, ident: &Ident, what: Named, diagnostics: &mut Diagnostics) -> PythonName {
+    let Some(text) = keys.text("name") else {
+        return PythonName { text: ident.unraw().to_string(), span: ident.span() };
+    };
+    let name = PythonName { text: text.value(), span: text.span() };
+    match what {
+        Named::Tool if !names::is_tool_name(&name.text) => {
+            diagnostics.report(text, format!("{:?} is no tool name; {}", name.text, names::TOOL_NAME_RULE));
+        }
+        Named::Argument if !names::is_identifier(&name.text) => {
+            diagnostics.report(text, format!("{:?} is no name of a Python argument", name.text));
+        }
+        _ => {}
+    }
+    name
+}
+
+/// The arguments, or `None` if one of them is not legal.
+fn arguments(signature: &mut Signature, diagnostics: &mut Diagnostics) -> Option<Vec<Argument>> {
+    let mut arguments = Some(Vec::new());
+    for input in &mut signature.inputs {
+        let FnArg::Typed(input) = input else { continue };
+        match (argument(input, diagnostics), &mut arguments) {
+            (Some(argument), Some(arguments)) => arguments.push(argument),
+            _ => arguments = None,
+        }
+    }
+    arguments
+}
+
+fn argument(input: &mut PatType, diagnostics: &mut Diagnostics) -> Option<Argument> {
+    let keys = Entries::take(&mut input.attrs, &ARGUMENT, diagnostics);
+    let docs = docs(&input.attrs);
+    input.attrs.retain(|attribute| !is_doc(attribute));
+    for attribute in &input.attrs {
+        diagnostics.report(attribute, "an argument takes `#[py(..)]` and doc comments only");
+    }
+    let Some(ident) = rules::plain_name(&input.pat) else {
+        diagnostics.report(&input.pat, "an argument needs a plain name, which is its name in Python");
+        // Without the pattern, the compiler does not report it a second time.
+        *input.pat = parse_quote!(_);
+        return None;
+    };
+    let passing = if keys.has("kwargs") {
+        if let Some(name) = keys.key("name") {
+            diagnostics.report(name, "`kwargs` passes each field by the field's name; remove `name`");
+        }
+        Passing::Fields
+    } else if types::is_named(types::referenced(&input.ty), "Option") {
+        Passing::Optional
+    } else {
+        Passing::Named
+    };
+    let name = name(&keys, &ident, Named::Argument, diagnostics);
+    Some(Argument { ident, ty: (*input.ty).clone(), docs, name, passing })
+}
+
+fn answer(signature: &Signature, diagnostics: &mut Diagnostics) -> Option<Answer> {
+    let output = match &signature.output {
+        ReturnType::Type(_, output) => Some(&**output),
+        ReturnType::Default => None,
+    };
+    let stream = output.and_then(types::as_stream);
+    match (&signature.asyncness, output, stream) {
+        (Some(_), Some(output), None) => return Some(Answer::Unary(output.clone())),
+        (Some(_), None, _) => {
+            diagnostics.report(&signature.ident, "a call of Python can fail: return `Result<()>`");
+        }
+        (Some(keyword), Some(_), Some(_)) => {
+            let message = "a stream opens when it is first polled: remove `async` from a method that returns one";
+            diagnostics.report(keyword, message);
+        }
+        (None, _, Some(stream)) => {
+            if let Some(item) = types::stream_item(stream) {
+                return Some(Answer::Stream { stream: stream.clone(), item: item.clone() });
+            }
+            diagnostics.report(stream, "the stream does not say its items: write `impl Stream<Item = Result<T>>`");
+        }
+        (None, _, None) => {
+            let message = "a call of Python takes time: write `async fn`, or return `impl Stream<Item = Result<T>>`";
+            diagnostics.report(signature.fn_token, message);
+        }
+    }
+    None
+}

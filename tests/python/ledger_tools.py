@@ -1,0 +1,179 @@
+"""Tools for the end-to-end tests. Whatever runs is noted in a ledger first, which is the only truth about what ran."""
+
+import ctypes
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from snakebridge import BaseAdapter, StreamChunk, tool
+
+
+class Ledger:
+    """A file that gets one line `call attempt pid` by one appending write, so that it survives any death."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+
+    def note(self, call: int) -> None:
+        """Note that `call` runs in this process."""
+        with open(self.path) as lines:
+            attempt = 1 + sum(line.split()[0] == str(call) for line in lines)
+        os.write(self.descriptor, f"{call} {attempt} {os.getpid()}\n".encode())
+
+
+def hold_the_gil(seconds: float) -> None:
+    """Sleep in C without releasing the interpreter, in one call that no signal of ours cuts short."""
+    libc = ctypes.PyDLL(None)
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        libc.usleep(int(left * 1e6))
+
+
+class LedgerAdapter(BaseAdapter):
+    """Does what the tests ask for, and notes it."""
+
+    def __init__(self, config: dict[str, str]) -> None:
+        super().__init__()
+        self.ledger = Ledger(config["ledger"])
+
+    @tool
+    def work(self, call: int, seconds: float = 0.0) -> int:
+        """Note the call, take so long, return its square."""
+        self.ledger.note(call)
+        if seconds:
+            time.sleep(seconds)
+        return call * call
+
+    @tool(idempotent=True)
+    def work_again(self, call: int, seconds: float = 0.0) -> int:
+        """As `work`, and harmless to repeat."""
+        return self.work(call, seconds)
+
+    @tool
+    def ends(self, call: int, how: str) -> str:
+        """End the process in one of many ways, if `how` names one."""
+        self.ledger.note(call)
+        if how == "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        elif how == "segfault":
+            ctypes.string_at(0)
+        elif how == "abort":
+            os.abort()
+        elif how == "_exit":
+            os._exit(0)
+        elif how == "sys.exit":
+            sys.exit(3)
+        elif how == "keyboard":
+            raise KeyboardInterrupt
+        elif how == "grandchild":
+            if os.fork() == 0:
+                time.sleep(30)
+            os._exit(9)
+        return how
+
+    @tool
+    def hangs(self, call: int, how: str, seconds: float) -> str:
+        """Be busy for so long, in one of many ways."""
+        self.ledger.note(call)
+        end = time.monotonic() + seconds
+        if how == "sleep":
+            time.sleep(seconds)
+        elif how == "loop":
+            while time.monotonic() < end:
+                pass
+        elif how == "gil":
+            hold_the_gil(seconds)
+        elif how == "swallow":
+            while time.monotonic() < end:
+                try:
+                    time.sleep(seconds)
+                except BaseException:
+                    pass
+        return how
+
+    @tool
+    def pid(self) -> int:
+        """Tell which process this is."""
+        return os.getpid()
+
+    @tool
+    def noisy(self, text: str) -> str:
+        """Write to every output there is."""
+        print(text)
+        sys.stdout.flush()
+        os.write(1, b"written to 1\n")
+        os.system("echo from a shell")
+        ctypes.CDLL(None).puts(b"from C")
+        ctypes.CDLL(None).fflush(None)
+        return repr(sys.stdin.read())
+
+    @tool
+    def environment(self) -> dict[str, str]:
+        """Show the environment."""
+        return dict(os.environ)
+
+    @tool
+    def echo(self, value: Any) -> Any:
+        """Return what came."""
+        return value
+
+    @tool
+    def size(self, data: bytes) -> int:
+        """Tell how many bytes came."""
+        return len(data)
+
+    @tool
+    def blob(self, size: int) -> bytes:
+        """Return so many bytes."""
+        return bytes(size)
+
+    @tool
+    def fails(self, message: str) -> None:
+        """Raise an exception that has a cause."""
+        try:
+            raise KeyError("the cause")
+        except KeyError as cause:
+            raise ValueError(message) from cause
+
+    @tool
+    def count(self, n: int, size: int = 0, note: int | None = None) -> Iterator[Any]:
+        """Count to `n`; with `size`, in items of so many bytes. `note` is noted when the generator is closed."""
+        try:
+            for i in range(n):
+                yield bytes(size) if size else i
+        finally:
+            if note is not None:
+                self.ledger.note(note)
+
+    @tool
+    def count_then_fail(self, n: int) -> Iterator[int]:
+        """Count to `n`, then raise."""
+        yield from range(n)
+        raise ValueError(f"after {n}")
+
+    @tool
+    def count_then_die(self, n: int) -> Iterator[int]:
+        """Count to `n`, then end the process, as soon as the items are out."""
+        yield from range(n)
+        time.sleep(0.2)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    @tool
+    def chunks(self, n: int) -> Iterator[StreamChunk]:
+        """Count in envelopes, the last one marked."""
+        for i in range(n):
+            yield StreamChunk({"i": i}, is_final=i == n - 1, metadata={"of": n})
+
+    @tool
+    def ask_host(self, tool: str, arguments: dict[str, Any]) -> Any:
+        """Call a tool of the host."""
+        return self.session_context.call_tool(tool, **arguments)
+
+    @tool
+    def host_tools(self) -> list[str]:
+        """Name the tools of the host."""
+        return sorted(self.session_context.tools)

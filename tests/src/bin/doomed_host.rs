@@ -1,0 +1,40 @@
+//! A host that is going to be killed: starts workers, keeps them busy in the way that is asked for, tells their process
+//! ids on its standard output, and waits.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use snakebridge::prelude::*;
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let mut arguments = std::env::args().skip(1);
+    let (Some(how), Some(ledger)) = (arguments.next(), arguments.next()) else {
+        eprintln!("usage: doomed_host idle|sleep|loop|gil LEDGER");
+        std::process::exit(2);
+    };
+    let python = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/python"));
+    let config = Value::Map(vec![("ledger".into(), Value::from(ledger))]);
+    let bridge = Bridge::builder()
+        .adapter("ledger_tools:LedgerAdapter")
+        .python_path(python)
+        .config(config)
+        .workers(2)
+        .start()
+        .await?;
+    while bridge.workers().len() < 2 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    for worker in bridge.workers() {
+        println!("{}", worker.pid);
+    }
+    println!("ready");
+    // A pipe that is closed means that nobody wants to know.
+    let _ = std::io::stdout().flush();
+    if how != "idle" {
+        let hang = |call: u64| bridge.execute("hangs", args! { call: call, how: &how, seconds: 120 });
+        let _ = tokio::join!(hang(1), hang(2));
+    }
+    std::future::pending().await
+}

@@ -1,0 +1,143 @@
+//! What the end-to-end tests share: bridges to the test tools, and the ledger of what ran.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use snakebridge::{Bridge, Builder, Value};
+use tempfile::TempDir;
+
+/// The folder with the Python side of the tests.
+pub fn python_folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("python")
+}
+
+/// A builder that loads the showcase adapter of the Python package.
+pub fn showcase() -> Builder {
+    Bridge::builder().adapter("snakebridge.adapters.showcase:ShowcaseAdapter")
+}
+
+/// What ran, as noted by the tools themselves.
+#[derive(Debug)]
+pub struct Ledger {
+    folder: TempDir,
+}
+
+/// One line of the ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entry {
+    /// The number that the test gave the call.
+    pub call: u64,
+    /// Counted by the tool.
+    pub attempt: u32,
+    /// Where it ran.
+    pub pid: u32,
+}
+
+impl Ledger {
+    /// An empty ledger.
+    ///
+    /// # Panics
+    /// When no temporary folder can be made.
+    pub fn new() -> Self {
+        Self { folder: TempDir::new().expect("a temporary folder") }
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> PathBuf {
+        self.folder.path().join("ledger")
+    }
+
+    /// A builder that loads the test tools, which note what they do here.
+    ///
+    /// # Panics
+    /// When the path is not UTF-8.
+    pub fn tools(&self) -> Builder {
+        let path = self.path();
+        let config = vec![(Value::from("ledger"), Value::from(path.to_str().expect("UTF-8")))];
+        Bridge::builder().adapter("ledger_tools:LedgerAdapter").python_path(python_folder()).config(Value::Map(config))
+    }
+
+    /// Everything noted so far, in order.
+    ///
+    /// # Panics
+    /// When a line is not `call attempt pid`.
+    pub fn entries(&self) -> Vec<Entry> {
+        let text = std::fs::read_to_string(self.path()).unwrap_or_default();
+        text.lines()
+            .map(|line| {
+                let fields: Vec<u64> =
+                    line.split(' ').map(|field| field.parse().expect("a number in the ledger")).collect();
+                let [call, attempt, pid] = fields[..] else { panic!("not a ledger line: {line}") };
+                Entry { call, attempt: attempt.try_into().expect("small"), pid: pid.try_into().expect("a pid") }
+            })
+            .collect()
+    }
+
+    /// How often each call ran.
+    pub fn runs(&self) -> BTreeMap<u64, usize> {
+        self.entries().iter().fold(BTreeMap::new(), |mut runs, entry| {
+            *runs.entry(entry.call).or_default() += 1;
+            runs
+        })
+    }
+
+    /// Waits until `call` has been noted and tells where it ran.
+    pub async fn noted(&self, call: u64) -> Entry {
+        eventually(&format!("call {call} in the ledger"), || {
+            self.entries().into_iter().find(|entry| entry.call == call)
+        })
+        .await
+    }
+}
+
+impl Default for Ledger {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Waits until `look` finds something; fails the test when that takes absurdly long.
+///
+/// # Panics
+/// After 30 seconds.
+pub async fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(30), "waited 30 s for {what}");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+/// Sends SIGKILL to a process.
+///
+/// # Panics
+/// When there is no such process.
+pub fn kill(pid: u32) {
+    let pid = rustix::process::Pid::from_raw(pid.try_into().expect("a pid")).expect("not 0");
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).expect("the process lives");
+}
+
+/// Whether a process exists and is more than a zombie.
+pub fn is_alive(pid: u32) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    // The state follows the program's name, which stands in parentheses and may hold anything.
+    status.rsplit(')').next().and_then(|rest| rest.split_whitespace().next()).is_some_and(|state| state != "Z")
+}
+
+/// Awaits all futures at once, in order.
+pub async fn join_all<F>(futures: impl IntoIterator<Item = F>) -> Vec<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    let tasks: Vec<_> = futures.into_iter().map(tokio::spawn).collect();
+    let mut outputs = Vec::with_capacity(tasks.len());
+    for task in tasks {
+        outputs.push(task.await.expect("the task does not panic"));
+    }
+    outputs
+}

@@ -1,0 +1,1 @@
+//! The tests are under `tests`, their cases in one folder a macro.

@@ -1,0 +1,28 @@
+//! What the macros accept, and what they say when they do not.
+//!
+//! Every case is a file under `ui`, and shows one thing, which it is named after. After a change of a message, write
+//! the expected ones again with `TRYBUILD=overwrite cargo test -p snakebridge-ui-tests`, and read the difference.
+
+use std::io::Write as _;
+use std::path::Path;
+
+#[test]
+fn the_macros_accept_what_is_right_and_explain_what_is_wrong() {
+    let cases = trybuild::TestCases::new();
+    let mut counts = Vec::new();
+    for family in ["python_tool", "tool"] {
+        let (pass, fail) = (format!("ui/{family}/pass"), format!("ui/{family}/fail"));
+        counts.push(format!("{family}: {} accepted, {} refused", count(&pass), count(&fail)));
+        cases.pass(format!("{pass}/*.rs"));
+        cases.compile_fail(format!("{fail}/*.rs"));
+    }
+    // Past the capture of the test harness: the count is for whoever runs the tests.
+    writeln!(std::io::stderr(), "\nui cases: {}", counts.join("; ")).expect("stderr can be written");
+}
+
+fn count(folder: &str) -> usize {
+    let files = Path::new(folder).read_dir().expect("the folder of the cases is there");
+    let count = files.flatten().filter(|file| file.path().extension().is_some_and(|kind| kind == "rs")).count();
+    assert!(count > 0, "no cases in `{folder}`");
+    count
+}

@@ -1,0 +1,8 @@
+use snakebridge::prelude::*;
+
+#[python_tool(adapter = "tools:Tools")]
+trait Tools {
+    async fn count(&self, to: u32) -> impl Stream<Item = Result<u32>>;
+}
+
+fn main() {}

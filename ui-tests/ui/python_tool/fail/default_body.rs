@@ -1,0 +1,10 @@
+use snakebridge::prelude::*;
+
+#[python_tool(adapter = "tools:Tools")]
+trait Tools {
+    async fn add(&self, a: f64, b: f64) -> Result<f64> {
+        Ok(a + b)
+    }
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+use snakebridge::prelude::*;
+
+#[python_tool(adapter = "tools:Tools")]
+trait Tools {}
+
+fn main() {}

@@ -1,0 +1,12 @@
+use snakebridge::prelude::*;
+
+struct Point {
+    x: f64,
+}
+
+#[python_tool(adapter = "tools:Tools")]
+trait Tools {
+    async fn show(&self, point: Option<Point>) -> Result<String>;
+}
+
+fn main() {}

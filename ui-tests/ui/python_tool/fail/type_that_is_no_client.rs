@@ -1,0 +1,6 @@
+struct Tools;
+
+fn main() {
+    fn client<C: snakebridge::client::PythonTools>() {}
+    client::<Tools>();
+}

@@ -1,0 +1,58 @@
+use snakebridge::prelude::*;
+
+use std::time::Duration;
+
+use snakebridge::client::{PythonTools, ToolDeclaration};
+
+#[python_tool(adapter = "package.tools:Tools", timeout = "1m30s", client = "TextTools", crate = snakebridge)]
+pub trait Tools {
+    async fn add(&self, a: f64, b: f64) -> Result<f64>;
+
+    #[py(name = "scaleArray", timeout = "250ms", idempotent)]
+    async fn scale(&self, #[py(name = "lambda")] by: f64) -> Result<f64>;
+
+    #[py(timeout = "1h")]
+    #[py(idempotent)]
+    fn count(&self) -> impl Stream<Item = Result<u32>>;
+}
+
+#[python_tool(module = "tools", class = "Tools", idempotent)]
+trait Repeatable {
+    async fn add(&self, a: f64, b: f64) -> Result<f64>;
+}
+
+#[python_tool(module = "package.tools")]
+trait WholeModule {
+    async fn add(&self, a: f64, b: f64) -> Result<f64>;
+}
+
+fn main() {
+    const EXPECTED: [ToolDeclaration; 3] = [
+        ToolDeclaration {
+            name: "add",
+            streaming: false,
+            idempotent: false,
+            timeout: Some(Duration::from_secs(90)),
+            parameters: &["a", "b"],
+        },
+        ToolDeclaration {
+            name: "scaleArray",
+            streaming: false,
+            idempotent: true,
+            timeout: Some(Duration::from_millis(250)),
+            parameters: &["lambda"],
+        },
+        ToolDeclaration {
+            name: "count",
+            streaming: true,
+            idempotent: true,
+            timeout: Some(Duration::from_secs(3600)),
+            parameters: &[],
+        },
+    ];
+    assert_eq!(TextTools::TOOLS, EXPECTED);
+    assert_eq!(TextTools::ADAPTER, Some("package.tools:Tools"));
+    assert_eq!(RepeatableClient::ADAPTER, Some("tools:Tools"));
+    assert!(RepeatableClient::TOOLS[0].idempotent && RepeatableClient::TOOLS[0].timeout.is_none());
+    assert_eq!(WholeModuleClient::ADAPTER, Some("package.tools"));
+}

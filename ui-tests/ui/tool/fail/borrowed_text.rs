@@ -1,0 +1,8 @@
+use snakebridge::prelude::*;
+
+#[tool]
+fn shout(text: &str) -> String {
+    text.to_uppercase()
+}
+
+fn main() {}

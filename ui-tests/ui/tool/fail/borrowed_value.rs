@@ -1,0 +1,8 @@
+use snakebridge::prelude::*;
+
+#[tool]
+fn show(value: &Value) -> String {
+    value.to_string()
+}
+
+fn main() {}

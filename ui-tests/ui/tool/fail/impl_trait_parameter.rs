@@ -1,0 +1,8 @@
+use snakebridge::prelude::*;
+
+#[tool]
+fn show(value: impl ToString) -> String {
+    value.to_string()
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use snakebridge::prelude::*;
+
+#[tool]
+fn sort(values: &mut Vec<i64>) {
+    values.sort();
+}
+
+fn main() {}

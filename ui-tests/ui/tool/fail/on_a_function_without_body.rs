@@ -1,0 +1,8 @@
+use snakebridge::prelude::*;
+
+trait Text {
+    #[tool]
+    fn shout(text: String) -> String;
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use snakebridge::prelude::*;
+
+#[tool]
+struct Shout {
+    text: String,
+}
+
+fn main() {}

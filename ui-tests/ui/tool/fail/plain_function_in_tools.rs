@@ -1,0 +1,9 @@
+use snakebridge::prelude::*;
+
+fn shout(text: String) -> String {
+    text.to_uppercase()
+}
+
+fn main() {
+    let _ = tools![shout];
+}

@@ -1,0 +1,8 @@
+use snakebridge::prelude::*;
+
+#[tool]
+fn add(a: f64, #[py(name = "a")] b: f64) -> f64 {
+    a + b
+}
+
+fn main() {}

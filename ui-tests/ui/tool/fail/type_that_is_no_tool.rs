@@ -1,0 +1,7 @@
+use snakebridge::prelude::*;
+
+struct Shout {}
+
+fn main() {
+    let _ = tools![Shout];
+}

@@ -1,0 +1,8 @@
+use snakebridge::prelude::*;
+
+#[tool]
+fn shout(#[py(defualt = "a")] text: String) -> String {
+    text.to_uppercase()
+}
+
+fn main() {}

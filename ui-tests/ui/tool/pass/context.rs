@@ -1,0 +1,25 @@
+use snakebridge::prelude::*;
+
+#[tool]
+fn first(context: &ToolContext, text: String) -> bool {
+    context.is_cancelled() && text.is_empty()
+}
+
+#[tool]
+async fn last(text: String, _: &snakebridge::tools::ToolContext) -> usize {
+    text.len()
+}
+
+#[tool]
+async fn only(context: &ToolContext) {
+    context.cancelled().await;
+}
+
+fn main() {
+    use snakebridge::tools::HostTool;
+    let names =
+        |tool: &dyn HostTool| tool.descriptor().parameters.iter().map(|parameter| parameter.name).collect::<Vec<_>>();
+    assert_eq!(names(&first {}), ["text"]);
+    assert_eq!(names(&last {}), ["text"]);
+    assert!(names(&only {}).is_empty());
+}
