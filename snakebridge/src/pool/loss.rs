@@ -32,7 +32,7 @@ impl Pool {
             }
             let may_repeat = match executed {
                 Executed::Never => true,
-                _ => call.idempotent && !call.is_committed() && call.attempts() < self.config.attempts,
+                _ => is_idempotent(worker, call) && !call.is_committed() && call.attempts() < self.config.attempts,
             };
             if may_repeat && !draining && call.requeue() {
                 again.push((Arc::clone(call), executed));
@@ -67,6 +67,11 @@ impl Pool {
         self.ended.notify_waiters();
         self.dispatch();
     }
+}
+
+/// Whether the call, or its tool in Python, is declared idempotent.
+fn is_idempotent(worker: &Worker, call: &PendingCall) -> bool {
+    call.idempotent || worker.manifest.tool(&call.request.target).is_some_and(|tool| tool.idempotent)
 }
 
 /// The error of a call whose worker ended.

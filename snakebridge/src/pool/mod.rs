@@ -108,6 +108,8 @@ struct State {
     scheduler: Scheduler<Arc<PendingCall>>,
     workers: HashMap<u64, Arc<Worker>>,
     manifests: HashMap<String, Arc<Manifest>>,
+    /// Deadlines that tools declare in Python, for calls that name none.
+    declared_timeouts: HashMap<String, Duration>,
     last_worker: u64,
     /// Set when starting is pointless: what every call is told.
     failed: Option<(StartFailure, String)>,
@@ -164,6 +166,7 @@ impl PoolHandle {
             scheduler: Scheduler::new(config.queue_limit),
             workers: HashMap::new(),
             manifests: HashMap::new(),
+            declared_timeouts: HashMap::new(),
             last_worker: 0,
             failed: None,
             draining: false,
@@ -251,8 +254,7 @@ impl Pool {
 
     fn submit(self: &Arc<Self>, submission: Submission) -> Result<Arc<PendingCall>> {
         let now = Instant::now();
-        let default = if submission.stream { self.config.stream_timeout } else { self.config.call_timeout };
-        let timeout = submission.timeout.unwrap_or(default);
+        let timeout = submission.timeout.unwrap_or_else(|| self.default_timeout(&submission));
         // A deadline beyond what the clock can say is none.
         let deadline = submission.created.checked_add(timeout);
         if deadline.is_some_and(|deadline| deadline <= now) {
@@ -292,6 +294,13 @@ impl Pool {
             self.send(&worker, &call, now);
         }
         Ok(call)
+    }
+
+    /// The tool's own deadline, else the pool's.
+    fn default_timeout(&self, submission: &Submission) -> Duration {
+        let declared = self.lock().declared_timeouts.get(&*submission.target).copied();
+        let pools = if submission.stream { self.config.stream_timeout } else { self.config.call_timeout };
+        declared.unwrap_or(pools)
     }
 
     /// When something has to be done about `call`.

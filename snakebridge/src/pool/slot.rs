@@ -106,6 +106,10 @@ impl Pool {
     fn admit(self: &Arc<Self>, worker: &Arc<Worker>, after: Duration) {
         {
             let mut state = self.lock();
+            let declared = worker.manifest.tools.iter();
+            state.declared_timeouts = declared
+                .filter_map(|tool| Some((tool.name.clone(), Duration::from_millis(tool.timeout_ms?))))
+                .collect();
             state.manifests.entry(worker.manifest_hash.clone()).or_insert_with(|| Arc::clone(&worker.manifest));
             state.workers.insert(worker.number, Arc::clone(worker));
             state.scheduler.add_worker(worker.number);

@@ -127,17 +127,18 @@ impl Registry {
         let tool = self.tools.get(incoming.target.as_str()).ok_or_else(|| self.not_found(&incoming.target))?;
         let own = tool.descriptor().timeout;
         let asked = incoming.remaining.map(Duration::from_millis);
-        let timeout = [own, asked].into_iter().flatten().min();
-        let deadline = [timeout.and_then(|timeout| Instant::now().checked_add(timeout)), parent.deadline]
+        let nearest = [own, asked].into_iter().flatten().min();
+        let deadline = [nearest.and_then(|timeout| Instant::now().checked_add(timeout)), parent.deadline]
             .into_iter()
             .flatten()
             .min();
         let context =
             ToolContext { session: parent.request.session.clone(), deadline, cancellation: cancellation.clone() };
         let work = AssertUnwindSafe(tool.call(context, incoming.body)).catch_unwind();
+        // Only the tool's own timeout is kept here. The deadlines of those who wait are kept by them: they cancel.
         let expiry = async {
-            match deadline {
-                Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+            match own {
+                Some(own) => tokio::time::sleep(own).await,
                 None => std::future::pending().await,
             }
         };
@@ -145,7 +146,7 @@ impl Registry {
             result = work => result.unwrap_or_else(|panic| Err(panicked(panic.as_ref()))),
             () = cancellation.cancelled() => Err(Error::new(ErrorKind::Cancelled, Executed::Maybe)),
             () = expiry => {
-                let timeout = timeout.unwrap_or_default();
+                let timeout = own.unwrap_or_default();
                 Err(Error::new(ErrorKind::DeadlineExceeded { timeout, phase: Phase::Run }, Executed::Maybe))
             }
         }
