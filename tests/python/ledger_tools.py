@@ -95,6 +95,11 @@ class LedgerAdapter(BaseAdapter):
                     pass
         return how
 
+    @tool(timeout=0.2)
+    def hurried(self) -> None:
+        """Take longer than the deadline that this tool declares."""
+        time.sleep(60)
+
     @tool
     def pid(self) -> int:
         """Tell which process this is."""

@@ -138,6 +138,16 @@ async fn a_call_that_takes_too_long_ends_at_its_deadline_and_its_worker_serves_o
 }
 
 #[tokio::test]
+async fn a_tool_may_declare_its_own_deadline_in_python() -> Result<()> {
+    let ledger = Ledger::new();
+    let bridge = ledger.tools().workers(1).start().await?;
+    let error = bridge.execute("hurried", args! {}).await.unwrap_err();
+    let ErrorKind::DeadlineExceeded { timeout, .. } = error.kind() else { panic!("{error}") };
+    assert_eq!(*timeout, Duration::from_millis(200));
+    bridge.shutdown().await
+}
+
+#[tokio::test]
 async fn a_tool_that_cannot_be_interrupted_costs_its_worker_and_another_takes_over() -> Result<()> {
     let ledger = Ledger::new();
     let bridge = ledger.tools().workers(1).cancel_grace(Duration::from_millis(100)).start().await?;

@@ -57,8 +57,8 @@ async fn an_idempotent_call_is_repeated_by_another_worker_and_a_plain_one_is_not
     let ledger = Ledger::new();
     let bridge = ledger.tools().workers(2).start().await?;
     let mut events = bridge.events();
-    let again = bridge.call::<u64>("work_again", args! { call: 7, seconds: 0.3 }).idempotent();
-    let again = tokio::spawn(again);
+    // Declared by `@tool(idempotent=True)`; `.idempotent()` on a call does the same.
+    let again = tokio::spawn(bridge.call::<u64>("work_again", args! { call: 7, seconds: 0.3 }));
     kill(ledger.noted(7).await.pid);
     assert_eq!(again.await.unwrap()?, 49);
     assert_eq!(ledger.runs()[&7], 2);

@@ -34,8 +34,8 @@ pub(crate) fn host_call<'py>(
     let core = core()?;
     let call = call.get();
     let now = Nanoseconds::now();
-    let deadline = deadline(call, timeout, now)?;
-    let remaining = deadline.map(|deadline| deadline.since(now));
+    let patience = patience(timeout, now)?;
+    let remaining = [patience, deadline(call)].into_iter().flatten().min().map(|end| end.since(now));
     if remaining == Some(Duration::ZERO) {
         return Err(passed(target, Executed::Never));
     }
@@ -61,9 +61,9 @@ pub(crate) fn host_call<'py>(
     loop {
         let awaited = py.detach(|| {
             if core.is_main_thread() {
-                core.await_answer_reading(id, deadline)
+                core.await_answer_reading(id, patience)
             } else {
-                core.await_answer_delivered(id, call.id(), deadline)
+                core.await_answer_delivered(id, call.id(), patience)
             }
         });
         let (reason, error) = match awaited {
@@ -83,17 +83,23 @@ pub(crate) fn host_call<'py>(
     }
 }
 
-/// The nearer of the call's deadline and `timeout` seconds from now.
-fn deadline(call: &Call, timeout: Option<f64>, now: Nanoseconds) -> PyResult<Option<Nanoseconds>> {
-    let timeout = match timeout {
-        Some(seconds) if seconds.is_nan() => return Err(PyValueError::new_err("a timeout of nan seconds")),
+/// The end of a wait of `timeout` seconds.
+///
+/// The call's own deadline does not end the wait here: the host keeps it, answers its caller, and cancels the call, which
+/// ends the wait. Two clocks that run out together would make it a matter of luck which error the caller gets.
+fn patience(timeout: Option<f64>, now: Nanoseconds) -> PyResult<Option<Nanoseconds>> {
+    match timeout {
+        Some(seconds) if seconds.is_nan() => Err(PyValueError::new_err("a timeout of nan seconds")),
         // Beyond what a duration can hold is no timeout; below zero is none left.
-        Some(seconds) => Duration::try_from_secs_f64(seconds.max(0.0)).ok().map(|timeout| now.after(timeout)),
-        None => None,
-    };
-    let of_call = call.deadline.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-    let of_call = of_call.map(|since_start| Nanoseconds::default().after(since_start));
-    Ok([timeout, of_call].into_iter().flatten().min())
+        Some(seconds) => Ok(Duration::try_from_secs_f64(seconds.max(0.0)).ok().map(|timeout| now.after(timeout))),
+        None => Ok(None),
+    }
+}
+
+/// When the caller of `call` stops waiting.
+fn deadline(call: &Call) -> Option<Nanoseconds> {
+    let since_start = Duration::try_from_secs_f64(call.deadline?).ok()?;
+    Some(Nanoseconds::default().after(since_start))
 }
 
 fn failure(code: &str, executed: Executed, message: String) -> PyErr {
