@@ -1,1 +1,1 @@
-//! The examples are under `src/bin`.
+//! The examples are the programs under `src/bin`; their Python side is under `python`.

@@ -1,0 +1,69 @@
+"""Profile a table in batches: the Python side of the demonstration."""
+
+import math
+import time
+from collections import Counter
+from collections.abc import Iterator
+from typing import TypedDict
+
+from snakebridge import BaseAdapter, StreamChunk, tool
+
+
+class Column(TypedDict):
+    """What is known of one column; numbers that a column of text does not have are None."""
+
+    name: str
+    count: int
+    distinct: dict[str, int]
+    sum: float | None
+    squares: float | None
+    min: float | None
+    max: float | None
+
+
+def profile_column(name: str, texts: list[str]) -> Column:
+    """Count the values of a column, and measure them if all of them are numbers."""
+    column = Column(name=name, count=len(texts), distinct=dict(Counter(texts)), sum=None, squares=None, min=None, max=None)
+    try:
+        values = [float(text) for text in texts]
+    except ValueError:
+        return column
+    return {**column, "sum": sum(values), "squares": sum(v * v for v in values), "min": min(values), "max": max(values)}
+
+
+def merge_columns(parts: list[Column]) -> dict[str, object]:
+    """Put the profiles of one column's batches together."""
+    count = sum(part["count"] for part in parts)
+    distinct: Counter[str] = sum((Counter(part["distinct"]) for part in parts), Counter())
+    row: dict[str, object] = {"name": parts[0]["name"], "count": count, "distinct": len(distinct)}
+    sums = [part["sum"] for part in parts if part["sum"] is not None]
+    if len(sums) < len(parts):
+        return row | {"mean": None, "deviation": None, "min": None, "max": None}
+    mean = sum(sums) / count
+    variance = sum(part["squares"] or 0.0 for part in parts) / count - mean * mean
+    low, high = min(part["min"] or 0.0 for part in parts), max(part["max"] or 0.0 for part in parts)
+    return row | {"mean": mean, "deviation": math.sqrt(max(variance, 0.0)), "min": low, "max": high}
+
+
+class TableAdapter(BaseAdapter):
+    """Reads tables."""
+
+    @tool(idempotent=True)
+    def profile(self, batch: int, header: list[str], rows: list[list[str]]) -> list[Column]:
+        """Profile one batch of rows, after the host has checked it."""
+        self.session_context.tools.check_batch(batch=batch, widths=[len(row) for row in rows])
+        time.sleep(0.03)  # so that a reader sees four workers at work, and a kill finds one of them busy
+        return [profile_column(name, [row[i] for row in rows]) for i, name in enumerate(header)]
+
+    @tool
+    def merge(self, batches: list[list[Column]]) -> Iterator[StreamChunk]:
+        """Put the batches together, one column after the other."""
+        columns = list(zip(*batches, strict=True))
+        for done, parts in enumerate(columns, start=1):
+            progress = 100 * done / len(columns)
+            yield StreamChunk({"progress": progress, "column": merge_columns(list(parts))}, is_final=done == len(columns))
+
+    @tool
+    def ping(self) -> str:
+        """Answer, as fast as an answer can be."""
+        return "pong"
