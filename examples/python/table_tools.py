@@ -4,44 +4,46 @@ import math
 import time
 from collections import Counter
 from collections.abc import Iterator
-from typing import TypedDict
+from dataclasses import dataclass
 
 from snakebridge import BaseAdapter, StreamChunk, tool
 
 
-class Column(TypedDict):
-    """What is known of one column; numbers that a column of text does not have are None."""
+@dataclass
+class Column:
+    """What is known of one column of a batch. A column of text has no sums and no limits."""
 
     name: str
     count: int
     distinct: dict[str, int]
-    sum: float | None
-    squares: float | None
-    min: float | None
-    max: float | None
+    sum: float | None = None
+    squares: float = 0.0
+    min: float = math.inf
+    max: float = -math.inf
 
 
 def profile_column(name: str, texts: list[str]) -> Column:
     """Count the values of a column, and measure them if all of them are numbers."""
-    column = Column(name=name, count=len(texts), distinct=dict(Counter(texts)), sum=None, squares=None, min=None, max=None)
+    distinct = dict(Counter(texts))
     try:
         values = [float(text) for text in texts]
     except ValueError:
-        return column
-    return {**column, "sum": sum(values), "squares": sum(v * v for v in values), "min": min(values), "max": max(values)}
+        return Column(name, len(texts), distinct)
+    squares = sum(value * value for value in values)
+    return Column(name, len(texts), distinct, sum(values), squares, min(values), max(values))
 
 
 def merge_columns(parts: list[Column]) -> dict[str, object]:
     """Put the profiles of one column's batches together."""
-    count = sum(part["count"] for part in parts)
-    distinct: Counter[str] = sum((Counter(part["distinct"]) for part in parts), Counter())
-    row: dict[str, object] = {"name": parts[0]["name"], "count": count, "distinct": len(distinct)}
-    sums = [part["sum"] for part in parts if part["sum"] is not None]
+    count = sum(part.count for part in parts)
+    distinct = {text for part in parts for text in part.distinct}
+    row: dict[str, object] = {"name": parts[0].name, "count": count, "distinct": len(distinct)}
+    sums = [part.sum for part in parts if part.sum is not None]
     if len(sums) < len(parts):
-        return row | {"mean": None, "deviation": None, "min": None, "max": None}
+        return row  # text, in one batch at least
     mean = sum(sums) / count
-    variance = sum(part["squares"] or 0.0 for part in parts) / count - mean * mean
-    low, high = min(part["min"] or 0.0 for part in parts), max(part["max"] or 0.0 for part in parts)
+    variance = sum(part.squares for part in parts) / count - mean * mean
+    low, high = min(part.min for part in parts), max(part.max for part in parts)
     return row | {"mean": mean, "deviation": math.sqrt(max(variance, 0.0)), "min": low, "max": high}
 
 
@@ -60,8 +62,8 @@ class TableAdapter(BaseAdapter):
         """Put the batches together, one column after the other."""
         columns = list(zip(*batches, strict=True))
         for done, parts in enumerate(columns, start=1):
-            progress = 100 * done / len(columns)
-            yield StreamChunk({"progress": progress, "column": merge_columns(list(parts))}, is_final=done == len(columns))
+            report = {"progress": 100 * done / len(columns), "column": merge_columns(list(parts))}
+            yield StreamChunk(report, is_final=done == len(columns))
 
     @tool
     def ping(self) -> str:

@@ -1,5 +1,6 @@
-"""Tools for the end-to-end tests. Whatever runs is noted in a ledger first, which is the only truth about what ran."""
+"""Tools for the end-to-end tests. Whatever runs is noted in a ledger first: the only truth about what ran."""
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -89,10 +90,8 @@ class LedgerAdapter(BaseAdapter):
             hold_the_gil(seconds)
         elif how == "swallow":
             while time.monotonic() < end:
-                try:
+                with contextlib.suppress(BaseException):
                     time.sleep(seconds)
-                except BaseException:
-                    pass
         return how
 
     @tool(timeout=0.2)
@@ -146,7 +145,7 @@ class LedgerAdapter(BaseAdapter):
 
     @tool
     def count(self, n: int, size: int = 0, note: int | None = None) -> Iterator[Any]:
-        """Count to `n`; with `size`, in items of so many bytes. `note` is noted when the generator is closed."""
+        """Count to `n`; with `size`, in items of so many bytes. `note` is noted at the end, whichever."""
         try:
             for i in range(n):
                 yield bytes(size) if size else i

@@ -129,6 +129,9 @@ pub fn is_alive(pid: u32) -> bool {
 }
 
 /// Awaits all futures at once, in order.
+///
+/// # Panics
+/// When one of them does.
 pub async fn join_all<F>(futures: impl IntoIterator<Item = F>) -> Vec<F::Output>
 where
     F: Future + Send + 'static,
@@ -141,3 +144,9 @@ where
     }
     outputs
 }
+
+/// Compiles the Rust in README.md.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+#[derive(Debug)]
+pub struct Readme;

@@ -1,9 +1,13 @@
 //! The seed's basics: the smallest things that have to work, against the showcase adapter.
 
-#![allow(missing_docs, clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::float_cmp,
+    reason = "a failed unwrap is a failed test; floats are exact"
+)]
 
 use serde::Deserialize;
-use sha2::{Digest, Sha256};
 use snakebridge::prelude::*;
 use snakebridge_tests::showcase;
 
@@ -40,8 +44,9 @@ async fn adapter_info_names_the_adapter() -> Result<()> {
     bridge.shutdown().await
 }
 
+/// An item of the seed's `stream_progress`.
 #[derive(Debug, Deserialize)]
-struct Progress {
+struct Update {
     step: u32,
     total: u32,
     progress: f64,
@@ -51,8 +56,8 @@ struct Progress {
 #[tokio::test]
 async fn stream_progress_arrives_step_by_step_and_in_order() -> Result<()> {
     let bridge = showcase().workers(1).start().await?;
-    let stream = bridge.stream::<Progress>("stream_progress", args! { steps: 5, delay_ms: 10 });
-    let steps: Vec<Progress> = stream.collect::<Vec<_>>().await.into_iter().collect::<Result<_>>()?;
+    let stream = bridge.stream::<Update>("stream_progress", args! { steps: 5, delay_ms: 10 });
+    let steps: Vec<Update> = stream.collect::<Vec<_>>().await.into_iter().collect::<Result<_>>()?;
     assert_eq!(steps.iter().map(|step| step.step).collect::<Vec<_>>(), [1, 2, 3, 4, 5]);
     assert!(steps.iter().all(|step| step.total == 5));
     assert!((steps[2].progress - 60.0).abs() < 1e-9);
@@ -74,7 +79,7 @@ async fn five_calls_of_a_session_each_see_the_callers_session_id() -> Result<()>
 async fn a_binary_checksum_is_of_exactly_the_bytes_that_were_sent() -> Result<()> {
     let bridge = showcase().workers(1).start().await?;
     let data: Vec<u8> = (0..=255).cycle().take(100_000).collect();
-    let expected: String = Sha256::digest(&data).iter().map(|byte| format!("{byte:02x}")).collect();
+    let expected = snakebridge::manifest::hash(&data);
     let arguments = args! { data: Bytes::from(data), algorithm: "sha256" };
     let result = bridge.execute("checksum", arguments).await?;
     assert_eq!(result["checksum"].as_str(), Some(expected.as_str()));

@@ -7,9 +7,9 @@ use crate::readme;
 use crate::setup::{Environment, cargo};
 use crate::workspace::Workspace;
 
-/// Where the settings of ruff, mypy and pytest are; the Python of the examples is held to the same ones.
+/// Where the settings of ruff, mypy and pytest are; all other Python here is held to the same ones.
 const PACKAGE: &str = "snakebridge-py";
-const EXAMPLES: &str = "../examples/python";
+const OTHER_PYTHON: [&str; 3] = ["../examples/python", "../tests/python", "../benches/python"];
 
 /// What can be said from the source alone.
 pub(crate) fn lint() -> Vec<Check> {
@@ -22,7 +22,7 @@ pub(crate) fn lint() -> Vec<Check> {
         Check::new("mypy", |workspace, environment| {
             environment.program(workspace, "mypy", PACKAGE).run()?;
             let settings = ["--config-file", "pyproject.toml"];
-            environment.program(workspace, "mypy", PACKAGE).arguments(&settings).argument(EXAMPLES).run()
+            environment.program(workspace, "mypy", PACKAGE).arguments(&settings).arguments(&OTHER_PYTHON).run()
         }),
         Check::new("the wire without tokio", wire_alone),
         Check::new("clippy", |workspace, environment| {
@@ -52,7 +52,7 @@ pub(crate) fn test() -> Vec<Check> {
 
 fn ruff(workspace: &Workspace, environment: &Environment, arguments: &[&str]) -> Result<()> {
     let mut ruff = environment.program(workspace, "ruff", PACKAGE);
-    ruff.arguments(arguments).arguments(&["--config", "pyproject.toml", ".", EXAMPLES]).run()
+    ruff.arguments(arguments).arguments(&["--config", "pyproject.toml", "."]).arguments(&OTHER_PYTHON).run()
 }
 
 /// The extension and other hosts use the wire without an asynchronous runtime; nothing may pull one in.

@@ -102,12 +102,6 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut latencies: Vec<Duration> = profiles.iter().map(|&(.., latency)| latency).collect();
     let profiles: Vec<Columns> = profiles.into_iter().map(|(_, columns, _)| columns).collect();
 
-    let row = |cells: [&str; 7]| {
-        println!(
-            "{:<16}{:>7}{:>10}{:>9}{:>11}{:>8}{:>8}",
-            cells[0], cells[1], cells[2], cells[3], cells[4], cells[5], cells[6]
-        )
-    };
     let mut merged = table.merge(&profiles);
     let mut summaries = Vec::new();
     while let Some(progress) = merged.next().await {
@@ -115,13 +109,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         println!("merged {:>3.0} %: {}", progress, column.name);
         summaries.push(column);
     }
-    println!();
-    row(["column", "values", "distinct", "mean", "deviation", "min", "max"]);
-    let number = |number: Option<f64>| number.map_or_else(|| "-".to_owned(), |number| format!("{number:.2}"));
-    for summary in summaries {
-        let [mean, deviation, min, max] = [summary.mean, summary.deviation, summary.min, summary.max].map(number);
-        row([&summary.name, &summary.count.to_string(), &summary.distinct.to_string(), &mean, &deviation, &min, &max]);
-    }
+    print_table(&summaries);
 
     println!();
     latency("a batch (30 ms of it a pause)", &mut latencies);
@@ -170,6 +158,18 @@ fn report(event: &Event) {
             println!("  worker {worker}, process {pid}, took its place, ready after {after:.0?}");
         }
         _ => {}
+    }
+}
+
+fn print_table(columns: &[Summary]) {
+    let row =
+        |name: &str, cells: [String; 6]| println!("{name:<16}{}", cells.map(|cell| format!("{cell:>11}")).concat());
+    println!();
+    row("column", ["values", "distinct", "mean", "deviation", "min", "max"].map(str::to_owned));
+    let number = |number: Option<f64>| number.map_or_else(|| "-".to_owned(), |number| format!("{number:.2}"));
+    for column in columns {
+        let [mean, deviation, min, max] = [column.mean, column.deviation, column.min, column.max].map(number);
+        row(&column.name, [column.count.to_string(), column.distinct.to_string(), mean, deviation, min, max]);
     }
 }
 
