@@ -116,14 +116,14 @@ mod tests {
     #[test]
     fn using_what_is_above_is_right() {
         assert!(complaints_of("pool/mod.rs", "use crate::{error::Error, wire::frame::Kind, worker};").is_empty());
-        assert!(complaints_of("wire/mod.rs", "use super::error::Error; mod tests { use super::*; }").is_empty());
+        assert!(complaints_of("error.rs", "use super::wire::Executed; mod tests { use super::*; }").is_empty());
     }
 
     #[test]
     fn using_what_is_below_is_found_however_it_is_written() {
         for text in [
             "use crate::pool::Pool;",
-            "use crate::{error::Error, pool::Pool};",
+            "use crate::{wire::Header, pool::Pool};",
             "use super::super::pool::Pool;",
             "fn f() { crate::pool::go(); }",
         ] {
