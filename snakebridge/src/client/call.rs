@@ -87,6 +87,8 @@ impl<T: DeserializeOwned, E: From<Error>> Future for Call<T, E> {
     type Output = Result<T, E>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        // A call may be answered without ever waiting: it still takes turns with the other tasks.
+        let turn = ready!(tokio::task::coop::poll_proceed(context));
         let this = &mut *self;
         if let State::New(_) = this.state {
             let State::New(arguments) = std::mem::replace(&mut this.state, State::Done) else { unreachable!() };
@@ -99,6 +101,7 @@ impl<T: DeserializeOwned, E: From<Error>> Future for Call<T, E> {
             State::Waiting(call) => ready!(call.poll_outcome(context)),
             State::New(_) | State::Done => panic!("a call was polled after it had completed"),
         };
+        turn.made_progress();
         this.state = State::Done;
         Poll::Ready(outcome.and_then(|bytes| decode(&this.tool, &bytes)).map_err(E::from))
     }

@@ -1,8 +1,9 @@
 //! One connection to a worker: the sans-I/O [`Peer`](crate::wire::Peer) driven by tokio over any pair of byte streams.
 //!
-//! Callers write their frames themselves while the connection is quiet; as soon as several calls are in flight a writer
-//! task gathers frames into larger writes. A reader task parses what comes and completes calls. Reader and writer never
-//! wait for each other, so two peers that both write more than a pipe holds cannot deadlock.
+//! While the connection is quiet, callers write their frames themselves, and fetch an answer that is there already; as
+//! soon as several calls are in flight a writer task gathers frames into larger writes. A reader task parses what comes
+//! and completes calls. Reader and writer never wait for each other, so two peers that both write more than a pipe
+//! holds cannot deadlock.
 
 mod call;
 mod reader;
@@ -13,9 +14,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use tokio::io::AsyncWrite;
+use tokio::sync::mpsc::UnboundedSender;
 
 pub(crate) use self::call::{Item, Next, OwnedRequest, PendingCall, Stage};
-pub(crate) use self::reader::{Control, Incoming, Reader, Service};
+use self::reader::Reading;
+pub(crate) use self::reader::{Control, Incoming, Service, Source};
 pub(crate) use self::tool_name::ToolName;
 use self::writer::Output;
 use crate::error::{Error, ErrorKind, Executed};
@@ -60,11 +63,32 @@ struct State {
     output: Output,
 }
 
+/// The two ends of a connection.
+pub(crate) struct Pipes {
+    /// Where to write.
+    pub(crate) writer: Box<dyn AsyncWrite + Send + Unpin>,
+    /// Where to read.
+    pub(crate) source: Box<dyn Source>,
+}
+
+/// What a connection begins with.
+#[derive(Debug)]
+pub(crate) struct Greeting<'a> {
+    /// What this side accepts.
+    pub(crate) limits: Limits,
+    /// What the worker was launched with.
+    pub(crate) nonce: &'a str,
+    /// The body of our HELLO.
+    pub(crate) hello: &'a [u8],
+}
+
 /// One connection. Shared by everybody who calls through it.
 pub struct Link {
     /// The number of the worker behind it.
     worker: u64,
     state: Mutex<State>,
+    /// The reading half, until the connection has ended. Locked before `state`, never after it.
+    reading: Mutex<Option<Reading>>,
     /// Times are told to the peer in milliseconds since this instant.
     started: Instant,
 }
@@ -76,21 +100,31 @@ impl std::fmt::Debug for Link {
 }
 
 impl Link {
-    /// A connection whose writing half is `writer`, together with the two tasks that drive it. `hello` is the body of
-    /// our HELLO, which is the first thing written.
-    pub fn new(
+    /// A connection to `worker`, and the two tasks that drive it until it ends. HELLO is the first thing written; what
+    /// happens to the connection itself goes to `control`.
+    pub(crate) fn start(
         worker: u64,
-        writer: Box<dyn AsyncWrite + Send + Unpin>,
-        limits: Limits,
-        nonce: &str,
-        hello: &[u8],
-    ) -> (Arc<Self>, impl Future<Output = ()> + Send + use<>) {
-        let mut peer = Peer::new(Role::Host, limits, nonce);
-        let mut output = Output::new(writer);
-        output.append(|out| peer.hello(hello, out));
-        let link = Arc::new(Self { worker, state: Mutex::new(State { peer, output }), started: Instant::now() });
-        let writer = writer::run(Arc::downgrade(&link));
-        (link, writer)
+        pipes: Pipes,
+        greeting: &Greeting<'_>,
+        service: Arc<dyn Service>,
+        control: UnboundedSender<Control>,
+    ) -> Arc<Self> {
+        let mut peer = Peer::new(Role::Host, greeting.limits, greeting.nonce);
+        let mut output = Output::new(pipes.writer);
+        output.append(|out| peer.hello(greeting.hello, out));
+        let link = Arc::new(Self {
+            worker,
+            state: Mutex::new(State { peer, output }),
+            reading: Mutex::new(Some(Reading::new(pipes.source, service, control))),
+            started: Instant::now(),
+        });
+        tokio::spawn(writer::run(Arc::downgrade(&link)));
+        tokio::spawn(Arc::clone(&link).read());
+        link
+    }
+
+    fn reading(&self) -> MutexGuard<'_, Option<Reading>> {
+        self.reading.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -110,8 +144,8 @@ impl Link {
     /// Sends `call`.
     ///
     /// Refused with [`Refused::NotOpen`] when the connection is not open or not open any more: the call did not run
-    /// and may go elsewhere.
-    pub fn send(self: &Arc<Self>, call: &Arc<PendingCall>, now: Instant) -> Result<(), Refused> {
+    /// and may go elsewhere. Otherwise says whether the call is the only one in flight.
+    pub fn send(self: &Arc<Self>, call: &Arc<PendingCall>, now: Instant) -> Result<bool, Refused> {
         let request = &call.request;
         let remaining = call.deadline.map(|deadline| {
             Millis::try_from(deadline.saturating_duration_since(now).as_millis()).unwrap_or(Millis::MAX)
@@ -141,7 +175,7 @@ impl Link {
         // With nothing else in flight a write of our own is the shortest way; with more, gathering them is.
         let quiet = peer.in_flight() == 1;
         output.flush(quiet);
-        Ok(())
+        Ok(quiet)
     }
 
     /// Tells the worker that the answer to call `id` is not wanted any more. The call stays in flight until the worker

@@ -254,7 +254,38 @@ impl Pool {
 
     fn submit(self: &Arc<Self>, submission: Submission) -> Result<Arc<PendingCall>> {
         let now = Instant::now();
-        let timeout = submission.timeout.unwrap_or_else(|| self.default_timeout(&submission));
+        let (call, worker) = {
+            let mut state = self.lock();
+            if state.draining {
+                return Err(Error::new(ErrorKind::ShuttingDown, Executed::Never));
+            }
+            if let Some((why, message)) = &state.failed {
+                return Err(Error::start_failed(*why, message));
+            }
+            let call = self.prepare(&state, submission, now)?;
+            let placement = state.scheduler.submit(Arc::clone(&call), now).map_err(|QueueFull| {
+                Error::new(ErrorKind::QueueFull { limit: self.config.queue_limit }, Executed::Never)
+            })?;
+            self.look_at(&mut state, self.expiry(&call, placement == Placement::Queued));
+            let worker = match placement {
+                Placement::Worker(number) => state.workers.get(&number).cloned(),
+                Placement::Queued => None,
+            };
+            (call, worker)
+        };
+        if let Some(worker) = worker
+            && self.send(&worker, &call, now)
+        {
+            worker.link.look_for_answers();
+        }
+        Ok(call)
+    }
+
+    /// A call with its deadline: the caller's, else the tool's own, else the pool's.
+    fn prepare(&self, state: &State, submission: Submission, now: Instant) -> Result<Arc<PendingCall>> {
+        let declared = || state.declared_timeouts.get(&*submission.target).copied();
+        let default = if submission.stream { self.config.stream_timeout } else { self.config.call_timeout };
+        let timeout = submission.timeout.or_else(declared).unwrap_or(default);
         // A deadline beyond what the clock can say is none.
         let deadline = submission.created.checked_add(timeout);
         if deadline.is_some_and(|deadline| deadline <= now) {
@@ -272,35 +303,7 @@ impl Pool {
             meta: submission.meta,
             body: submission.body,
         };
-        let call = Arc::new(PendingCall::new(request, deadline, timeout, submission.idempotent, now));
-        let worker = {
-            let mut state = self.lock();
-            if state.draining {
-                return Err(Error::new(ErrorKind::ShuttingDown, Executed::Never));
-            }
-            if let Some((why, message)) = &state.failed {
-                return Err(Error::start_failed(*why, message));
-            }
-            let placement = state.scheduler.submit(Arc::clone(&call), now).map_err(|QueueFull| {
-                Error::new(ErrorKind::QueueFull { limit: self.config.queue_limit }, Executed::Never)
-            })?;
-            self.look_at(&mut state, self.expiry(&call, placement == Placement::Queued));
-            match placement {
-                Placement::Worker(number) => state.workers.get(&number).cloned(),
-                Placement::Queued => None,
-            }
-        };
-        if let Some(worker) = worker {
-            self.send(&worker, &call, now);
-        }
-        Ok(call)
-    }
-
-    /// The tool's own deadline, else the pool's.
-    fn default_timeout(&self, submission: &Submission) -> Duration {
-        let declared = self.lock().declared_timeouts.get(&*submission.target).copied();
-        let pools = if submission.stream { self.config.stream_timeout } else { self.config.call_timeout };
-        declared.unwrap_or(pools)
+        Ok(Arc::new(PendingCall::new(request, deadline, timeout, submission.idempotent, now)))
     }
 
     /// When something has to be done about `call`.
@@ -319,10 +322,10 @@ impl Pool {
         }
     }
 
-    /// Sends a call to the worker that the scheduler chose.
-    fn send(self: &Arc<Self>, worker: &Arc<Worker>, call: &Arc<PendingCall>, now: Instant) {
+    /// Sends a call to the worker that the scheduler chose. True when nothing else is in flight there.
+    fn send(self: &Arc<Self>, worker: &Arc<Worker>, call: &Arc<PendingCall>, now: Instant) -> bool {
         match worker.link.send(call, now) {
-            Ok(()) => {}
+            Ok(alone) => return alone,
             Err(Refused::TooLarge { size, limit }) => {
                 call.complete(Err(Error::new(ErrorKind::PayloadTooLarge { size, limit }, Executed::Never)));
                 self.finished(worker.number, call);
@@ -338,6 +341,7 @@ impl Pool {
                 self.dispatch();
             }
         }
+        false
     }
 
     /// A call of `worker` is answered: its place is free.

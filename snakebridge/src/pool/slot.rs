@@ -3,6 +3,7 @@
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
+use tokio::runtime::Handle;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::backoff::Backoff;
@@ -17,12 +18,14 @@ struct Surroundings {
     // Weak: a connection must not keep alive the pool whose end is to end it.
     pool: Weak<Pool>,
     worker: u64,
+    /// Where host tools run: what came may be delivered by a caller that is in no runtime at all.
+    runtime: Handle,
 }
 
 impl Service for Surroundings {
     fn call(&self, link: &Arc<Link>, call: Incoming) {
         if let Some(pool) = self.pool.upgrade() {
-            pool.registry.serve(link, call);
+            pool.registry.serve(&self.runtime, link, call);
         }
     }
 
@@ -97,7 +100,8 @@ impl Pool {
     async fn start_worker(self: &Arc<Self>, number: u64) -> Result<Arc<Worker>> {
         // A few at a time: a hundred interpreters that import at once help nobody. Never closed, so never an error.
         let _permit = self.starts.acquire().await;
-        let surroundings = Arc::new(Surroundings { pool: Arc::downgrade(self), worker: number });
+        let surroundings =
+            Arc::new(Surroundings { pool: Arc::downgrade(self), worker: number, runtime: Handle::current() });
         let known = |hash: &str| self.lock().manifests.get(hash).cloned();
         Worker::start(number, &self.config.worker, surroundings, known).await.map(Arc::new)
     }

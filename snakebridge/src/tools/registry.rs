@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use futures::FutureExt;
 use serde::Serialize;
+use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use super::{Descriptor, HostTool, ToolContext, Tools};
@@ -79,13 +80,13 @@ impl Registry {
         Ok(Self { tools: by_name, running: Mutex::default() })
     }
 
-    /// Runs what a worker asked for in a task of its own and answers it.
-    pub fn serve(self: &Arc<Self>, link: &Arc<Link>, incoming: Incoming) {
+    /// Runs what a worker asked for in a task of its own on `runtime`, and answers it.
+    pub fn serve(self: &Arc<Self>, runtime: &Handle, link: &Arc<Link>, incoming: Incoming) {
         let (registry, link) = (Arc::clone(self), Arc::clone(link));
         let key = (link.worker(), incoming.id);
         let cancellation = CancellationToken::new();
         registry.lock().insert(key, cancellation.clone());
-        tokio::spawn(async move {
+        runtime.spawn(async move {
             let result = registry.run(incoming, &cancellation).await;
             registry.lock().remove(&key);
             link.answer(key.1, &result);

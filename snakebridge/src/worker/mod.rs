@@ -26,7 +26,7 @@ use self::output::Tail;
 use self::process::Process;
 use self::status::StatusPage;
 use crate::error::{Error, Exit, Result, StartFailure};
-use crate::link::{CloseReason, Control, Link, Reader, Service, Unanswered};
+use crate::link::{CloseReason, Control, Greeting, Link, Pipes, Service, Unanswered};
 use crate::manifest::Manifest;
 use crate::value::Value;
 use crate::wire::Limits;
@@ -120,12 +120,12 @@ impl Worker {
         let hello = handshake::hello(config, status.as_ref())?;
         let stdin = tokio::net::unix::pipe::Sender::from_owned_fd(spawned.stdin)
             .map_err(|error| Error::resource("cannot use the worker's stdin", error))?;
-        let source = pipe::Source::new(spawned.stdout, process.exited())
+        let source = pipe::Output::new(spawned.stdout, process.exited())
             .map_err(|error| Error::resource("cannot use the worker's stdout", error))?;
-        let (link, writer) = Link::new(number, Box::new(stdin), config.limits, &nonce, &hello);
-        tokio::spawn(writer);
         let (sender, mut control) = unbounded_channel();
-        tokio::spawn(Reader { source, link: Arc::clone(&link), service, control: sender }.run());
+        let pipes = Pipes { writer: Box::new(stdin), source: Box::new(source) };
+        let greeting = Greeting { limits: config.limits, nonce: &nonce, hello: &hello };
+        let link = Link::start(number, pipes, &greeting, service, sender);
 
         let start = handshake::Start { config, process: &process, tail: &tail, link: &link };
         let (manifest_hash, manifest) =

@@ -9,6 +9,7 @@ use std::os::fd::OwnedFd;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use bytes::BytesMut;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio::io::{AsyncRead, ReadBuf};
@@ -16,15 +17,16 @@ use tokio::net::unix::pipe;
 use tokio::sync::watch;
 
 use crate::error::Exit;
+use crate::link::Source;
 
 /// Reads from a worker until it, or the pipe, ends.
-pub(super) struct Source {
+pub(super) struct Output {
     pipe: pipe::Receiver,
     /// Ends when the process has ended.
     exited: Option<BoxFuture<'static, ()>>,
 }
 
-impl Source {
+impl Output {
     pub(super) fn new(stdout: OwnedFd, mut exit: watch::Receiver<Option<Exit>>) -> io::Result<Self> {
         let exited = async move {
             // An error is the end of the watching task: nobody will report the exit, so the pipe alone decides.
@@ -36,7 +38,7 @@ impl Source {
     }
 }
 
-impl AsyncRead for Source {
+impl AsyncRead for Output {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -64,6 +66,24 @@ impl AsyncRead for Source {
                 Poll::Pending
             }
             Err(error) => Poll::Ready(Err(error.into())),
+        }
+    }
+}
+
+/// An answer that is there already is short, or it would not be.
+const GLANCE: usize = 4 * 1024;
+
+impl Source for Output {
+    fn read_now(&mut self, buffer: &mut BytesMut) -> bool {
+        let mut bytes = [0; GLANCE];
+        // Past the runtime, which remembers that the pipe was empty. It will hear of what is read here, and find nothing.
+        match rustix::io::read(&self.pipe, &mut bytes) {
+            Ok(count) if count > 0 => {
+                buffer.extend_from_slice(&bytes[..count]);
+                true
+            }
+            // The end, and errors, are the reader task's to find.
+            _ => false,
         }
     }
 }
