@@ -7,6 +7,8 @@
 
 mod call;
 mod reader;
+#[cfg(test)]
+mod tests;
 mod tool_name;
 mod writer;
 
