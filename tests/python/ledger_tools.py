@@ -1,5 +1,6 @@
 """Tools for the end-to-end tests. Whatever runs is noted in a ledger first: the only truth about what ran."""
 
+import atexit
 import contextlib
 import ctypes
 import os
@@ -98,6 +99,12 @@ class LedgerAdapter(BaseAdapter):
     def hurried(self) -> None:
         """Take longer than the deadline that this tool declares."""
         time.sleep(60)
+
+    @tool
+    def linger(self) -> int:
+        """Make this process take a minute to end."""
+        atexit.register(time.sleep, 60)
+        return os.getpid()
 
     @tool
     def pid(self) -> int:

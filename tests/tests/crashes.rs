@@ -177,3 +177,25 @@ fn dropping_a_bridge_after_its_runtime_ends_the_workers_without_a_panic() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(eventually("the worker to end", || (!is_alive(pid)).then_some(())));
 }
+
+#[tokio::test]
+async fn the_last_words_of_a_worker_are_in_the_error() -> Result<()> {
+    let ledger = Ledger::new();
+    let bridge = ledger.tools().workers(1).start().await?;
+    bridge.execute("noisy", args! { text: "the last words" }).await?;
+    let error = bridge.execute("ends", args! { call: 1, how: "kill" }).await.unwrap_err();
+    let ErrorKind::WorkerLost { stderr_tail, .. } = error.kind() else { panic!("{error}") };
+    assert!(stderr_tail.contains("the last words\n") && stderr_tail.contains("from C\n"), "{stderr_tail}");
+    assert!(error.to_string().contains("signal 9 (SIGKILL)"), "{error}");
+    bridge.shutdown().await
+}
+
+#[tokio::test]
+async fn a_worker_that_does_not_end_when_told_to_is_ended() -> Result<()> {
+    let ledger = Ledger::new();
+    let bridge = ledger.tools().workers(1).start().await?;
+    let pid: u32 = bridge.call("linger", args! {}).await?;
+    bridge.shutdown().await?;
+    assert!(!is_alive(pid));
+    Ok(())
+}
