@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::Serialize;
 use tokio::sync::broadcast;
 
 use crate::body::Arguments;
@@ -35,7 +36,7 @@ pub struct Builder {
     adapters: Vec<String>,
     python: Option<PathBuf>,
     python_path: Vec<PathBuf>,
-    config: Value,
+    config: Result<Value>,
     environment: Environment,
     tools: Tools,
     workers: Option<usize>,
@@ -67,7 +68,7 @@ impl Bridge {
             adapters: Vec::new(),
             python: None,
             python_path: Vec::new(),
-            config: Value::Nil,
+            config: Ok(Value::Nil),
             environment: Environment::default(),
             tools: Tools::new(),
             workers: None,
@@ -171,9 +172,10 @@ impl Builder {
         self
     }
 
-    /// Passed to an adapter whose constructor has a `config` parameter.
-    pub fn config(mut self, config: impl Into<Value>) -> Self {
-        self.config = config.into();
+    /// Passed to an adapter whose constructor has a `config` parameter: anything that can be serialised. What cannot is
+    /// an error of [`start`](Self::start).
+    pub fn config<T: Serialize + ?Sized>(mut self, config: &T) -> Self {
+        self.config = Value::from_serialize(config);
         self
     }
 
@@ -234,7 +236,7 @@ impl Builder {
         let worker = WorkerConfig {
             interpreter: Interpreter::find(self.python.as_deref())?,
             adapter,
-            config: self.config,
+            config: self.config.map_err(|error| configuration(&format!("`.config(..)`: {}", error.kind())))?,
             python_path: self.python_path.iter().map(|path| absolute(path)).collect::<Result<_>>()?,
             environment: self.environment,
             limits: Limits::default(),

@@ -387,6 +387,11 @@ impl Error {
         passes && self.executed() == Executed::Never
     }
 
+    /// Whether trying to start again without changing anything is pointless.
+    pub(crate) fn is_permanent(&self) -> bool {
+        matches!(self.kind(), ErrorKind::StartFailed { why, .. } if why.is_permanent())
+    }
+
     /// The exception, when the tool raised one.
     pub fn exception(&self) -> Option<&Exception> {
         match self.kind() {

@@ -36,5 +36,5 @@ pub use snakebridge_macros::{python_tool, tool};
 pub use tools::ToolContext;
 pub use value::Value;
 
-#[cfg(all(feature = "host", not(unix)))]
-compile_error!("snakebridge's host runs on Linux and macOS; Windows is not supported");
+#[cfg(all(feature = "host", not(target_os = "linux")))]
+compile_error!("snakebridge's host runs on Linux; macOS is not supported yet, and Windows is not");

@@ -174,6 +174,13 @@ class LedgerAdapter(BaseAdapter):
         os.kill(os.getpid(), signal.SIGKILL)
 
     @tool
+    def count_then_hang(self, n: int, call: int) -> Iterator[int]:
+        """Count to `n`, then hold the interpreter for a minute."""
+        yield from range(n)
+        self.ledger.note(call)
+        hold_the_gil(60)
+
+    @tool
     def chunks(self, n: int) -> Iterator[StreamChunk]:
         """Count in envelopes, the last one marked."""
         for i in range(n):

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use snakebridge::{Bridge, Builder, Value};
+use snakebridge::{Bridge, Builder};
 use tempfile::TempDir;
 
 /// The folder with the Python side of the tests.
@@ -49,13 +49,11 @@ impl Ledger {
     }
 
     /// A builder that loads the test tools, which note what they do here.
-    ///
-    /// # Panics
-    /// When the path is not UTF-8.
     pub fn tools(&self) -> Builder {
-        let path = self.path();
-        let config = vec![(Value::from("ledger"), Value::from(path.to_str().expect("UTF-8")))];
-        Bridge::builder().adapter("ledger_tools:LedgerAdapter").python_path(python_folder()).config(Value::Map(config))
+        Bridge::builder()
+            .adapter("ledger_tools:LedgerAdapter")
+            .python_path(python_folder())
+            .config(&BTreeMap::from([("ledger", self.path())]))
     }
 
     /// Everything noted so far, in order.

@@ -96,6 +96,29 @@ async fn an_unknown_tool_is_an_error_that_suggests_the_right_one() -> Result<()>
 }
 
 #[tokio::test]
+async fn names_and_metadata_that_no_worker_would_take_are_refused_and_harm_none() -> Result<()> {
+    let ledger = Ledger::new();
+    let bridge = ledger.tools().workers(1).start().await?;
+    let pid: u32 = bridge.call("pid", args! {}).await?;
+    for name in ["my tool", "", "é", "$", "$manifest", "../x", &"a".repeat(200)] {
+        let error = bridge.execute(name, args! {}).await.unwrap_err();
+        assert_eq!((error.code(), error.executed()), ("tool_not_found", Executed::Never), "{name}");
+    }
+    let deep = (0..20).fold(Value::Nil, |inner, _| Value::from(vec![inner]));
+    let wide = Value::from((0..2000).collect::<Vec<i32>>());
+    for metadata in [deep, wide, Value::from("x".repeat(5000))] {
+        let error = bridge.execute("pid", args! {}).metadata("k", metadata).await.unwrap_err();
+        assert_eq!((error.code(), error.executed()), ("invalid_argument", Executed::Never));
+    }
+    for session in ["", "a\nb", &"s".repeat(300)] {
+        let error = bridge.execute("pid", args! {}).session(session).await.unwrap_err();
+        assert_eq!((error.code(), error.executed()), ("invalid_argument", Executed::Never));
+    }
+    assert_eq!(bridge.call::<u32>("pid", args! {}).await?, pid);
+    bridge.shutdown().await
+}
+
+#[tokio::test]
 async fn a_result_that_does_not_fit_the_rust_type_says_so_and_that_the_tool_ran() -> Result<()> {
     let ledger = Ledger::new();
     let bridge = ledger.tools().workers(1).start().await?;

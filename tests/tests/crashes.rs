@@ -176,6 +176,35 @@ fn dropping_a_bridge_after_its_runtime_ends_the_workers_without_a_panic() {
     drop(bridge);
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(eventually("the worker to end", || (!is_alive(pid)).then_some(())));
+    runtime.block_on(eventually("the zombie to be reaped", || (!exists(pid)).then_some(())));
+}
+
+/// Whether the system still knows a process, be it as a zombie.
+fn exists(pid: u32) -> bool {
+    std::path::Path::new(&format!("/proc/{pid}")).exists()
+}
+
+#[test]
+fn a_bridge_whose_runtime_is_gone_answers_every_call_with_an_error() {
+    let ledger = Ledger::new();
+    let first = tokio::runtime::Runtime::new().unwrap();
+    let bridge = first.block_on(ledger.tools().workers(1).start()).unwrap();
+    let pid = bridge.workers()[0].pid;
+    let mut running = Box::pin(bridge.execute("hangs", args! { call: 1, how: "sleep", seconds: 60 }));
+    first.block_on(async {
+        tokio::select! {
+            answer = &mut running => panic!("{answer:?}"),
+            _ = ledger.noted(1) => {}
+        }
+    });
+    drop(first);
+    let second = tokio::runtime::Runtime::new().unwrap();
+    let error = second.block_on(running).unwrap_err();
+    assert_eq!((error.code(), error.executed()), ("shutting_down", Executed::Maybe));
+    let error = second.block_on(bridge.execute("pid", args! {})).unwrap_err();
+    assert_eq!((error.code(), error.executed()), ("shutting_down", Executed::Never));
+    second.block_on(bridge.shutdown()).unwrap();
+    second.block_on(eventually("the zombie to be reaped", || (!exists(pid)).then_some(())));
 }
 
 #[tokio::test]

@@ -117,6 +117,16 @@ async fn noise_before_the_magic_is_skipped() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_worker_that_is_killed_before_it_says_a_word_is_started_again() -> Result<()> {
+    let folder = TempDir::new().unwrap();
+    let text = "#!/bin/sh\nif [ ! -e \"$0.tried\" ]; then touch \"$0.tried\"; kill -9 $$; fi\nexec '{python}' \"$@\"\n";
+    let path = program(folder.path(), &text.replace("{python}", &this_python()));
+    let bridge = showcase().python(path).workers(1).start().await?;
+    assert_eq!(bridge.call::<i64>("add", args! { a: 2, b: 2 }).await?, 4);
+    bridge.shutdown().await
+}
+
+#[tokio::test]
 async fn a_missing_module_is_named_with_the_path_that_was_searched() {
     let (why, message) = refused(Bridge::builder().adapter("no_such_module:Adapter").python_path("elsewhere")).await;
     assert_eq!(why, StartFailure::Import);
@@ -166,7 +176,8 @@ async fn an_import_that_ends_the_process_is_told_with_its_status() {
 
 #[tokio::test]
 async fn a_worker_that_cannot_come_back_leaves_its_callers_an_error_instead_of_a_wait() -> Result<()> {
-    let folder = module("vanishing", "from snakebridge import tool\n@tool\ndef f() -> int:\n    return 1\n");
+    let text = "from snakebridge import tool\n@tool\ndef f() -> int:\n    return 1\n";
+    let folder = module("vanishing", text);
     let bridge = Bridge::builder().adapter("vanishing").python_path(folder.path()).workers(1).start().await?;
     assert_eq!(bridge.call::<i64>("f", args! {}).await?, 1);
     std::fs::write(folder.path().join("vanishing.py"), "raise ImportError('gone')\n").unwrap();
@@ -175,6 +186,10 @@ async fn a_worker_that_cannot_come_back_leaves_its_callers_an_error_instead_of_a
     assert_eq!(error.code(), "start_failed", "{error}");
     let error = bridge.call::<i64>("f", args! {}).await.unwrap_err();
     assert!(error.to_string().contains("gone"), "{error}");
+    // And when it is back, so are the calls.
+    std::fs::write(folder.path().join("vanishing.py"), text).unwrap();
+    eventually("a worker", || (!bridge.workers().is_empty()).then_some(())).await;
+    assert_eq!(bridge.call::<i64>("f", args! {}).await?, 1);
     bridge.shutdown().await
 }
 

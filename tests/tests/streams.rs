@@ -112,6 +112,19 @@ async fn an_item_larger_than_the_window_passes() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_dropped_stream_that_does_not_let_go_costs_its_worker_and_not_the_next_call() -> Result<()> {
+    let ledger = Ledger::new();
+    let bridge = ledger.tools().workers(1).cancel_grace(Duration::from_millis(100)).start().await?;
+    let mut stream = bridge.stream::<u64>("count_then_hang", args! { n: 1, call: 9 });
+    assert_eq!(stream.next().await.unwrap()?, 0);
+    ledger.noted(9).await;
+    drop(stream);
+    assert_eq!(bridge.call::<u64>("work", args! { call: 3 }).timeout(Duration::from_secs(20)).await?, 9);
+    assert_eq!(ledger.runs()[&3], 1);
+    bridge.shutdown().await
+}
+
+#[tokio::test]
 async fn chunks_show_the_final_mark_and_the_metadata() -> Result<()> {
     let ledger = Ledger::new();
     let bridge = ledger.tools().workers(1).start().await?;

@@ -105,6 +105,7 @@ async fn a_fake_stands_in_for_the_client() -> Result<()> {
 #[python_tool]
 trait Misfit {
     async fn wrok(&self, call: u64) -> Result<u64>;
+    async fn work(&self, call: u64, secnods: f64) -> Result<u64>;
     async fn count(&self, n: u64) -> Result<u64>;
     fn pid(&self) -> impl Stream<Item = Result<u32>>;
 }
@@ -115,7 +116,12 @@ async fn a_client_that_does_not_fit_the_adapter_is_refused_with_every_misfit() -
     let bridge = ledger.tools().workers(1).start().await?;
     let error = bridge.client::<MisfitClient>().unwrap_err();
     assert_eq!(error.code(), "manifest_mismatch");
-    for part in ["no tool `wrok`; did you mean `work`?", "`count` is a stream in Python", "`pid` is no stream"] {
+    for part in [
+        "`work` has no parameter `secnods`; did you mean `seconds`?",
+        "no tool `wrok`; did you mean `work`?",
+        "`count` is a stream in Python",
+        "`pid` is no stream",
+    ] {
         assert!(error.to_string().contains(part), "`{part}` in: {error}");
     }
     bridge.shutdown().await

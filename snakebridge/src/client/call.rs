@@ -15,6 +15,7 @@ use crate::body;
 use crate::error::{Error, ErrorKind, Executed, Result};
 use crate::link::{PendingCall, ToolName};
 use crate::pool::{PoolHandle, Submission};
+use crate::wire::limits::is_tool_name;
 
 /// A call of a Python tool: a future of its result, with options to set before it is first polled.
 ///
@@ -68,6 +69,7 @@ pub(super) fn submit(
     stream: bool,
 ) -> Result<Arc<PendingCall>> {
     let prepare = || {
+        check_name(tool)?;
         options.check()?;
         Ok(Submission {
             target: tool.clone(),
@@ -105,6 +107,18 @@ impl<T: DeserializeOwned, E: From<Error>> Future for Call<T, E> {
         this.state = State::Done;
         Poll::Ready(outcome.and_then(|bytes| decode(&this.tool, &bytes)).map_err(E::from))
     }
+}
+
+/// No worker has a tool whose name is outside the grammar, so none is asked.
+fn check_name(tool: &str) -> Result<()> {
+    if is_tool_name(tool) {
+        return Ok(());
+    }
+    let message = format!(
+        "`{}` is no tool name: a letter or `_` comes first, then letters, digits, `_`, `.` and `-`, at most 128",
+        tool.escape_debug()
+    );
+    Err(Error::new(ErrorKind::ToolNotFound { message }, Executed::Never))
 }
 
 /// Decodes what a tool returned; the tool has run, so a misfit says so.

@@ -1,6 +1,7 @@
 //! What generated and dynamic code calls: a [`Caller`] makes [`Call`]s and [`ToolStream`]s.
 
 mod call;
+mod check;
 mod options;
 mod output;
 mod stream;
@@ -9,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use self::call::Call;
-pub use self::options::CallOptions;
+pub(crate) use self::options::CallOptions;
 pub use self::output::{CallOutput, StreamOutput};
 pub use self::stream::{Chunk, Chunks, ToolStream};
 use crate::body::Arguments;
@@ -28,7 +29,7 @@ pub struct ToolDeclaration {
     pub idempotent: bool,
     /// Its deadline, if it has one of its own.
     pub timeout: Option<Duration>,
-    /// Names of its arguments, in order.
+    /// Names of its arguments, in order; those of a `kwargs` argument are not known.
     pub parameters: &'static [&'static str],
 }
 
@@ -92,8 +93,10 @@ impl Caller {
 
     /// Whether the workers' manifest has every tool that a client declares, in the same manner.
     pub(crate) fn check<C: PythonTools>(&self) -> Result<()> {
-        let tools: Vec<_> = C::TOOLS.iter().map(|tool| (tool.name, tool.streaming)).collect();
-        self.pool.check(&tools, std::any::type_name::<C>())
+        match self.pool.manifest() {
+            Some(manifest) => check::check(&manifest, C::TOOLS, std::any::type_name::<C>()),
+            None => Ok(()),
+        }
     }
 }
 

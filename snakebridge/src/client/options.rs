@@ -10,11 +10,12 @@ use super::ToolDeclaration;
 use crate::body;
 use crate::error::{Error, Result};
 use crate::value::Value;
+use crate::wire::frame::check_meta;
 use crate::wire::limits::{MAX_META, is_session_id};
 
 /// Options of one call. Set through the methods of [`Call`](super::Call) and [`ToolStream`](super::ToolStream).
 #[derive(Debug, Clone, Default)]
-pub struct CallOptions {
+pub(crate) struct CallOptions {
     pub(crate) timeout: Option<Duration>,
     pub(crate) session: Option<Arc<str>>,
     pub(crate) idempotent: bool,
@@ -53,13 +54,14 @@ impl CallOptions {
         }
         let metadata = if self.metadata.is_empty() { Value::Nil } else { Value::Map(self.metadata.clone()) };
         let bytes = body::encode(&Meta { correlation_id: self.correlation_id.as_deref(), metadata })?;
-        if bytes.len() > MAX_META {
-            return Err(Error::invalid_argument(format!(
-                "request metadata of {} bytes, the limit is {MAX_META}; pass large data as an argument",
+        match check_meta(&bytes) {
+            Ok(()) => Ok(Some(bytes)),
+            Err(violation) => Err(Error::invalid_argument(format!(
+                "request metadata of {} bytes: {violation}; the limits are {MAX_META} bytes, 1024 values and a depth \
+                 of 16: pass large data as an argument",
                 bytes.len()
-            )));
+            ))),
         }
-        Ok(Some(bytes))
     }
 }
 

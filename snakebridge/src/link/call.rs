@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::{Link, ToolName};
-use crate::error::{Error, Executed, Result};
+use crate::error::{Error, Result};
 
 /// What a call asks for, owned, so that it can be sent again.
 #[derive(Debug, Clone)]
@@ -224,15 +224,6 @@ impl PendingCall {
                 register(&mut state.waker, context);
                 Poll::Pending
             }
-        }
-    }
-
-    /// Whether a lost worker leaves this call unexecuted for certain, or only maybe.
-    pub fn executed_if_lost(sent: bool, id: u64, last_started: Option<u64>) -> Executed {
-        match last_started {
-            _ if !sent => Executed::Never,
-            Some(last_started) if id > last_started => Executed::Never,
-            _ => Executed::Maybe,
         }
     }
 }

@@ -23,10 +23,10 @@ use self::reader::Reading;
 pub(crate) use self::reader::{Control, Incoming, Service, Source};
 pub(crate) use self::tool_name::ToolName;
 use self::writer::Output;
+pub(crate) use self::writer::WriteFailure;
 use crate::error::{Error, ErrorKind, Executed};
-use crate::wire::frame::Header;
 use crate::wire::peer::{Refused, Request};
-use crate::wire::{Limits, Millis, Peer, Role, Violation, codec};
+use crate::wire::{Limits, Millis, Peer, Role, Violation};
 
 /// What the link keeps with each call it sent.
 #[derive(Debug)]
@@ -206,7 +206,7 @@ impl Link {
     pub fn answer(&self, id: u64, result: &Result<bytes::Bytes, Error>) {
         let mut state = self.lock();
         let State { peer, output } = &mut *state;
-        output.append(|out| {
+        output.answer(|out| {
             let refused = match result {
                 Ok(body) => peer.reply(id, body, out).err(),
                 Err(error) => peer.error(id, error.code(), error.executed(), &error.to_wire(), out).err(),
@@ -218,6 +218,11 @@ impl Link {
             }
         });
         output.flush(true);
+    }
+
+    /// How many unanswered calls the worker allows.
+    pub(crate) fn call_limit(&self) -> usize {
+        usize::try_from(self.lock().peer.peer_limits().calls).unwrap_or(usize::MAX)
     }
 
     /// Calls of ours that are unanswered, cancelled ones included.
@@ -248,8 +253,9 @@ impl Link {
 
     fn pong(&self, nonce: u64) {
         let mut state = self.lock();
-        let pong = Header::Pong { nonce, finished: state.peer.finished(), running: 0, running_for: 0 };
-        state.output.append(|out| codec::write(out, &pong, &[]));
-        state.output.flush(true);
+        let State { peer, output } = &mut *state;
+        // A host runs many calls at a time and names none of them.
+        output.answer(|out| peer.pong(nonce, (0, 0), out));
+        output.flush(true);
     }
 }

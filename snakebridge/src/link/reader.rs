@@ -9,6 +9,7 @@ use tokio::io::AsyncRead;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::io::poll_read_buf;
 
+use super::writer::WriteFailure;
 use super::{CloseReason, Item, Link, PendingCall, Sent, State, Unanswered};
 use crate::error::{Error, Result};
 use crate::wire::codec::{self, Preamble};
@@ -21,6 +22,9 @@ const READ_AHEAD: usize = 64 * 1024;
 /// Room below which the buffer grows. Bodies that wait for their callers keep its storage, so growing means a new one:
 /// once for thousands of short replies, not once for each.
 const LITTLE_ROOM: usize = 8 * 1024;
+
+/// Items below this are copied out of the read buffer.
+const SMALL_ITEM: usize = 16 * 1024;
 
 /// What a connection tells the one who supervises it.
 #[derive(Debug)]
@@ -38,6 +42,8 @@ pub(crate) enum Control {
     },
     /// The worker cannot start; the body says why.
     StartFailed(Bytes),
+    /// Nothing can be written any more; what can still be read may be read.
+    Unwritable(WriteFailure),
     /// The connection is over.
     Closed {
         /// Why.
@@ -141,7 +147,8 @@ impl Reading {
             self.task = context.waker().clone();
         }
         loop {
-            if let Some(violation) = self.violation.take() {
+            // Kept, so that no caller reads on behind it.
+            if let Some(violation) = self.violation.clone() {
                 return Poll::Ready(CloseReason::Violation(violation));
             }
             self.make_room();
@@ -274,6 +281,13 @@ impl Link {
         }
     }
 
+    /// Tells the one who supervises the connection.
+    pub(super) fn report(&self, control: Control) {
+        if let Some(reading) = &*self.reading() {
+            drop(reading.control.send(control));
+        }
+    }
+
     /// Delivers what is there already, if that can be done at once; see `Reading::look`.
     pub(crate) fn look_for_answers(self: &Arc<Self>) {
         if let Ok(mut reading) = self.reading.try_lock()
@@ -291,7 +305,11 @@ fn interpret(event: Event<'_, '_, Sent>, body: Bytes) -> Option<Delivery> {
         Event::Failed { call, code, executed, .. } => {
             Delivery::Finished(call.call, Err(Error::from_wire(code, executed, &body)))
         }
-        Event::Item { call, flags, .. } => Delivery::Item(Arc::clone(&call.call), Item { flags, body }),
+        Event::Item { call, flags, .. } => {
+            // An item may wait for long, and must not keep the whole buffer that it came in.
+            let body = if body.len() < SMALL_ITEM { Bytes::copy_from_slice(&body) } else { body };
+            Delivery::Item(Arc::clone(&call.call), Item { flags, body })
+        }
         Event::Call(header) => Delivery::Incoming(Incoming {
             id: header.id,
             target: header.target.to_owned(),

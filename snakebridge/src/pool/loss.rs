@@ -4,65 +4,66 @@ use std::sync::Arc;
 
 use super::Pool;
 use crate::error::{Error, ErrorKind, Executed, Phase};
-use crate::link::{CloseReason, PendingCall, Unanswered};
+use crate::link::{CloseReason, PendingCall};
 use crate::telemetry::Event;
 use crate::worker::{Ended, Worker};
+
+/// How often a call that never ran is handed to yet another worker. Whoever loses four workers in a row is no bystander.
+const SILENT_ATTEMPTS: u32 = 3;
 
 impl Pool {
     /// Takes a dead worker out and settles its calls: those that never ran go to another worker in silence; those that
     /// may have run are repeated if they are idempotent, else their callers are told.
-    pub(super) fn settle(self: &Arc<Self>, worker: &Arc<Worker>, ended: &Ended) {
+    pub(super) fn settle(&self, worker: &Arc<Worker>, ended: &Ended) {
         {
             let mut state = self.lock();
             state.workers.remove(&worker.number);
             state.scheduler.remove_worker(worker.number);
         }
         self.registry.cancel_worker(worker.number);
-        let draining = self.lock().draining;
         let (mut maybe, mut never) = (0, 0);
         let mut again = Vec::new();
-        for Unanswered { id, call, sent } in &ended.unanswered {
+        let mut events = Vec::new();
+        for unanswered in &ended.unanswered {
+            let call = &unanswered.call;
             if call.is_done() {
                 continue;
             }
-            let executed = PendingCall::executed_if_lost(*sent, *id, ended.last_started);
+            let executed = worker.executed_if_lost(unanswered);
             match executed {
                 Executed::Never => never += 1,
                 _ => maybe += 1,
             }
             let may_repeat = match executed {
-                Executed::Never => true,
+                // Lost workers are not the fault of a call that never ran, up to a point.
+                Executed::Never => call.attempts() <= SILENT_ATTEMPTS,
                 _ => is_idempotent(worker, call) && !call.is_committed() && call.attempts() < self.config.attempts,
             };
-            if may_repeat && !draining && call.requeue() {
-                again.push((Arc::clone(call), executed));
+            let tool = call.request.target.to_string();
+            if may_repeat && call.requeue() {
+                let (lost_worker, attempts) = (worker.number, call.attempts());
+                events.push(Event::CallRepeated { tool, lost_worker, executed, attempts });
+                again.push((call, executed));
             } else if call.complete(Err(lost(ended, call, executed).on_worker(worker.number))) {
-                let tool = call.request.target.to_string();
-                self.events.emit(Event::CallLost { tool, worker: worker.number, executed });
+                events.push(Event::CallLost { tool, worker: worker.number, executed });
             }
         }
-        self.events.emit(Event::WorkerLost {
-            worker: worker.number,
-            pid: worker.pid,
-            exit: ended.exit,
-            reason: ended.killed.clone(),
-            maybe,
-            never,
-        });
-        {
+        let refused: Vec<_> = {
             let mut state = self.lock();
             // The oldest goes to the very front.
-            for (call, executed) in again.into_iter().rev() {
-                let when = self.expiry(&call, true);
-                self.look_at(&mut state, when);
-                self.events.emit(Event::CallRepeated {
-                    tool: call.request.target.to_string(),
-                    lost_worker: worker.number,
-                    executed,
-                    attempts: call.attempts(),
-                });
-                state.scheduler.put_back(call);
-            }
+            again.into_iter().rev().filter(|(call, _)| !self.put_back(&mut state, call)).collect()
+        };
+        for (call, executed) in refused {
+            let error = match executed {
+                Executed::Never => Error::new(ErrorKind::ShuttingDown, executed),
+                _ => lost(ended, call, executed),
+            };
+            call.complete(Err(error.on_worker(worker.number)));
+        }
+        let (pid, exit, reason) = (worker.pid, ended.exit, ended.killed.clone());
+        self.events.emit(Event::WorkerLost { worker: worker.number, pid, exit, reason, maybe, never });
+        for event in events {
+            self.events.emit(event);
         }
         self.ended.notify_waiters();
         self.dispatch();

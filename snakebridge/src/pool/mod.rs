@@ -1,11 +1,15 @@
 //! Many workers: who runs what, who waits, and what happens when one dies.
 //!
-//! [`scheduler`] decides and is pure; [`slot`] keeps one place filled with a living worker; [`timekeeper`] ends calls
-//! whose time is up; this file carries out what they decide.
+//! [`scheduler`] decides and is pure; [`routing`] carries out what it decides; [`slot`] keeps one place filled with a
+//! living worker; [`loss`] settles what a dead one leaves; [`timekeeper`] ends calls whose time is up; [`shutdown`] ends
+//! everything.
 
+mod alarm;
 mod backoff;
 mod loss;
+mod routing;
 mod scheduler;
+mod shutdown;
 mod slot;
 mod timekeeper;
 
@@ -17,13 +21,13 @@ use bytes::Bytes;
 use tokio::sync::{Notify, Semaphore, mpsc, watch};
 use tokio_util::task::TaskTracker;
 
-use self::scheduler::{Placement, QueueFull, Scheduler, Task};
-use crate::error::{Error, ErrorKind, Executed, Phase, Result, StartFailure};
-use crate::link::{OwnedRequest, PendingCall, Stage, ToolName};
+use self::alarm::Alarm;
+use self::scheduler::{Scheduler, Task};
+use crate::error::{Error, ErrorKind, Executed, Result, StartFailure};
+use crate::link::{PendingCall, ToolName};
 use crate::manifest::Manifest;
 use crate::telemetry::Events;
 use crate::tools::Registry;
-use crate::wire::peer::Refused;
 use crate::worker::{Worker, WorkerConfig};
 
 /// What a pool is made of.
@@ -111,11 +115,11 @@ struct State {
     /// Deadlines that tools declare in Python, for calls that name none.
     declared_timeouts: HashMap<String, Duration>,
     last_worker: u64,
-    /// Set when starting is pointless: what every call is told.
+    /// Set while no worker can be had: what every call is told at once, instead of after a wait.
     failed: Option<(StartFailure, String)>,
+    /// Whether a worker has ever been ready. After that no failure is taken for permanent: what was there may come back.
+    has_served: bool,
     draining: bool,
-    /// When the timekeeper looks next.
-    next_check: Option<Instant>,
 }
 
 /// A pool as its tasks see it.
@@ -124,8 +128,7 @@ struct Pool {
     events: Events,
     registry: Arc<Registry>,
     state: Mutex<State>,
-    /// Wakes the timekeeper for an earlier look.
-    sooner: Notify,
+    alarm: Alarm,
     /// A call ended: a shutdown may be waiting for the last.
     ended: Notify,
     life: watch::Sender<Life>,
@@ -169,15 +172,15 @@ impl PoolHandle {
             declared_timeouts: HashMap::new(),
             last_worker: 0,
             failed: None,
+            has_served: false,
             draining: false,
-            next_check: None,
         };
         let pool = Arc::new(Pool {
             config,
             events,
             registry: Arc::new(registry),
             state: Mutex::new(state),
-            sooner: Notify::new(),
+            alarm: Alarm::new(),
             ended: Notify::new(),
             life: watch::Sender::new(Life::Running),
             starts: Semaphore::new(cores),
@@ -191,11 +194,16 @@ impl PoolHandle {
             pool.tasks.spawn(slot::keep(Arc::clone(&pool), first.clone()));
         }
         drop(first);
-        match firsts.recv().await {
-            Some(Ok(())) => Ok(handle),
-            Some(Err(error)) => Err(error),
-            None => Err(Error::new(ErrorKind::ShuttingDown, Executed::Never)),
+        // One worker is enough to begin with. A failure counts when it is for good, or when no place has done better.
+        let mut worst = Error::new(ErrorKind::ShuttingDown, Executed::Never);
+        while let Some(report) = firsts.recv().await {
+            match report {
+                Ok(()) => return Ok(handle),
+                Err(error) if error.is_permanent() => return Err(error),
+                Err(error) => worst = error,
+            }
         }
+        Err(worst)
     }
 
     /// Admits a call: it is sent, or waits, or is refused.
@@ -250,220 +258,5 @@ impl Drop for PoolHandle {
 impl Pool {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn submit(self: &Arc<Self>, submission: Submission) -> Result<Arc<PendingCall>> {
-        let now = Instant::now();
-        let (call, worker) = {
-            let mut state = self.lock();
-            if state.draining {
-                return Err(Error::new(ErrorKind::ShuttingDown, Executed::Never));
-            }
-            if let Some((why, message)) = &state.failed {
-                return Err(Error::start_failed(*why, message));
-            }
-            let call = self.prepare(&state, submission, now)?;
-            let placement = state.scheduler.submit(Arc::clone(&call), now).map_err(|QueueFull| {
-                Error::new(ErrorKind::QueueFull { limit: self.config.queue_limit }, Executed::Never)
-            })?;
-            self.look_at(&mut state, self.expiry(&call, placement == Placement::Queued));
-            let worker = match placement {
-                Placement::Worker(number) => state.workers.get(&number).cloned(),
-                Placement::Queued => None,
-            };
-            (call, worker)
-        };
-        if let Some(worker) = worker
-            && self.send(&worker, &call, now)
-        {
-            worker.link.look_for_answers();
-        }
-        Ok(call)
-    }
-
-    /// A call with its deadline: the caller's, else the tool's own, else the pool's.
-    fn prepare(&self, state: &State, submission: Submission, now: Instant) -> Result<Arc<PendingCall>> {
-        let declared = || state.declared_timeouts.get(&*submission.target).copied();
-        let default = if submission.stream { self.config.stream_timeout } else { self.config.call_timeout };
-        let timeout = submission.timeout.or_else(declared).unwrap_or(default);
-        // A deadline beyond what the clock can say is none.
-        let deadline = submission.created.checked_add(timeout);
-        if deadline.is_some_and(|deadline| deadline <= now) {
-            let kind = ErrorKind::DeadlineExceeded { timeout, phase: Phase::Queue };
-            return Err(Error::new(kind, Executed::Never));
-        }
-        let (size, limit) = (submission.body.len() as u64, self.config.worker.limits.single_frame_body());
-        if size > limit {
-            return Err(Error::new(ErrorKind::PayloadTooLarge { size, limit }, Executed::Never));
-        }
-        let request = OwnedRequest {
-            target: submission.target,
-            stream: submission.stream,
-            session: submission.session,
-            meta: submission.meta,
-            body: submission.body,
-        };
-        Ok(Arc::new(PendingCall::new(request, deadline, timeout, submission.idempotent, now)))
-    }
-
-    /// When something has to be done about `call`.
-    fn expiry(&self, call: &PendingCall, queued: bool) -> Option<Instant> {
-        let queue = queued.then(|| call.admitted.checked_add(self.config.queue_timeout)).flatten();
-        [call.deadline, queue].into_iter().flatten().min()
-    }
-
-    /// Sees to it that the timekeeper looks at `when` at the latest.
-    fn look_at(&self, state: &mut State, when: Option<Instant>) {
-        if let Some(when) = when
-            && state.next_check.is_none_or(|next| when < next)
-        {
-            state.next_check = Some(when);
-            self.sooner.notify_one();
-        }
-    }
-
-    /// Sends a call to the worker that the scheduler chose. True when nothing else is in flight there.
-    fn send(self: &Arc<Self>, worker: &Arc<Worker>, call: &Arc<PendingCall>, now: Instant) -> bool {
-        match worker.link.send(call, now) {
-            Ok(alone) => return alone,
-            Err(Refused::TooLarge { size, limit }) => {
-                call.complete(Err(Error::new(ErrorKind::PayloadTooLarge { size, limit }, Executed::Never)));
-                self.finished(worker.number, call);
-            }
-            Err(_) => {
-                // The worker died between the decision and here. It takes no more calls; this one goes elsewhere.
-                let mut state = self.lock();
-                state.scheduler.remove_worker(worker.number);
-                state.scheduler.put_back(Arc::clone(call));
-                let when = self.expiry(call, true);
-                self.look_at(&mut state, when);
-                drop(state);
-                self.dispatch();
-            }
-        }
-        false
-    }
-
-    /// A call of `worker` is answered: its place is free.
-    fn finished(self: &Arc<Self>, worker: u64, call: &Arc<PendingCall>) {
-        let now = Instant::now();
-        let (next, draining) = {
-            let mut state = self.lock();
-            state.scheduler.finished(worker, call, now);
-            (Self::next(&mut state, now), state.draining)
-        };
-        if draining {
-            self.ended.notify_waiters();
-        }
-        if let Some((worker, call)) = next {
-            self.send(&worker, &call, now);
-            self.dispatch();
-        }
-    }
-
-    /// Sends whatever can be sent.
-    fn dispatch(self: &Arc<Self>) {
-        loop {
-            let now = Instant::now();
-            let next = Self::next(&mut self.lock(), now);
-            let Some((worker, call)) = next else { return };
-            self.send(&worker, &call, now);
-        }
-    }
-
-    /// What the scheduler would send next, with the worker to send it to.
-    fn next(state: &mut State, now: Instant) -> Option<(Arc<Worker>, Arc<PendingCall>)> {
-        let (number, call) = state.scheduler.next(now)?;
-        // The scheduler has a seat for exactly the workers in this map.
-        state.workers.get(&number).map(|worker| (Arc::clone(worker), call))
-    }
-
-    fn abandon(self: &Arc<Self>, call: &Arc<PendingCall>) {
-        match call.abandon() {
-            Stage::Queued => self.lock().scheduler.forget(call),
-            Stage::Sent { link, id } => self.cancel(&link, id, "the caller dropped it"),
-            Stage::Done => {}
-        }
-    }
-
-    /// Cancels a call that is with a worker, and makes sure that somebody looks whether that helped.
-    fn cancel(&self, link: &crate::link::Link, id: u64, reason: &str) {
-        let now = Instant::now();
-        link.cancel(id, reason, now);
-        let mut state = self.lock();
-        self.look_at(&mut state, now.checked_add(self.config.cancel_grace));
-    }
-
-    /// Nothing can ever start: everybody is told, now and later.
-    fn fail(&self, why: StartFailure, message: &str) {
-        let waiting = {
-            let mut state = self.lock();
-            state.failed = Some((why, message.to_owned()));
-            state.scheduler.take_waiting(|_| true)
-        };
-        for call in waiting {
-            call.complete(Err(Error::start_failed(why, message)));
-        }
-    }
-
-    async fn shutdown(&self) {
-        let waiting = {
-            let mut state = self.lock();
-            state.draining = true;
-            state.scheduler.take_waiting(|_| true)
-        };
-        for call in waiting {
-            call.complete(Err(Error::new(ErrorKind::ShuttingDown, Executed::Never)));
-        }
-        // When time is up, the workers' ends are their calls' ends.
-        let _ = tokio::time::timeout(self.config.drain, async {
-            loop {
-                let ended = self.ended.notified();
-                if self.lock().scheduler.assigned() == 0 {
-                    return;
-                }
-                ended.await;
-            }
-        })
-        .await;
-        self.life.send_if_modified(|life| {
-            let first = *life < Life::Ending;
-            *life = (*life).max(Life::Ending);
-            first
-        });
-        self.tasks.close();
-        self.tasks.wait().await;
-    }
-}
-
-impl PoolHandle {
-    /// Whether the manifest has every declared tool, in the declared manner. Names every misfit.
-    pub(crate) fn check(&self, tools: &[(&'static str, bool)], client: &str) -> Result<()> {
-        let Some(manifest) = self.manifest() else { return Ok(()) };
-        let mut misfits = Vec::new();
-        for &(name, streaming) in tools {
-            match manifest.tool(name) {
-                None => {
-                    let hint = match manifest.nearest(name) {
-                        Some(near) => format!("; did you mean `{near}`?"),
-                        None => String::new(),
-                    };
-                    misfits.push(format!("there is no tool `{name}`{hint}"));
-                }
-                Some(tool) if tool.streaming && !streaming => {
-                    misfits.push(format!("`{name}` is a stream in Python; declare `fn {name}(..) -> impl Stream<..>`"));
-                }
-                Some(tool) if !tool.streaming && streaming => {
-                    misfits
-                        .push(format!("`{name}` is no stream in Python; declare `async fn {name}(..) -> Result<..>`"));
-                }
-                Some(_) => {}
-            }
-        }
-        if misfits.is_empty() {
-            return Ok(());
-        }
-        let message = format!("`{client}` does not fit adapter `{}`: {}", manifest.adapter, misfits.join("; "));
-        Err(Error::new(ErrorKind::ManifestMismatch { message }, Executed::Never))
     }
 }

@@ -14,6 +14,8 @@ use crate::link::ToolName;
 const PREFETCH_BUDGET: Duration = Duration::from_millis(1);
 /// The most calls that wait in a worker behind the running one, however short they are.
 const PREFETCH_CALLS: usize = 64;
+/// The most calls and streams that one worker has at once.
+const SEAT_LIMIT: usize = 1000;
 /// What a tool that has never answered is taken to need.
 const UNKNOWN: Duration = Duration::from_secs(1);
 /// Tools whose duration is remembered. Names come from callers, so their number must be bounded.
@@ -56,6 +58,8 @@ struct Assigned {
 #[derive(Debug)]
 struct Seat {
     worker: u64,
+    /// How many calls it takes at the most, running streams included.
+    limit: usize,
     /// What it has not answered, oldest first.
     assigned: VecDeque<Assigned>,
     last_finished: Option<Instant>,
@@ -63,6 +67,9 @@ struct Seat {
 
 impl Seat {
     fn accepts(&self) -> bool {
+        if self.assigned.len() >= self.limit {
+            return false;
+        }
         let mut calls = self.assigned.iter().filter(|call| !call.stream).peekable();
         if calls.peek().is_none() {
             return true;
@@ -87,9 +94,10 @@ impl<C: Task> Scheduler<C> {
         Self { seats: Vec::new(), queue: VecDeque::new(), queue_limit, durations: HashMap::new() }
     }
 
-    /// A worker is ready. Call [`next`](Self::next) until nothing comes.
-    pub(super) fn add_worker(&mut self, worker: u64) {
-        self.seats.push(Seat { worker, assigned: VecDeque::new(), last_finished: None });
+    /// A worker is ready that takes at most `limit` calls at once. Call [`next`](Self::next) until nothing comes.
+    pub(super) fn add_worker(&mut self, worker: u64, limit: usize) {
+        let limit = limit.clamp(1, SEAT_LIMIT);
+        self.seats.push(Seat { worker, limit, assigned: VecDeque::new(), last_finished: None });
     }
 
     /// A worker takes no more calls.
@@ -121,11 +129,21 @@ impl<C: Task> Scheduler<C> {
         self.queue.push_front(call);
     }
 
+    /// A call that was never sent leaves the worker it was given to.
+    pub(super) fn release(&mut self, worker: u64, call: &C) {
+        self.take_assigned(worker, call);
+    }
+
+    fn take_assigned(&mut self, worker: u64, call: &C) -> Option<(&mut Seat, Assigned)> {
+        let seat = self.seats.iter_mut().find(|seat| seat.worker == worker)?;
+        let index = seat.assigned.iter().position(|assigned| assigned.key == call.key())?;
+        let assigned = seat.assigned.remove(index)?;
+        Some((seat, assigned))
+    }
+
     /// A call is answered.
     pub(super) fn finished(&mut self, worker: u64, call: &C, now: Instant) {
-        let Some(seat) = self.seats.iter_mut().find(|seat| seat.worker == worker) else { return };
-        let Some(index) = seat.assigned.iter().position(|assigned| assigned.key == call.key()) else { return };
-        let Some(assigned) = seat.assigned.remove(index) else { return };
+        let Some((seat, assigned)) = self.take_assigned(worker, call) else { return };
         // It began when it was sent, or when the one before it ended.
         let began = seat.last_finished.map_or(assigned.since, |finished| finished.max(assigned.since));
         seat.last_finished = Some(now);
@@ -176,11 +194,7 @@ impl<C: Task> Scheduler<C> {
     /// Gives the call to the worker with the least in flight among those that accept one.
     fn assign(&mut self, call: &C, now: Instant) -> Option<u64> {
         let expected = self.durations.get(call.tool()).copied().unwrap_or(UNKNOWN);
-        let seat = self
-            .seats
-            .iter_mut()
-            .filter(|seat| call.is_stream() || seat.accepts())
-            .min_by_key(|seat| seat.assigned.len())?;
+        let seat = self.seats.iter_mut().filter(|seat| seat.accepts()).min_by_key(|seat| seat.assigned.len())?;
         let stream = call.is_stream();
         seat.assigned.push_back(Assigned { key: call.key(), stream, since: now, expected });
         Some(seat.worker)
@@ -239,7 +253,7 @@ mod tests {
 
     fn pool(workers: u64, queue_limit: usize) -> (Scheduler<TestCall>, Instant) {
         let mut scheduler = Scheduler::new(queue_limit);
-        (1..=workers).for_each(|worker| scheduler.add_worker(worker));
+        (1..=workers).for_each(|worker| scheduler.add_worker(worker, usize::MAX));
         (scheduler, Instant::now())
     }
 
@@ -294,6 +308,23 @@ mod tests {
     }
 
     #[test]
+    fn a_stream_waits_for_a_free_worker_like_any_call() {
+        let (mut scheduler, now) = pool(1, 10);
+        scheduler.submit(call(0, "slow"), now).unwrap();
+        assert_eq!(scheduler.submit(stream(1), now), Ok(Placement::Queued));
+    }
+
+    #[test]
+    fn a_worker_has_at_most_as_many_calls_as_it_takes() {
+        let (mut scheduler, now) = pool(0, 10);
+        scheduler.add_worker(1, 2);
+        let placed: Vec<_> = (0..3).map(|key| scheduler.submit(stream(key), now).unwrap()).collect();
+        assert_eq!(placed, [Placement::Worker(1), Placement::Worker(1), Placement::Queued]);
+        scheduler.release(1, &stream(0));
+        assert_eq!(scheduler.next(now).map(|(_, call)| call.key), Some(2));
+    }
+
+    #[test]
     fn the_queue_is_first_in_first_out_and_those_who_left_do_not_run() {
         let (mut scheduler, now) = pool(1, 10);
         let running = call(0, "t");
@@ -328,7 +359,7 @@ mod tests {
         scheduler.submit(call(1, "t"), now).unwrap();
         scheduler.remove_worker(1);
         scheduler.put_back(call(0, "t"));
-        scheduler.add_worker(2);
+        scheduler.add_worker(2, usize::MAX);
         assert_eq!(scheduler.next(now).map(|(worker, call)| (worker, call.key)), Some((2, 0)));
     }
 

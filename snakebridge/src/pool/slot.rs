@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::watch;
 
 use super::backoff::Backoff;
 use super::{Life, Pool};
@@ -42,14 +43,18 @@ impl Service for Surroundings {
     }
 }
 
+/// How often a start that ends without a word (killed, say) is tried again before it is reported.
+const SILENT_STARTS: u32 = 3;
+
 /// Starts a worker, waits for its end, starts the next one; until the pool ends. `first` hears how the first start went.
 pub(super) async fn keep(pool: Arc<Pool>, first: UnboundedSender<Result<()>>) {
     let mut first = Some(first);
     let mut report = |result| {
-        // The pool's start listens to the first report only.
+        // The pool's start listens until it has heard enough.
         drop(first.take().map(|first| first.send(result)));
     };
     let mut backoff = Backoff::default();
+    let mut failures = 0;
     let mut life = pool.life.subscribe();
     loop {
         let begun = Instant::now();
@@ -61,23 +66,22 @@ pub(super) async fn keep(pool: Arc<Pool>, first: UnboundedSender<Result<()>>) {
         let wait = match started {
             Ok(worker) => {
                 let ready = Instant::now();
+                failures = 0;
                 pool.admit(&worker, begun.elapsed());
                 report(Ok(()));
-                pool.watch(&worker, &mut life).await;
-                backoff.next(ready.elapsed())
+                let settled = pool.watch(&worker, &mut life).await;
+                if settled { Duration::ZERO } else { backoff.next(ready.elapsed()) }
             }
             Err(error) => {
-                let why = match error.kind() {
-                    ErrorKind::StartFailed { why, .. } => *why,
-                    _ => StartFailure::Exit,
-                };
-                let retry_in = (!why.is_permanent()).then(|| backoff.next(Duration::ZERO));
-                pool.events.emit(Event::StartFailed { worker: number, error: error.to_string(), retry_in });
-                if retry_in.is_none() {
-                    pool.fail_if_alone(&error);
+                failures += 1;
+                let for_good = pool.start_failed(&error);
+                let wait = (!for_good).then(|| backoff.next(Duration::ZERO));
+                pool.events.emit(Event::StartFailed { worker: number, error: error.to_string(), retry_in: wait });
+                let silent = matches!(error.kind(), ErrorKind::StartFailed { why: StartFailure::Exit, .. });
+                if !silent || failures >= SILENT_STARTS {
+                    report(Err(error));
                 }
-                report(Err(error));
-                match retry_in {
+                match wait {
                     Some(wait) => wait,
                     None => return,
                 }
@@ -107,7 +111,7 @@ impl Pool {
     }
 
     /// A worker is ready: it gets its share of what waits.
-    fn admit(self: &Arc<Self>, worker: &Arc<Worker>, after: Duration) {
+    fn admit(&self, worker: &Arc<Worker>, after: Duration) {
         {
             let mut state = self.lock();
             let declared = worker.manifest.tools.iter();
@@ -116,30 +120,45 @@ impl Pool {
                 .collect();
             state.manifests.entry(worker.manifest_hash.clone()).or_insert_with(|| Arc::clone(&worker.manifest));
             state.workers.insert(worker.number, Arc::clone(worker));
-            state.scheduler.add_worker(worker.number);
+            state.scheduler.add_worker(worker.number, worker.link.call_limit());
+            state.has_served = true;
+            state.failed = None;
         }
         self.events.emit(Event::WorkerReady { worker: worker.number, pid: worker.pid, after });
         self.dispatch();
     }
 
-    /// Waits for a worker's end, or brings it about when the pool ends, and settles what it leaves.
-    async fn watch(self: &Arc<Self>, worker: &Arc<Worker>, life: &mut tokio::sync::watch::Receiver<Life>) {
+    /// Waits for a worker's end, or brings it about when the pool ends, and settles what it leaves. True when it had
+    /// done some work, or was ended by the host: its death says nothing against starting the next one at once.
+    async fn watch(&self, worker: &Arc<Worker>, life: &mut watch::Receiver<Life>) -> bool {
+        let mut ended = std::pin::pin!(worker.ended());
         let ended = tokio::select! {
-            ended = worker.ended() => ended,
+            ended = &mut ended => ended,
             () = super::ending(life) => {
                 worker.stop(self.config.worker.exit_grace).await;
-                worker.ended().await
+                ended.await
             }
         };
         self.settle(worker, &ended);
+        ended.killed.is_some() || worker.last_started().is_some_and(|last| last > 0)
     }
 
-    /// A place whose worker can never start is given up. When it was the last, calls are told instead of left to wait.
-    fn fail_if_alone(&self, error: &Error) {
+    /// A place has no worker. Returns whether trying again is pointless.
+    ///
+    /// Before the first worker was ever ready, a module that is not there will not come. After that, what was there
+    /// once may come back (a package that is being upgraded, say): the place goes on trying, and calls are told
+    /// meanwhile instead of left to wait, if there is nobody else to serve them.
+    fn start_failed(&self, error: &Error) -> bool {
+        let (has_served, alone) = {
+            let state = self.lock();
+            (state.has_served, state.workers.is_empty())
+        };
         if let ErrorKind::StartFailed { why, message } = error.kind()
-            && self.lock().workers.is_empty()
+            && why.is_permanent()
+            && alone
         {
             self.fail(*why, message);
         }
+        error.is_permanent() && !has_served
     }
 }

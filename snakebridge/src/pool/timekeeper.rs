@@ -8,23 +8,18 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::Pool;
+use super::shutdown::Lifeline;
 use crate::error::{Error, ErrorKind, Executed, Phase};
 use crate::link::PendingCall;
 use crate::worker::Worker;
 
 pub(super) async fn run(pool: Arc<Pool>) {
+    let lifeline = Lifeline(pool);
+    let pool = &lifeline.0;
     let mut life = pool.life.subscribe();
     loop {
-        let next = pool.lock().next_check;
-        let sleep = async {
-            match next {
-                Some(when) => tokio::time::sleep_until(when.into()).await,
-                None => std::future::pending().await,
-            }
-        };
         tokio::select! {
-            () = sleep => pool.expire(Instant::now()),
-            () = pool.sooner.notified() => {}
+            () = pool.alarm.goes_off() => pool.expire(Instant::now()),
             // Workers that are ending are given their time by whoever ends them.
             () = super::ending(&mut life) => return,
         }
@@ -32,14 +27,12 @@ pub(super) async fn run(pool: Arc<Pool>) {
 }
 
 impl Pool {
-    /// Ends everything whose time is up at `now`.
-    fn expire(self: &Arc<Self>, now: Instant) {
+    /// Ends everything whose time is up at `now`, and sets the alarm for what is next.
+    fn expire(&self, now: Instant) {
         let (expired, workers) = {
             let mut state = self.lock();
-            state.next_check = None;
             let expired = state.scheduler.take_waiting(|call| self.expiry(call, true).is_some_and(|when| when <= now));
-            let next = state.scheduler.waiting().filter_map(|call| self.expiry(call, true)).min();
-            self.look_at(&mut state, next);
+            self.alarm.set(state.scheduler.waiting().filter_map(|call| self.expiry(call, true)).min());
             let workers: Vec<Arc<Worker>> = state.workers.values().cloned().collect();
             (expired, workers)
         };
@@ -53,18 +46,22 @@ impl Pool {
 
     /// Ends what has run out of time in one worker, and the worker itself if it does not let go of a cancelled call.
     fn expire_in(&self, worker: &Worker, now: Instant) {
-        let (mut expired, mut next, mut overdue) = (Vec::new(), None, None);
-        let (mut calls, mut overdue_streams) = (0, 0);
+        let grace = self.config.cancel_grace;
+        let last_started = worker.last_started();
+        let (mut expired, mut next) = (Vec::new(), None);
+        let (mut overdue_call, mut overdue_stream, mut runs_a_call) = (false, false, false);
         worker.link.for_each(|id, call, cancelled| {
             let stream = call.request.stream;
-            calls += usize::from(!stream);
+            runs_a_call |= !stream && last_started.is_none_or(|last| id <= last);
             let due = match cancelled {
-                Some(since) => since.checked_add(self.config.cancel_grace),
+                Some(since) => since.checked_add(grace),
                 None => call.deadline,
             };
             match (due, cancelled) {
-                (Some(due), Some(_)) if due <= now && stream => overdue_streams += 1,
-                (Some(due), Some(_)) if due <= now => overdue = Some(Arc::clone(call)),
+                (Some(due), Some(_)) if due <= now => {
+                    overdue_call |= !stream;
+                    overdue_stream |= stream;
+                }
                 (Some(due), None) if due <= now => expired.push((id, Arc::clone(call))),
                 (due, _) => next = [next, due].into_iter().flatten().min(),
             }
@@ -76,17 +73,13 @@ impl Pool {
                 self.cancel(&worker.link, id, "its deadline passed");
             }
         }
-        // A stream that does not end behind a call that runs is that call's doing, and the call is within its deadline:
-        // it is not killed for its neighbour, but looked at again.
-        if overdue_streams > 0 && overdue.is_none() && calls > 0 {
-            next = [next, now.checked_add(self.config.cancel_grace)].into_iter().flatten().min();
-        } else if overdue.is_some() || overdue_streams > 0 {
-            let grace = self.config.cancel_grace;
+        if overdue_call || (overdue_stream && !runs_a_call) {
             worker.kill(format!("a cancelled call was still running {grace:?} later"));
+        } else if overdue_stream {
+            // It waits behind a call that runs within its deadline, which is not killed for its neighbour. Look again.
+            next = [next, now.checked_add(grace)].into_iter().flatten().min();
         }
-        if next.is_some() {
-            self.look_at(&mut self.lock(), next);
-        }
+        self.alarm.set(next);
     }
 }
 

@@ -135,7 +135,8 @@ impl Registry {
             .min();
         let context =
             ToolContext { session: parent.request.session.clone(), deadline, cancellation: cancellation.clone() };
-        let work = AssertUnwindSafe(tool.call(context, incoming.body)).catch_unwind();
+        let body = incoming.body;
+        let work = AssertUnwindSafe(async { tool.call(context, body).await }).catch_unwind();
         // Only the tool's own timeout is kept here. The deadlines of those who wait are kept by them: they cancel.
         let expiry = async {
             match own {

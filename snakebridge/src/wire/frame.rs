@@ -273,6 +273,23 @@ fn encode_call(call: &CallHeader<'_>, out: &mut Vec<u8>) {
     }
 }
 
+/// The deepest nesting, and the most values, of a metadata map.
+const META_DEPTH: u64 = 16;
+const META_ITEMS: u64 = 1024;
+
+/// Whether `meta` may stand in a CALL: one map within the limits.
+pub fn check_meta(meta: &[u8]) -> Result<(), Violation> {
+    let mut reader = Reader::new(meta);
+    let map = reader.value(META_DEPTH, META_ITEMS)?;
+    if !matches!(map.first(), Some(0x80..=0x8f | 0xde | 0xdf)) || map.len() < meta.len() {
+        return Err(Violation::Shape("meta is a map"));
+    }
+    if meta.len() > MAX_META {
+        return Err(Violation::Shape("meta over 4 KiB"));
+    }
+    Ok(())
+}
+
 /// The elements behind the kind.
 struct Fields<'a> {
     reader: Reader<'a>,
@@ -374,11 +391,7 @@ impl<'a> Fields<'a> {
             remaining: self.optional(Reader::uint)?,
             session: self.optional(Reader::str)?,
             parent: self.optional(Reader::uint)?,
-            meta: self.optional(|reader| {
-                let map = reader.value(16, 1024)?;
-                let is_map = matches!(map.first(), Some(0x80..=0x8f | 0xde | 0xdf));
-                if is_map { Ok(map) } else { Err(Violation::Shape("meta is a map")) }
-            })?,
+            meta: self.optional(|reader| reader.value(META_DEPTH, META_ITEMS))?,
         };
         if call.flags & !call_flag::KNOWN != 0 {
             return Err(Violation::Unsupported("flags of a CALL"));
@@ -389,9 +402,7 @@ impl<'a> Fields<'a> {
         if call.session.is_some_and(|session| !is_session_id(session)) {
             return Err(Violation::Shape("a session id that is empty, too long or not printable"));
         }
-        if call.meta.is_some_and(|meta| meta.len() > MAX_META) {
-            return Err(Violation::Shape("meta over 4 KiB"));
-        }
+        call.meta.map_or(Ok(()), check_meta)?;
         Ok(call)
     }
 }

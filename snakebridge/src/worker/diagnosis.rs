@@ -1,11 +1,18 @@
 //! Why an interpreter could not even run the worker module: asked only after it has failed.
 
-use std::process::Stdio;
 use std::time::Duration;
+
+use tokio::io::AsyncReadExt;
+use tokio::net::unix::pipe;
 
 use super::WorkerConfig;
 use super::handshake::VERSION;
-use crate::error::{Error, StartFailure};
+use super::process::Process;
+use super::spawner::{self, Launch};
+use crate::error::{Error, Exit, StartFailure};
+
+/// How long the probe may take.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Prints the interpreter's version, and where the package is or why it cannot be imported.
 const PROBE: &str = "\
@@ -24,13 +31,22 @@ const OLDEST: (u32, u32) = (3, 11);
 
 /// A precise error, if the interpreter or the package is the cause; `None` when both look well.
 pub(super) async fn diagnose(config: &WorkerConfig) -> Option<Error> {
-    let python = config.interpreter.path.clone();
-    // Not waited for without end: the probe may hang where the worker did.
-    let mut command = std::process::Command::new(&python);
-    command.args(["-I", "-c", PROBE]).stdin(Stdio::null()).stderr(Stdio::null()).stdout(Stdio::piped());
-    let output = tokio::task::spawn_blocking(move || command.output());
-    let output = tokio::time::timeout(Duration::from_secs(10), output).await.ok()?.ok()?.ok()?;
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let python = &config.interpreter.path;
+    let launch = Launch {
+        program: python.clone(),
+        arguments: &["-I", "-c", PROBE],
+        environment: config.environment.variables(""),
+    };
+    let spawned = spawner::spawn(launch).await.ok()?;
+    let mut output = Vec::new();
+    let mut pipe = pipe::Receiver::from_owned_fd(spawned.stdout).ok()?;
+    // A probe that hangs where the worker did, or is killed as the worker was, says nothing; dropping it ends it.
+    tokio::time::timeout(PATIENCE, pipe.read_to_end(&mut output)).await.ok()?.ok()?;
+    let process = Process::new(spawned.child).ok()?;
+    if matches!(tokio::time::timeout(PATIENCE, process.exit()).await.ok()?, Exit::Signal(_) | Exit::Unknown) {
+        return None;
+    }
+    let text = String::from_utf8_lossy(&output).into_owned();
     let shown = python.display();
     let origin = config.interpreter.origin;
     let mut lines = text.lines();

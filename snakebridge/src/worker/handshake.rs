@@ -12,11 +12,12 @@ use super::process::Process;
 use super::status::StatusPage;
 use super::{WorkerConfig, diagnosis};
 use crate::body;
-use crate::error::{Error, ErrorKind, Exception, Executed, Exit, Result, StartFailure};
+use crate::error::{Error, Exception, Exit, Result, StartFailure};
 use crate::link::{CloseReason, Control, Link, OwnedRequest, PendingCall, ToolName};
 use crate::manifest::Manifest;
 use crate::value::Value;
 use crate::wire::limits::{MAX_TOOLS, is_tool_name};
+use crate::wire::peer::Refused;
 
 /// The version of this crate, and of the Python package that belongs to it.
 pub(super) const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -36,16 +37,7 @@ struct HostHello<'a> {
     adapter: &'a str,
     config: &'a Value,
     python_path: Vec<&'a str>,
-    limits: HelloLimits,
     status_fd: Option<i32>,
-}
-
-#[derive(Serialize)]
-struct HelloLimits {
-    frame: u64,
-    body: u64,
-    depth: u64,
-    items: u64,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -81,14 +73,12 @@ pub(super) fn hello(config: &WorkerConfig, status: Option<&StatusPage>) -> Resul
             })
         })
         .collect::<Result<_>>()?;
-    let limits = config.limits;
     body::encode(&HostHello {
         version: VERSION,
         pid: std::process::id(),
         adapter: &config.adapter,
         config: &config.config,
         python_path,
-        limits: HelloLimits { frame: limits.frame, body: limits.body, depth: limits.depth, items: limits.items },
         status_fd: status.map(StatusPage::descriptor),
     })
 }
@@ -120,13 +110,18 @@ impl Start<'_> {
                     greeted = true;
                     self.check_hello(&bytes)?;
                 }
+                // Dead, or about to say why it is not coming.
+                Some(Control::Unwritable(_)) => {}
                 Some(Control::StartFailed(bytes)) => return Err(self.failure(&bytes)),
                 Some(Control::Ready { manifest_hash, tools }) => {
                     self.check_tools(&tools)?;
                     if let Some(manifest) = known(&manifest_hash) {
                         return Ok((manifest_hash, manifest));
                     }
-                    let bytes = self.ask("$manifest").await?;
+                    let bytes = tokio::select! {
+                        bytes = self.ask("$manifest") => bytes?,
+                        closed = closed(control) => return Err(self.closed(&closed, &noise, greeted).await),
+                    };
                     let manifest = Manifest::from_body(&bytes, &manifest_hash)?;
                     return Ok((manifest_hash, Arc::new(manifest)));
                 }
@@ -138,11 +133,10 @@ impl Start<'_> {
 
     /// A crate and a package that do not belong together may agree on the protocol and still misunderstand each other.
     fn check_hello(&self, bytes: &[u8]) -> Result<()> {
-        let hello: WorkerHello = self.decode("HELLO", bytes)?;
+        let hello: WorkerHello = decode("HELLO", bytes)?;
         if compatible(VERSION, &hello.version) {
             return Ok(());
         }
-        self.process.kill();
         let python = self.config.interpreter.path.display();
         Err(Error::start_failed(
             StartFailure::PackageVersion,
@@ -155,16 +149,8 @@ impl Start<'_> {
         ))
     }
 
-    /// Reads what the worker sent as `frame`. What cannot be read is no worker of ours.
-    fn decode<T: DeserializeOwned>(&self, frame: &str, bytes: &[u8]) -> Result<T> {
-        body::decode(bytes).map_err(|error| {
-            self.process.kill();
-            Error::start_failed(StartFailure::Handshake, format!("the worker's {frame} cannot be read: {error}"))
-        })
-    }
-
     fn check_tools(&self, names: &[u8]) -> Result<()> {
-        let names: Vec<String> = self.decode("READY", names)?;
+        let names: Vec<String> = decode("READY", names)?;
         let complaint = if names.len() > MAX_TOOLS {
             format!("it announces {} tools, the limit is {MAX_TOOLS}", names.len())
         } else if let Some(name) = names.iter().find(|name| !is_tool_name(name)) {
@@ -172,7 +158,6 @@ impl Start<'_> {
         } else {
             return Ok(());
         };
-        self.process.kill();
         Err(Error::start_failed(StartFailure::Handshake, format!("adapter `{}`: {complaint}", self.config.adapter)))
     }
 
@@ -210,13 +195,17 @@ impl Start<'_> {
     /// The connection ended before the worker was ready.
     async fn closed(&self, reason: &CloseReason, noise: &[u8], greeted: bool) -> Error {
         if let CloseReason::Violation(violation) = reason {
-            self.process.kill();
-            let shown = String::from_utf8_lossy(&noise[..noise.len().min(256)]).escape_debug().to_string();
+            let began = match String::from_utf8_lossy(&noise[..noise.len().min(256)]).escape_debug().to_string() {
+                empty if empty.is_empty() => empty,
+                shown => format!("; it began with `{shown}`"),
+            };
             return Error::start_failed(
                 StartFailure::Handshake,
-                format!("the worker does not speak the protocol: {violation}; it began with `{shown}`"),
+                format!("the worker does not speak the protocol: {violation}{began}"),
             );
         }
+        // One that has only closed its pipes would be waited for without end.
+        self.process.kill();
         let exit = self.process.exit().await;
         if !greeted && let Some(error) = diagnosis::diagnose(self.config).await {
             return error;
@@ -243,11 +232,32 @@ impl Start<'_> {
         let now = std::time::Instant::now();
         let call = Arc::new(PendingCall::new(request, None, self.config.start_timeout, false, now));
         let refused = |refused| {
-            let message = format!("the worker did not take `{target}`: {refused:?}");
-            Error::new(ErrorKind::ManifestMismatch { message }, Executed::Never)
+            Error::start_failed(StartFailure::Handshake, format!("the worker does not take `{target}`: {refused:?}"))
         };
-        self.link.send(&call, now).map_err(refused)?;
+        match self.link.send(&call, now) {
+            // The connection has ended, and its end is on its way.
+            Err(Refused::NotOpen) => std::future::pending().await,
+            sent => sent.map_err(refused)?,
+        };
         std::future::poll_fn(|context| call.poll_outcome(context)).await
+    }
+}
+
+/// Reads what the worker sent as `frame`. What cannot be read is no worker of ours.
+fn decode<T: DeserializeOwned>(frame: &str, bytes: &[u8]) -> Result<T> {
+    body::decode(bytes).map_err(|error| {
+        Error::start_failed(StartFailure::Handshake, format!("the worker's {frame} cannot be read: {error}"))
+    })
+}
+
+/// Waits for the end of the connection.
+async fn closed(control: &mut UnboundedReceiver<Control>) -> CloseReason {
+    loop {
+        match control.recv().await {
+            Some(Control::Closed { reason, .. }) => return reason,
+            Some(_) => {}
+            None => return CloseReason::Eof,
+        }
     }
 }
 

@@ -25,8 +25,8 @@ pub(crate) use self::interpreter::Interpreter;
 use self::output::Tail;
 use self::process::Process;
 use self::status::StatusPage;
-use crate::error::{Error, Exit, Result, StartFailure};
-use crate::link::{CloseReason, Control, Greeting, Link, Pipes, Service, Unanswered};
+use crate::error::{Error, Executed, Exit, Result, StartFailure};
+use crate::link::{CloseReason, Control, Greeting, Link, Pipes, Service, Unanswered, WriteFailure};
 use crate::manifest::Manifest;
 use crate::value::Value;
 use crate::wire::Limits;
@@ -86,8 +86,6 @@ pub(crate) struct Ended {
     pub stderr_tail: String,
     /// What it had not answered, oldest first.
     pub unanswered: Vec<Unanswered>,
-    /// The last call that it started, if it could tell.
-    pub last_started: Option<u64>,
 }
 
 /// How long the rest of a dead worker's output may take to arrive. It is in the pipe already; this bounds a grandchild
@@ -110,6 +108,9 @@ impl Worker {
         let status = StatusPage::create(&nonce).ok();
         let launch = spawner::Launch {
             program: config.interpreter.path.clone(),
+            // Isolated: no PYTHON* variables, no user site, no current folder in the module path. A module, not `-c`, so
+            // that multiprocessing's spawn finds a `__main__` that it can import again.
+            arguments: &["-I", "-m", "snakebridge.worker"],
             environment: config.environment.variables(&nonce),
         };
         let spawned = spawner::spawn(launch).await.map_err(|error| config.interpreter.cannot_run(&error))?;
@@ -163,7 +164,7 @@ impl Worker {
         let mut closed = None;
         tokio::select! {
             () = self.process.wait() => {}
-            ended = closing(&mut control) => {
+            ended = self.closing(&mut control) => {
                 // A worker without a connection is of no use, and one that broke the protocol is not to be trusted.
                 closed = Some(ended);
                 self.process.kill();
@@ -172,7 +173,7 @@ impl Worker {
         let exit = self.process.exit().await;
         let (reason, unanswered) = match closed {
             Some(closed) => closed,
-            None => match tokio::time::timeout(DRAIN, closing(&mut control)).await {
+            None => match tokio::time::timeout(DRAIN, self.closing(&mut control)).await {
                 Ok(closed) => closed,
                 Err(_) => (CloseReason::Eof, self.link.close()),
             },
@@ -183,7 +184,6 @@ impl Worker {
             killed: self.killed.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             stderr_tail: self.tail.text(),
             unanswered,
-            last_started: self.status.as_ref().map(StatusPage::last_started),
         }
     }
 
@@ -205,16 +205,40 @@ impl Worker {
     pub(crate) fn kill_now(&self) {
         self.process.kill();
     }
-}
 
-/// Waits for the end of the connection.
-async fn closing(control: &mut UnboundedReceiver<Control>) -> (CloseReason, Vec<Unanswered>) {
-    loop {
-        match control.recv().await {
-            Some(Control::Closed { reason, unanswered }) => return (reason, unanswered),
-            Some(_) => {}
-            // The reader task is gone without a word: the runtime is going down.
-            None => return (CloseReason::Eof, Vec::new()),
+    /// The last call whose tool it has entered, 0 before the first; `None` when it cannot tell.
+    pub(crate) fn last_started(&self) -> Option<u64> {
+        self.status.as_ref().map(StatusPage::last_started)
+    }
+
+    /// Whether a call that it had when it ended ran.
+    pub(crate) fn executed_if_lost(&self, call: &Unanswered) -> Executed {
+        match self.last_started() {
+            _ if !call.sent => Executed::Never,
+            Some(last_started) if call.id > last_started => Executed::Never,
+            _ => Executed::Maybe,
+        }
+    }
+
+    /// Waits for the end of the connection.
+    async fn closing(&self, control: &mut UnboundedReceiver<Control>) -> (CloseReason, Vec<Unanswered>) {
+        loop {
+            match control.recv().await {
+                Some(Control::Closed { reason, unanswered }) => return (reason, unanswered),
+                Some(Control::Unwritable(WriteFailure::Refused)) => {
+                    // Dead, most likely, and its last words are being read. One that only does not listen any more is
+                    // of no use either.
+                    if tokio::time::timeout(DRAIN, self.process.wait()).await.is_err() {
+                        self.kill("it does not read its input any more");
+                    }
+                }
+                Some(Control::Unwritable(WriteFailure::Flood)) => {
+                    self.kill("it asks the host for more than it reads");
+                }
+                Some(_) => {}
+                // The reader task is gone without a word: the runtime is going down.
+                None => return (CloseReason::Eof, Vec::new()),
+            }
         }
     }
 }

@@ -1,7 +1,8 @@
 //! What a worker prints: into the log, or to the host's stderr when nobody listens to the log, and its last lines kept.
 
 use std::collections::VecDeque;
-use std::fmt::Write;
+use std::fmt::Write as _;
+use std::io::Write as _;
 use std::process::ChildStderr;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -80,7 +81,8 @@ fn report(line: &[u8], worker: u64, pid: u32, tail: &Tail) {
     if tracing::dispatcher::has_been_set() {
         tracing::info!(target: WORKER_OUTPUT, worker, pid, "{line}");
     } else {
-        eprintln!("[worker {worker}] {line}");
+        // Nobody may be listening there either, which is no reason to stop the worker from talking.
+        let _ = writeln!(std::io::stderr().lock(), "[worker {worker}] {line}");
     }
 }
 

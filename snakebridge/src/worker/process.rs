@@ -9,57 +9,81 @@ use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 use tokio::io::unix::AsyncFd;
 use tokio::sync::watch;
 
-use super::spawner;
 use crate::error::{Error, Exit, Result};
 
-/// A started process.
+/// A child that is ended by whoever loses interest in it: no path leaves a process or a zombie behind.
 #[derive(Debug)]
-pub(super) struct Process {
+pub(super) struct OwnedChild {
     pid: u32,
-    shared: Arc<Shared>,
-    exit: watch::Receiver<Option<Exit>>,
-}
-
-#[derive(Debug)]
-struct Shared {
     /// Present until its status is taken. While it is here its process id cannot be used again by the system, so
     /// signalling the id (and the group that has the same number) reaches nobody else.
     child: Mutex<Option<Child>>,
 }
 
-impl Shared {
+impl OwnedChild {
+    pub(super) fn new(child: Child) -> Self {
+        Self { pid: child.id(), child: Mutex::new(Some(child)) }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Option<Child>> {
         self.child.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// Kills it and its group.
+    fn kill(&self) {
+        if let Some(child) = self.lock().as_mut() {
+            kill_group(self.pid);
+            // A worker that moved itself to another group is reached by its own number.
+            let _ = child.kill();
+        }
+    }
+
+    /// The status of a child that has ended. What is left of its group is killed first: afterwards its number may be
+    /// another's.
+    fn take_status(&self) -> Option<ExitStatus> {
+        let mut child = self.lock();
+        kill_group(self.pid);
+        child.take().and_then(|mut child| child.wait().ok())
+    }
+}
+
+impl Drop for OwnedChild {
+    fn drop(&mut self) {
+        self.kill();
+        if let Some(mut child) = self.lock().take() {
+            // It dies at once, but not before this returns, and a destructor must not wait. Without a thread it stays
+            // a zombie until the host ends.
+            let _ = std::thread::Builder::new().name("snakebridge-reap".into()).spawn(move || child.wait());
+        }
+    }
+}
+
+/// A started process, watched.
+#[derive(Debug)]
+pub(super) struct Process {
+    child: Arc<OwnedChild>,
+    exit: watch::Receiver<Option<Exit>>,
 }
 
 impl Process {
     /// Watches `child`.
-    pub(super) fn new(child: Child) -> Result<Self> {
-        let pid = child.id();
-        let shared = Arc::new(Shared { child: Mutex::new(Some(child)) });
+    pub(super) fn new(child: OwnedChild) -> Result<Self> {
+        let child = Arc::new(child);
+        let pidfd = watch_end(child.pid).map_err(|error| Error::resource("cannot watch a worker process", error))?;
         let (report, exit) = watch::channel(None);
-        let process = Self { pid, shared: Arc::clone(&shared), exit };
-        // From here on dropping `process` kills the child.
-        let pidfd = watch_end(pid).map_err(|error| Error::resource("cannot watch a worker process", error))?;
+        let watched = Arc::clone(&child);
         tokio::spawn(async move {
-            // Readable means ended. An error here means that the runtime is going down.
+            // Readable means ended. An error, or no end at all, means that the runtime is going down.
             if pidfd.readable().await.is_ok() {
-                let status = {
-                    let mut child = shared.lock();
-                    // Its group must be killed before its status is taken: afterwards its number may be another's.
-                    kill_group(pid);
-                    child.take().and_then(|mut child| child.wait().ok())
-                };
                 // Received by the worker, unless it is gone too.
-                let _ = report.send(Some(classify(status)));
+                let _ = report.send(Some(classify(watched.take_status())));
             }
         });
-        Ok(process)
+        Ok(Self { child, exit })
     }
 
     pub(super) fn pid(&self) -> u32 {
-        self.pid
+        self.child.pid
     }
 
     /// A receiver that has a value once the process has ended.
@@ -84,25 +108,14 @@ impl Process {
 
     /// Kills it and its group.
     pub(super) fn kill(&self) {
-        let mut child = self.shared.lock();
-        if let Some(child) = child.as_mut() {
-            kill_group(self.pid);
-            // A worker that moved itself to another group is reached by its own number.
-            let _ = child.kill();
-        }
+        self.child.kill();
     }
 }
 
 impl Drop for Process {
-    /// Whoever loses interest in a process ends it: no path leaves one behind.
     fn drop(&mut self) {
+        // Now, and not when the watching task has let go of it too.
         self.kill();
-        // Inside a runtime that lives on, the watching task takes the status. Elsewhere nobody would.
-        if tokio::runtime::Handle::try_current().is_err()
-            && let Some(child) = self.shared.lock().take()
-        {
-            spawner::reap(child);
-        }
     }
 }
 

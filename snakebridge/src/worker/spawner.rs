@@ -12,30 +12,32 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::{Child, ChildStderr, Command, Stdio};
+use std::process::{ChildStderr, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::mpsc;
 
 use tokio::sync::oneshot;
 
+use super::process::OwnedChild;
+
 /// What to run.
 pub(super) struct Launch {
     pub(super) program: PathBuf,
+    pub(super) arguments: &'static [&'static str],
     pub(super) environment: Vec<(OsString, OsString)>,
 }
 
 /// A running process and our ends of its pipes.
 pub(super) struct Spawned {
-    pub(super) child: Child,
+    pub(super) child: OwnedChild,
     pub(super) stdin: OwnedFd,
     pub(super) stdout: OwnedFd,
     pub(super) stderr: ChildStderr,
 }
 
-enum Job {
-    Spawn(Launch, oneshot::Sender<io::Result<Spawned>>),
-    /// Wait for a killed process whose own watcher is gone, so that no zombie is left.
-    Reap(Child),
+struct Job {
+    launch: Launch,
+    reply: oneshot::Sender<io::Result<Spawned>>,
 }
 
 fn spawner() -> io::Result<&'static mpsc::Sender<Job>> {
@@ -43,15 +45,14 @@ fn spawner() -> io::Result<&'static mpsc::Sender<Job>> {
     if let Some(spawner) = SPAWNER.get() {
         return Ok(spawner);
     }
-    let (sender, jobs) = mpsc::channel();
+    let (sender, jobs) = mpsc::channel::<Job>();
     std::thread::Builder::new().name("snakebridge-spawn".into()).spawn(move || {
         // Ends never: the sender is in a static. (A second thread, made in a race, has no sender left and ends at once,
         // before it has started anything.)
-        for job in jobs {
-            match job {
-                // The caller may have gone; dropping the result drops the child's pipes and `Process` kills it.
-                Job::Spawn(launch, reply) => drop(reply.send(spawn_here(&launch))),
-                Job::Reap(mut child) => drop(child.wait()),
+        for Job { launch, reply } in jobs {
+            if !reply.is_closed() {
+                // A caller who has gone meanwhile leaves the child to its owner, which ends it.
+                drop(reply.send(spawn_here(&launch)));
             }
         }
     })?;
@@ -62,23 +63,13 @@ fn spawner() -> io::Result<&'static mpsc::Sender<Job>> {
 pub(super) async fn spawn(launch: Launch) -> io::Result<Spawned> {
     let (reply, spawned) = oneshot::channel();
     let gone = || io::Error::other("the thread that starts workers is gone");
-    spawner()?.send(Job::Spawn(launch, reply)).map_err(|_| gone())?;
+    spawner()?.send(Job { launch, reply }).map_err(|_| gone())?;
     spawned.await.map_err(|_| gone())?
-}
-
-/// Waits for a process that was killed, on the spawner's thread.
-pub(super) fn reap(child: Child) {
-    if let Ok(spawner) = spawner() {
-        // Without the thread the process stays a zombie until the host ends, which it is doing.
-        let _ = spawner.send(Job::Reap(child));
-    }
 }
 
 fn spawn_here(launch: &Launch) -> io::Result<Spawned> {
     let mut child = Command::new(&launch.program)
-        // Isolated: no PYTHON* variables, no user site, no current folder in the module path. A module, not `-c`, so
-        // that multiprocessing's spawn finds a `__main__` it can import again.
-        .args(["-I", "-m", "snakebridge.worker"])
+        .args(launch.arguments)
         .env_clear()
         .envs(launch.environment.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::piped())
@@ -87,7 +78,9 @@ fn spawn_here(launch: &Launch) -> io::Result<Spawned> {
         // Its own group: Ctrl-C in a terminal reaches the host only, and the group can be killed as one.
         .process_group(0)
         .spawn()?;
-    match (child.stdin.take(), child.stdout.take(), child.stderr.take()) {
+    let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+    let child = OwnedChild::new(child);
+    match pipes {
         (Some(stdin), Some(stdout), Some(stderr)) => {
             Ok(Spawned { child, stdin: stdin.into(), stdout: stdout.into(), stderr })
         }

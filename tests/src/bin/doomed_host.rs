@@ -1,6 +1,7 @@
 //! A host that is going to be killed: starts workers, keeps them busy in the way that is asked for, tells their process
 //! ids on its standard output, and waits.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -15,11 +16,10 @@ async fn main() -> Result<()> {
         std::process::exit(2);
     };
     let python = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/python"));
-    let config = Value::Map(vec![("ledger".into(), Value::from(ledger))]);
     let bridge = Bridge::builder()
         .adapter("ledger_tools:LedgerAdapter")
         .python_path(python)
-        .config(config)
+        .config(&BTreeMap::from([("ledger", ledger)]))
         .workers(2)
         .start()
         .await?;

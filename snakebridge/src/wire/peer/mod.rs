@@ -19,7 +19,8 @@ use self::budget::Budget;
 pub use self::event::Event;
 use super::codec;
 use super::credit::{ReceiveWindow, SendWindow};
-use super::frame::{CallHeader, call_flag};
+use super::frame::{CallHeader, call_flag, check_meta};
+use super::limits::{is_session_id, is_target};
 use super::table::Table;
 use super::{Header, Limits, Millis, VERSIONS};
 use crate::wire::Executed;
@@ -91,6 +92,22 @@ pub struct Request<'a> {
     pub body: &'a [u8],
 }
 
+impl Request<'_> {
+    /// Whether the peer would take it: what is a breach of the protocol to the receiver must not be sent.
+    fn check(&self) -> Result<(), Refused> {
+        if !is_target(self.target) {
+            return Err(Refused::Invalid("the tool's name is outside the grammar of names"));
+        }
+        if self.session.is_some_and(|session| !is_session_id(session)) {
+            return Err(Refused::Invalid("the session id is empty, too long or not printable"));
+        }
+        match self.meta.map(check_meta) {
+            Some(Err(_)) => Err(Refused::Invalid("the metadata is no map, too large or nested too deeply")),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// Why a frame was not written. Nothing was changed or written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refused {
@@ -107,6 +124,8 @@ pub enum Refused {
     TooMany,
     /// The call is not one that we are serving, or not in this manner (stream or single reply).
     NotServed,
+    /// The target, session or metadata is one that no peer would take; the text says which and why.
+    Invalid(&'static str),
     /// The stream has no credit: wait for [`Event::Credit`].
     NoCredit,
 }
@@ -212,7 +231,7 @@ impl<T> Peer<T> {
         if !self.is_open() {
             return Err((Refused::NotOpen, data));
         }
-        if let Err(refused) = self.fits(request.body.len()) {
+        if let Err(refused) = self.fits(request.body.len()).and_then(|()| request.check()) {
             return Err((refused, data));
         }
         if self.calls.len() as u64 >= self.theirs.calls {
@@ -338,6 +357,12 @@ impl<T> Peer<T> {
         self.finished += 1;
         codec::write(out, &Header::End { id, stream: 0, count }, body);
         Ok(())
+    }
+
+    /// Answers a PING: `running` is the call that runs, or 0, and for how long.
+    pub fn pong(&mut self, nonce: u64, running: (u64, Millis), out: &mut Vec<u8>) {
+        let (running, running_for) = running;
+        codec::write(out, &Header::Pong { nonce, finished: self.finished, running, running_for }, &[]);
     }
 
     /// Asks for a PONG.

@@ -1,0 +1,207 @@
+//! Getting a call to a worker: from its admission to the frame, and away again.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::scheduler::{Placement, QueueFull};
+use super::{Pool, State, Submission};
+use crate::error::{Error, ErrorKind, Executed, Phase, Result, StartFailure};
+use crate::link::{Link, OwnedRequest, PendingCall, Stage};
+use crate::wire::peer::Refused;
+use crate::worker::Worker;
+
+/// What became of a call that the scheduler gave to a worker.
+enum Sent {
+    /// It is on its way, and nothing else is in flight there.
+    Alone,
+    /// It is on its way behind others.
+    BesideOthers,
+    /// It is not: it waits again, or is answered. Its place is free.
+    Not,
+}
+
+/// The error for a call that a healthy connection does not take.
+fn refusal(refused: Refused, queue_limit: usize) -> Error {
+    let kind = match refused {
+        Refused::TooLarge { size, limit } => ErrorKind::PayloadTooLarge { size, limit },
+        Refused::Invalid(what) => ErrorKind::InvalidArgument { message: what.to_owned() },
+        // Seats have room for as many calls as their worker allows, so this is a worker that changed its mind.
+        _ => ErrorKind::QueueFull { limit: queue_limit },
+    };
+    Error::new(kind, Executed::Never)
+}
+
+impl Pool {
+    /// Admits a call: it is sent, or waits, or is refused.
+    pub(super) fn submit(&self, submission: Submission) -> Result<Arc<PendingCall>> {
+        let now = Instant::now();
+        let (call, worker) = {
+            let mut state = self.lock();
+            if state.draining {
+                return Err(Error::new(ErrorKind::ShuttingDown, Executed::Never));
+            }
+            if let Some((why, message)) = &state.failed {
+                return Err(Error::start_failed(*why, message));
+            }
+            let call = self.prepare(&state, submission, now)?;
+            let placement = state.scheduler.submit(Arc::clone(&call), now).map_err(|QueueFull| {
+                Error::new(ErrorKind::QueueFull { limit: self.config.queue_limit }, Executed::Never)
+            })?;
+            if placement == Placement::Queued {
+                self.alarm.set(self.expiry(&call, true));
+            }
+            let worker = match placement {
+                Placement::Worker(number) => state.workers.get(&number).cloned(),
+                Placement::Queued => None,
+            };
+            (call, worker)
+        };
+        if let Some(worker) = worker {
+            match self.send(&worker, &call, now) {
+                Sent::Alone => worker.link.look_for_answers(),
+                Sent::BesideOthers => {}
+                Sent::Not => self.dispatch(),
+            }
+        }
+        Ok(call)
+    }
+
+    /// A call with its deadline: the caller's, else the tool's own, else the pool's.
+    fn prepare(&self, state: &State, submission: Submission, now: Instant) -> Result<Arc<PendingCall>> {
+        let declared = || state.declared_timeouts.get(&*submission.target).copied();
+        let default = if submission.stream { self.config.stream_timeout } else { self.config.call_timeout };
+        let timeout = submission.timeout.or_else(declared).unwrap_or(default);
+        // A deadline beyond what the clock can say is none.
+        let deadline = submission.created.checked_add(timeout);
+        if deadline.is_some_and(|deadline| deadline <= now) {
+            let kind = ErrorKind::DeadlineExceeded { timeout, phase: Phase::Queue };
+            return Err(Error::new(kind, Executed::Never));
+        }
+        let (size, limit) = (submission.body.len() as u64, self.config.worker.limits.single_frame_body());
+        if size > limit {
+            return Err(Error::new(ErrorKind::PayloadTooLarge { size, limit }, Executed::Never));
+        }
+        let request = OwnedRequest {
+            target: submission.target,
+            stream: submission.stream,
+            session: submission.session,
+            meta: submission.meta,
+            body: submission.body,
+        };
+        Ok(Arc::new(PendingCall::new(request, deadline, timeout, submission.idempotent, now)))
+    }
+
+    /// When something has to be done about `call`.
+    pub(super) fn expiry(&self, call: &PendingCall, queued: bool) -> Option<Instant> {
+        let queue = queued.then(|| call.admitted.checked_add(self.config.queue_timeout)).flatten();
+        [call.deadline, queue].into_iter().flatten().min()
+    }
+
+    /// Sends a call to the worker that the scheduler chose. Never calls itself again through what it sets free: whoever
+    /// gets [`Sent::Not`] goes on with [`dispatch`](Self::dispatch).
+    fn send(&self, worker: &Arc<Worker>, call: &Arc<PendingCall>, now: Instant) -> Sent {
+        if call.is_done() {
+            // Given up since the scheduler chose: it does not run.
+            self.lock().scheduler.release(worker.number, call);
+            return Sent::Not;
+        }
+        let refused = match worker.link.send(call, now) {
+            Ok(alone) => {
+                // Not before it is in the link's table: a look in between would not have found it anywhere.
+                self.alarm.set(call.deadline);
+                return if alone { Sent::Alone } else { Sent::BesideOthers };
+            }
+            Err(refused) => refused,
+        };
+        let mut state = self.lock();
+        let error = match refused {
+            Refused::NotOpen => {
+                // The worker died between the decision and here. It takes no more calls; this one goes elsewhere.
+                state.scheduler.remove_worker(worker.number);
+                let waits = self.put_back(&mut state, call);
+                (!waits).then(|| Error::new(ErrorKind::ShuttingDown, Executed::Never))
+            }
+            refused => {
+                state.scheduler.release(worker.number, call);
+                Some(refusal(refused, self.config.queue_limit))
+            }
+        };
+        drop(state);
+        if let Some(error) = error {
+            call.complete(Err(error));
+        }
+        Sent::Not
+    }
+
+    /// A call that was with a worker waits again, first in line. False when the pool is shutting down: nobody would ever
+    /// serve it.
+    pub(super) fn put_back(&self, state: &mut State, call: &Arc<PendingCall>) -> bool {
+        if !state.draining {
+            state.scheduler.put_back(Arc::clone(call));
+            self.alarm.set(self.expiry(call, true));
+        }
+        !state.draining
+    }
+
+    /// A call of `worker` is answered: its place is free.
+    pub(super) fn finished(&self, worker: u64, call: &Arc<PendingCall>) {
+        let now = Instant::now();
+        let (next, draining) = {
+            let mut state = self.lock();
+            state.scheduler.finished(worker, call, now);
+            (Self::next(&mut state, now), state.draining)
+        };
+        if draining {
+            self.ended.notify_waiters();
+        }
+        if let Some((worker, call)) = next {
+            self.send(&worker, &call, now);
+            self.dispatch();
+        }
+    }
+
+    /// Sends whatever can be sent.
+    pub(super) fn dispatch(&self) {
+        loop {
+            let now = Instant::now();
+            let next = Self::next(&mut self.lock(), now);
+            let Some((worker, call)) = next else { return };
+            self.send(&worker, &call, now);
+        }
+    }
+
+    /// What the scheduler would send next, with the worker to send it to.
+    fn next(state: &mut State, now: Instant) -> Option<(Arc<Worker>, Arc<PendingCall>)> {
+        let (number, call) = state.scheduler.next(now)?;
+        // The scheduler has a seat for exactly the workers in this map.
+        state.workers.get(&number).map(|worker| (Arc::clone(worker), call))
+    }
+
+    /// The caller of `call` does not wait any more.
+    pub(super) fn abandon(&self, call: &Arc<PendingCall>) {
+        match call.abandon() {
+            Stage::Queued => self.lock().scheduler.forget(call),
+            Stage::Sent { link, id } => self.cancel(&link, id, "the caller dropped it"),
+            Stage::Done => {}
+        }
+    }
+
+    /// Cancels a call that is with a worker, and makes sure that somebody looks whether that helped.
+    pub(super) fn cancel(&self, link: &Link, id: u64, reason: &str) {
+        let now = Instant::now();
+        link.cancel(id, reason, now);
+        self.alarm.set(now.checked_add(self.config.cancel_grace));
+    }
+
+    /// No worker can be had: everybody is told, now and until one can.
+    pub(super) fn fail(&self, why: StartFailure, message: &str) {
+        let waiting = {
+            let mut state = self.lock();
+            state.failed = Some((why, message.to_owned()));
+            state.scheduler.take_waiting(|_| true)
+        };
+        for call in waiting {
+            call.complete(Err(Error::start_failed(why, message)));
+        }
+    }
+}

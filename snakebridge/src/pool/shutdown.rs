@@ -1,0 +1,74 @@
+//! The pool's end: in good order, or because its runtime has gone away underneath it.
+
+use std::sync::Arc;
+
+use super::{Life, Pool};
+use crate::error::{Error, ErrorKind, Executed};
+use crate::link::PendingCall;
+
+impl Pool {
+    /// Admits no more, lets running calls finish, ends the workers.
+    pub(super) async fn shutdown(&self) {
+        self.refuse_calls();
+        // When time is up, the workers' ends are their calls' ends.
+        let _ = tokio::time::timeout(self.config.drain, async {
+            loop {
+                let ended = self.ended.notified();
+                if self.lock().scheduler.assigned() == 0 {
+                    return;
+                }
+                ended.await;
+            }
+        })
+        .await;
+        self.life.send_if_modified(|life| {
+            let first = *life < Life::Ending;
+            *life = (*life).max(Life::Ending);
+            first
+        });
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+
+    /// From now on every call is told that the pool is shutting down, those that wait at once.
+    fn refuse_calls(&self) {
+        let waiting = {
+            let mut state = self.lock();
+            state.draining = true;
+            state.scheduler.take_waiting(|_| true)
+        };
+        for call in waiting {
+            call.complete(Err(Error::new(ErrorKind::ShuttingDown, Executed::Never)));
+        }
+    }
+
+    /// The runtime that drove everything is gone: nobody would ever answer. Called from a destructor, perhaps in no
+    /// runtime at all.
+    fn abort(&self) {
+        self.life.send_replace(Life::Killed);
+        self.refuse_calls();
+        let workers: Vec<_> = self.lock().workers.drain().map(|(_, worker)| worker).collect();
+        for worker in workers {
+            worker.kill_now();
+            self.lock().scheduler.remove_worker(worker.number);
+            for unanswered in worker.link.close() {
+                let executed = worker.executed_if_lost(&unanswered);
+                let error = Error::new(ErrorKind::ShuttingDown, executed).on_worker(worker.number);
+                PendingCall::complete(&unanswered.call, Err(error));
+            }
+        }
+        self.ended.notify_waiters();
+    }
+}
+
+/// Held by a task of the pool for as long as the runtime runs it.
+pub(super) struct Lifeline(pub(super) Arc<Pool>);
+
+impl Drop for Lifeline {
+    fn drop(&mut self) {
+        // In good order the task ends because the pool does.
+        if *self.0.life.borrow() == Life::Running {
+            self.0.abort();
+        }
+    }
+}
