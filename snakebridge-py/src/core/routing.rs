@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use snakebridge::error::Exception;
 use snakebridge::wire::frame::{CallHeader, call_flag};
-use snakebridge::wire::{Event, Executed, Header, Violation, codec};
+use snakebridge::wire::{Event, Executed, Violation, codec};
 
 use super::receive_buffer::Reader;
 use super::state::{Answer, CallRequest, Interest, State};
@@ -172,11 +172,10 @@ impl Core {
         }
     }
 
-    fn answer_ping(&self, nonce: u64, state: &State) {
+    fn answer_ping(&self, nonce: u64, state: &mut State) {
         let (running, running_for) = self.running.report();
         let running_for = u64::try_from(running_for.as_millis()).unwrap_or(u64::MAX);
-        let pong = Header::Pong { nonce, finished: state.peer.finished(), running, running_for };
-        codec::write(self.output().frames(), &pong, &[]);
+        state.peer.pong(nonce, (running, running_for), self.output().frames());
     }
 }
 

@@ -119,6 +119,7 @@ fn not_sent(target: &str, refused: Refused) -> PyErr {
         Refused::TooMany => {
             failure("queue_full", Executed::Never, "too many calls to the host are unanswered".to_owned())
         }
+        Refused::Invalid(what) => failure("invalid_argument", Executed::Never, format!("`{target}`: {what}")),
         Refused::NotOpen | Refused::NotServed | Refused::NoCredit => {
             failure("shutting_down", Executed::Never, "the connection to the host is not open".to_owned())
         }
