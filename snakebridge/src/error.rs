@@ -388,7 +388,7 @@ impl Error {
     }
 
     /// Whether trying to start again without changing anything is pointless.
-    pub(crate) fn is_permanent(&self) -> bool {
+    pub fn is_permanent(&self) -> bool {
         matches!(self.kind(), ErrorKind::StartFailed { why, .. } if why.is_permanent())
     }
 

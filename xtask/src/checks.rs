@@ -38,6 +38,7 @@ pub(crate) fn test() -> Vec<Check> {
             let tests = ["test", "--workspace", "--exclude", "snakebridge-py", "--no-fail-fast"];
             environment.cargo(workspace, &tests).run()
         }),
+        Check::new("the extension's own tests", extension),
         Check::new("pytest", |workspace, environment| {
             environment.program(workspace, "python", PACKAGE).arguments(&["-m", "pytest"]).run()
         }),
@@ -55,10 +56,30 @@ fn ruff(workspace: &Workspace, environment: &Environment, arguments: &[&str]) ->
     ruff.arguments(arguments).arguments(&["--config", "pyproject.toml", "."]).arguments(&OTHER_PYTHON).run()
 }
 
+/// Tests of the extension without Python in them. They are linked with Python's library, which not every build of Python
+/// has in a form that a program can be linked with.
+fn extension(workspace: &Workspace, environment: &Environment) -> Result<()> {
+    let question =
+        "import sysconfig as s; print(s.get_config_var('LIBDIR') if s.get_config_var('Py_ENABLE_SHARED') else '')";
+    let folder = environment.program(workspace, "python", "").arguments(&["-c", question]).output()?;
+    match folder.trim() {
+        "" => {
+            println!(
+                "left out: this Python is built without a shared library to link tests with; `pytest` runs the extension"
+            );
+            Ok(())
+        }
+        folder => environment
+            .cargo(workspace, &["test", "--package", "snakebridge-py"])
+            .variable("LD_LIBRARY_PATH", folder)
+            .run(),
+    }
+}
+
 /// The extension and other hosts use the wire without an asynchronous runtime; nothing may pull one in.
 fn wire_alone(workspace: &Workspace, _: &Environment) -> Result<()> {
     let wire = ["--package", "snakebridge", "--no-default-features"];
-    cargo(workspace, &["check"]).arguments(&wire).run()?;
+    cargo(workspace, &["clippy"]).arguments(&wire).arguments(&["--", "-D", "warnings"]).run()?;
     let tree =
         cargo(workspace, &["tree"]).arguments(&wire).arguments(&["--edges", "normal", "--prefix", "none"]).output()?;
     match tree.lines().find(|line| line.starts_with("tokio")) {
