@@ -44,7 +44,11 @@ impl StatusPage {
         // valid for ever. Any bits are a valid u64, and all access to them here is atomic, as is the host's. The file was
         // seen to be long enough; a host that shrinks it later kills this worker (SIGBUS), no more.
         let counter = |offset: usize| unsafe { &*page.add(offset / size_of::<AtomicU64>()) };
-        Some(Self { last_started: counter(LAST_STARTED), last_finished: counter(LAST_FINISHED) })
+        let page = Self { last_started: counter(LAST_STARTED), last_finished: counter(LAST_FINISHED) };
+        // Until now the page claimed that every call may have started, as it does for workers that do not keep it.
+        page.started(0);
+        page.finished(0);
+        Some(page)
     }
 
     /// Call `id` is about to enter user code.

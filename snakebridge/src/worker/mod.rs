@@ -208,13 +208,15 @@ impl Worker {
 
     /// The last call whose tool it has entered, 0 before the first; `None` when it cannot tell.
     pub(crate) fn last_started(&self) -> Option<u64> {
-        self.status.as_ref().map(StatusPage::last_started)
+        self.status.as_ref().and_then(StatusPage::last_started)
     }
 
     /// Whether a call that it had when it ended ran.
     pub(crate) fn executed_if_lost(&self, call: &Unanswered) -> Executed {
         match self.last_started() {
             _ if !call.sent => Executed::Never,
+            // Items of it came, whatever the page says.
+            _ if call.call.is_committed() => Executed::Maybe,
             Some(last_started) if call.id > last_started => Executed::Never,
             _ => Executed::Maybe,
         }

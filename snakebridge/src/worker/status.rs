@@ -1,7 +1,8 @@
 //! The status page: 32 bytes of memory shared with a worker, on which its native side notes what it runs.
 //!
 //! It is what makes `executed: never` possible after a crash: the page survives the worker, and a call whose id is above
-//! the last one started never ran. Layout: 16 bytes of the launch nonce, then two native-endian 64-bit counters.
+//! the last one started never ran. Layout: 16 bytes of the launch nonce, then two native-endian 64-bit counters. The
+//! counters begin at their greatest value, which claims nothing; a worker that keeps the page begins by setting them to 0.
 
 #![expect(unsafe_code, reason = "maps one page of memory that is shared with another process")]
 
@@ -39,6 +40,7 @@ impl StatusPage {
         fcntl_add_seals(&file, SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL)?;
         let head = nonce.as_bytes().get(..NONCE).ok_or_else(|| std::io::Error::other("the nonce is too short"))?;
         rustix::io::pwrite(&file, head, 0)?;
+        rustix::io::pwrite(&file, &[0xff; 16], NONCE as u64)?;
         // SAFETY: a new shared mapping of a file of that size, at an address of the kernel's choice.
         let page = unsafe {
             mmap(std::ptr::null_mut(), SIZE, ProtFlags::READ | ProtFlags::WRITE, MapFlags::SHARED, &file, 0)?
@@ -52,9 +54,10 @@ impl StatusPage {
         self.file.as_raw_fd()
     }
 
-    /// The id of the last call whose tool the worker entered; 0 before the first.
-    pub(super) fn last_started(&self) -> u64 {
-        self.counter(NONCE).load(Ordering::Acquire)
+    /// The id of the last call whose tool the worker entered, 0 before the first; `None` when the worker does not keep
+    /// the page.
+    pub(super) fn last_started(&self) -> Option<u64> {
+        Some(self.counter(NONCE).load(Ordering::Acquire)).filter(|&id| id != u64::MAX)
     }
 
     fn counter(&self, offset: usize) -> &AtomicU64 {
@@ -79,9 +82,9 @@ mod tests {
     #[test]
     fn what_the_other_side_writes_through_the_file_is_seen_on_the_page() {
         let page = StatusPage::create("0123456789abcdef and more").unwrap();
-        assert_eq!(page.last_started(), 0);
+        assert_eq!(page.last_started(), None, "nobody has claimed anything");
         rustix::io::pwrite(&page.file, &77u64.to_ne_bytes(), NONCE as u64).unwrap();
-        assert_eq!(page.last_started(), 77);
+        assert_eq!(page.last_started(), Some(77));
     }
 
     #[test]
