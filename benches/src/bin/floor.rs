@@ -20,6 +20,12 @@ use snakebridge::prelude::*;
 use snakebridge_benches::{micros, pin_to_one_core, quantile};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+/// The cheapest tool that does something; lives in `bench_tools.py`.
+#[python_tool(adapter = "bench_tools:BenchAdapter")]
+trait Bench {
+    async fn add(&self, a: f64, b: f64) -> Result<f64>;
+}
+
 const MESSAGE: usize = 64;
 const ROUNDS: usize = 30;
 const CALLS: usize = 2_000;
@@ -54,11 +60,13 @@ async fn measure() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     };
     let mut tokio_echo = TokioEcho::start()?;
     let bridge = Bridge::builder()
-        .adapter("bench_tools:BenchAdapter")
+        .client::<BenchClient>()
         .python_path(Path::new(env!("CARGO_MANIFEST_DIR")).join("python"))
         .workers(1)
         .start()
         .await?;
+
+    let tools = bridge.client::<BenchClient>()?;
 
     let (mut floors, mut calls) = (Vec::new(), Vec::new());
     let (mut floor_medians, mut tokio_medians, mut call_medians) = (Vec::new(), Vec::new(), Vec::new());
@@ -66,7 +74,7 @@ async fn measure() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     for round in 0..=ROUNDS {
         let mut floor = floor_round(&mut there, &mut back)?;
         let mut tokio = tokio_echo.round().await?;
-        let mut call = call_round(&bridge).await?;
+        let mut call = call_round(&tools).await?;
         if round == 0 {
             continue; // everything is warm from here on
         }
@@ -147,11 +155,11 @@ impl TokioEcho {
     }
 }
 
-async fn call_round(bridge: &Bridge) -> Result<Vec<Duration>> {
+async fn call_round(tools: &BenchClient) -> Result<Vec<Duration>> {
     let mut times = Vec::with_capacity(CALLS);
     for _ in 0..CALLS {
         let begun = Instant::now();
-        let sum: f64 = bridge.call("add", args! { a: 2.0, b: 2.5 }).await?;
+        let sum = tools.add(2.0, 2.5).await?;
         times.push(begun.elapsed());
         assert!((sum - 4.5).abs() < f64::EPSILON);
     }
