@@ -24,7 +24,7 @@ const LIST: &str = "$tools.list";
 
 /// The tools of a bridge.
 pub struct Registry {
-    tools: HashMap<&'static str, Arc<dyn HostTool>>,
+    tools: HashMap<&'static str, Registered>,
     /// Calls that run, by the connection's worker and the call's id: what a CANCEL stops.
     running: Mutex<HashMap<(u64, u64), CancellationToken>>,
 }
@@ -33,6 +33,12 @@ impl std::fmt::Debug for Registry {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Registry").field("tools", &self.tools.keys()).finish_non_exhaustive()
     }
+}
+
+/// A tool, and what it said about itself when it was registered.
+struct Registered {
+    descriptor: Descriptor,
+    tool: Arc<dyn HostTool>,
 }
 
 #[derive(Serialize)]
@@ -64,14 +70,15 @@ impl Registry {
     pub fn new(tools: Tools) -> Result<Self> {
         let mut by_name = HashMap::new();
         for tool in tools.tools {
-            let name = tool.descriptor().name;
+            let descriptor = tool.descriptor();
+            let name = descriptor.name;
             if !is_tool_name(name) {
                 return Err(Error::invalid_argument(format!(
                     "`{}` is no tool name; a letter or `_` comes first, then letters, digits, `_`, `.` and `-`, at most 128",
                     name.escape_debug()
                 )));
             }
-            if by_name.insert(name, tool).is_some() {
+            if by_name.insert(name, Registered { descriptor, tool }).is_some() {
                 return Err(Error::invalid_argument(format!(
                     "two host tools are called `{name}`; rename one with `#[tool(name = \"..\")]`"
                 )));
@@ -125,8 +132,9 @@ impl Registry {
         let Some(parent) = incoming.parent.filter(|parent| !parent.is_done()) else {
             return Err(Error::new(ErrorKind::CallEnded, Executed::Never));
         };
-        let tool = self.tools.get(incoming.target.as_str()).ok_or_else(|| self.not_found(&incoming.target))?;
-        let own = tool.descriptor().timeout;
+        let Registered { descriptor, tool } =
+            self.tools.get(incoming.target.as_str()).ok_or_else(|| self.not_found(&incoming.target))?;
+        let own = descriptor.timeout;
         let asked = incoming.remaining.map(Duration::from_millis);
         let nearest = [own, asked].into_iter().flatten().min();
         let deadline = [nearest.and_then(|timeout| Instant::now().checked_add(timeout)), parent.deadline]
@@ -167,7 +175,8 @@ impl Registry {
     }
 
     fn listing(&self) -> Listing {
-        let mut descriptors: Vec<Descriptor> = self.tools.values().map(|tool| tool.descriptor()).collect();
+        let mut descriptors: Vec<Descriptor> =
+            self.tools.values().map(|registered| registered.descriptor.clone()).collect();
         descriptors.sort_by_key(|descriptor| descriptor.name);
         let tools = descriptors
             .into_iter()
