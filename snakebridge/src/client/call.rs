@@ -5,17 +5,15 @@ use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
 
 use serde::de::DeserializeOwned;
 
 use super::options::option_methods;
+use super::prepared::Prepared;
 use super::{CallOptions, Caller};
 use crate::body;
 use crate::error::{Error, ErrorKind, Executed, Result};
 use crate::link::{PendingCall, ToolName};
-use crate::pool::{PoolHandle, Submission};
-use crate::wire::limits::is_tool_name;
 
 /// A call of a Python tool: a future of its result, with options to set before it is first polled.
 ///
@@ -23,10 +21,7 @@ use crate::wire::limits::is_tool_name;
 /// Dropping it cancels it: waiting, it never runs; running, Python is told to stop.
 #[must_use = "a call does nothing until it is awaited"]
 pub struct Call<T, E = Error> {
-    caller: Caller,
-    tool: ToolName,
-    created: Instant,
-    options: CallOptions,
+    prepared: Prepared,
     state: State,
     output: PhantomData<fn() -> Result<T, E>>,
 }
@@ -40,14 +35,7 @@ enum State {
 
 impl<T, E> Call<T, E> {
     pub(super) fn new(caller: &Caller, tool: ToolName, arguments: Result<Vec<u8>>, options: CallOptions) -> Self {
-        Self {
-            caller: caller.clone(),
-            tool,
-            created: Instant::now(),
-            options,
-            state: State::New(arguments),
-            output: PhantomData,
-        }
+        Self { prepared: Prepared::new(caller, tool, options), state: State::New(arguments), output: PhantomData }
     }
 
     option_methods!();
@@ -55,34 +43,8 @@ impl<T, E> Call<T, E> {
 
 impl<T, E> std::fmt::Debug for Call<T, E> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Call").field("tool", &self.tool).field("options", &self.options).finish_non_exhaustive()
+        f.debug_struct("Call").field("prepared", &self.prepared).finish_non_exhaustive()
     }
-}
-
-/// Hands a new call or stream to the pool.
-pub(super) fn submit(
-    caller: &Caller,
-    tool: &ToolName,
-    created: Instant,
-    options: &CallOptions,
-    arguments: Result<Vec<u8>>,
-    stream: bool,
-) -> Result<Arc<PendingCall>> {
-    let prepare = || {
-        check_name(tool)?;
-        options.check()?;
-        Ok(Submission {
-            target: tool.clone(),
-            body: arguments?,
-            stream,
-            created,
-            timeout: options.timeout,
-            session: options.session.clone(),
-            meta: options.meta()?,
-            idempotent: options.idempotent,
-        })
-    };
-    prepare().and_then(|submission| caller.pool.submit(submission)).map_err(|error| error.for_tool(tool))
 }
 
 impl<T: DeserializeOwned, E: From<Error>> Future for Call<T, E> {
@@ -94,7 +56,7 @@ impl<T: DeserializeOwned, E: From<Error>> Future for Call<T, E> {
         let this = &mut *self;
         if let State::New(_) = this.state {
             let State::New(arguments) = std::mem::replace(&mut this.state, State::Done) else { unreachable!() };
-            match submit(&this.caller, &this.tool, this.created, &this.options, arguments, false) {
+            match this.prepared.submit(arguments, false) {
                 Ok(call) => this.state = State::Waiting(call),
                 Err(error) => return Poll::Ready(Err(error.into())),
             }
@@ -105,20 +67,8 @@ impl<T: DeserializeOwned, E: From<Error>> Future for Call<T, E> {
         };
         turn.made_progress();
         this.state = State::Done;
-        Poll::Ready(outcome.and_then(|bytes| decode(&this.tool, &bytes)).map_err(E::from))
+        Poll::Ready(outcome.and_then(|bytes| decode(&this.prepared.tool, &bytes)).map_err(E::from))
     }
-}
-
-/// No worker has a tool whose name is outside the grammar, so none is asked.
-fn check_name(tool: &str) -> Result<()> {
-    if is_tool_name(tool) {
-        return Ok(());
-    }
-    let message = format!(
-        "`{}` is no tool name: a letter or `_` comes first, then letters, digits, `_`, `.` and `-`, at most 128",
-        tool.escape_debug()
-    );
-    Err(Error::new(ErrorKind::ToolNotFound { message }, Executed::Never))
 }
 
 /// Decodes what a tool returned; the tool has run, so a misfit says so.
@@ -132,14 +82,7 @@ pub(super) fn decode<T: DeserializeOwned>(tool: &str, bytes: &[u8]) -> Result<T>
 impl<T, E> Drop for Call<T, E> {
     fn drop(&mut self) {
         if let State::Waiting(call) = &self.state {
-            abandon(&self.caller.pool, call);
+            self.prepared.abandon(call);
         }
-    }
-}
-
-/// Nobody waits for `call` any more.
-pub(super) fn abandon(pool: &PoolHandle, call: &Arc<PendingCall>) {
-    if !call.is_done() {
-        pool.abandon(call);
     }
 }

@@ -4,6 +4,7 @@ mod call;
 mod check;
 mod options;
 mod output;
+mod prepared;
 mod stream;
 
 use std::sync::Arc;

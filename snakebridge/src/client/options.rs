@@ -71,35 +71,35 @@ macro_rules! option_methods {
         /// How long to wait for the whole call, the time in the queue included. Counted from when the call was made.
         #[must_use]
         pub fn timeout(mut self, timeout: std::time::Duration) -> Self {
-            self.options.timeout = Some(timeout);
+            self.prepared.options.timeout = Some(timeout);
             self
         }
 
         /// The session the call runs in, as Python's `session_context.session_id` shows it.
         #[must_use]
         pub fn session(mut self, session: impl Into<std::sync::Arc<str>>) -> Self {
-            self.options.session = Some(session.into());
+            self.prepared.options.session = Some(session.into());
             self
         }
 
         /// Declares that repeating this call does no harm: when its worker is lost, it is given to another one.
         #[must_use]
         pub fn idempotent(mut self) -> Self {
-            self.options.idempotent = true;
+            self.prepared.options.idempotent = true;
             self
         }
 
         /// An id that Python's logs and context carry too.
         #[must_use]
         pub fn correlation_id(mut self, id: impl Into<String>) -> Self {
-            self.options.correlation_id = Some(id.into());
+            self.prepared.options.correlation_id = Some(id.into());
             self
         }
 
         /// An entry of the request metadata, as Python's `session_context.request_metadata` shows it.
         #[must_use]
         pub fn metadata(mut self, key: impl Into<String>, value: impl Into<$crate::value::Value>) -> Self {
-            self.options.metadata.push(($crate::value::Value::Str(key.into()), value.into()));
+            self.prepared.options.metadata.push(($crate::value::Value::Str(key.into()), value.into()));
             self
         }
     };

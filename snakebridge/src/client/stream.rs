@@ -4,13 +4,13 @@ use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
 
 use futures::Stream;
 use serde::de::DeserializeOwned;
 
-use super::call::{abandon, decode, submit};
+use super::call::decode;
 use super::options::option_methods;
+use super::prepared::Prepared;
 use super::{CallOptions, Caller};
 use crate::error::{Error, Result};
 use crate::link::{Item, Next, PendingCall, ToolName};
@@ -24,10 +24,7 @@ use crate::wire::frame::item_flag;
 /// ended; items that came before the error are delivered before it.
 #[must_use = "a stream does nothing until it is polled"]
 pub struct ToolStream<T, E = Error> {
-    caller: Caller,
-    tool: ToolName,
-    created: Instant,
-    options: CallOptions,
+    prepared: Prepared,
     state: State,
     output: PhantomData<fn() -> Result<T, E>>,
 }
@@ -51,14 +48,7 @@ pub struct Chunk<T> {
 
 impl<T, E> ToolStream<T, E> {
     pub(super) fn new(caller: &Caller, tool: ToolName, arguments: Result<Vec<u8>>, options: CallOptions) -> Self {
-        Self {
-            caller: caller.clone(),
-            tool,
-            created: Instant::now(),
-            options,
-            state: State::New(arguments),
-            output: PhantomData,
-        }
+        Self { prepared: Prepared::new(caller, tool, options), state: State::New(arguments), output: PhantomData }
     }
 
     option_methods!();
@@ -72,7 +62,7 @@ impl<T, E> ToolStream<T, E> {
     fn poll_item(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Item>>> {
         if let State::New(_) = self.state {
             let State::New(arguments) = std::mem::replace(&mut self.state, State::Ended) else { unreachable!() };
-            match submit(&self.caller, &self.tool, self.created, &self.options, arguments, true) {
+            match self.prepared.submit(arguments, true) {
                 Ok(call) => self.state = State::Open(call),
                 Err(error) => return Poll::Ready(Some(Err(error))),
             }
@@ -99,7 +89,7 @@ impl<T, E> ToolStream<T, E> {
 
     fn close(&mut self) {
         if let State::Open(call) = std::mem::replace(&mut self.state, State::Ended) {
-            abandon(&self.caller.pool, &call);
+            self.prepared.abandon(&call);
         }
     }
 }
@@ -110,10 +100,10 @@ impl<T: DeserializeOwned, E: From<Error>> ToolStream<T, E> {
         let chunk = item.and_then(|item| {
             let is_final = item.flags & item_flag::FINAL != 0;
             if item.flags & item_flag::METADATA == 0 {
-                let data = decode(&self.tool, &item.body)?;
+                let data = decode(&self.prepared.tool, &item.body)?;
                 Ok(Chunk { data, is_final, metadata: Value::Nil })
             } else {
-                let (data, metadata) = decode(&self.tool, &item.body)?;
+                let (data, metadata) = decode(&self.prepared.tool, &item.body)?;
                 Ok(Chunk { data, is_final, metadata })
             }
         });
@@ -126,7 +116,7 @@ impl<T: DeserializeOwned, E: From<Error>> ToolStream<T, E> {
 
 impl<T, E> std::fmt::Debug for ToolStream<T, E> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ToolStream").field("tool", &self.tool).field("options", &self.options).finish_non_exhaustive()
+        f.debug_struct("ToolStream").field("prepared", &self.prepared).finish_non_exhaustive()
     }
 }
 

@@ -1,0 +1,66 @@
+//! What a call and a stream are before they are sent: the tool, the options, and when the caller made them.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::{CallOptions, Caller};
+use crate::error::{Error, ErrorKind, Executed, Result};
+use crate::link::{PendingCall, ToolName};
+use crate::pool::Submission;
+use crate::wire::limits::is_tool_name;
+
+/// A call that is not sent yet.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    caller: Caller,
+    pub(super) tool: ToolName,
+    /// The deadline counts from here.
+    created: Instant,
+    pub(super) options: CallOptions,
+}
+
+impl Prepared {
+    pub(super) fn new(caller: &Caller, tool: ToolName, options: CallOptions) -> Self {
+        Self { caller: caller.clone(), tool, created: Instant::now(), options }
+    }
+
+    /// Hands the call to the pool, for one reply or for a stream.
+    pub(super) fn submit(&self, arguments: Result<Vec<u8>>, stream: bool) -> Result<Arc<PendingCall>> {
+        let submission = || {
+            check_name(&self.tool)?;
+            self.options.check()?;
+            Ok(Submission {
+                target: self.tool.clone(),
+                body: arguments?,
+                stream,
+                created: self.created,
+                timeout: self.options.timeout,
+                session: self.options.session.clone(),
+                meta: self.options.meta()?,
+                idempotent: self.options.idempotent,
+            })
+        };
+        submission()
+            .and_then(|submission| self.caller.pool.submit(submission))
+            .map_err(|error| error.for_tool(&self.tool))
+    }
+
+    /// Nobody waits for `call`, which this became, any more.
+    pub(super) fn abandon(&self, call: &Arc<PendingCall>) {
+        if !call.is_done() {
+            self.caller.pool.abandon(call);
+        }
+    }
+}
+
+/// No worker has a tool whose name is outside the grammar, so none is asked.
+fn check_name(tool: &str) -> Result<()> {
+    if is_tool_name(tool) {
+        return Ok(());
+    }
+    let message = format!(
+        "`{}` is no tool name: a letter or `_` comes first, then letters, digits, `_`, `.` and `-`, at most 128",
+        tool.escape_debug()
+    );
+    Err(Error::new(ErrorKind::ToolNotFound { message }, Executed::Never))
+}
