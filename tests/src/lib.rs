@@ -142,9 +142,3 @@ where
     }
     outputs
 }
-
-/// Compiles the Rust in README.md.
-#[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-#[derive(Debug)]
-pub struct Readme;

@@ -1,5 +1,5 @@
-//! README's code blocks: the first two are the two commands, and the Python ones run as they stand. (The Rust ones are
-//! documentation tests of the crate.)
+//! README's code blocks: the first two are the two commands, and the Python ones run as they stand. (The Rust one is run
+//! with its Python by the end-to-end tests.)
 
 use std::fs;
 use std::path::Path;
