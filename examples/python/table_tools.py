@@ -2,11 +2,13 @@
 
 import math
 import time
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from snakebridge import BaseAdapter, StreamChunk, tool
+
+MOST_DISTINCT = 100
+"""Different values that are told apart in a column: enough for a profile, and it keeps messages small."""
 
 
 @dataclass
@@ -15,7 +17,7 @@ class Column:
 
     name: str
     count: int
-    distinct: dict[str, int]
+    distinct: list[str]
     sum: float | None = None
     squares: float = 0.0
     min: float = math.inf
@@ -24,11 +26,15 @@ class Column:
 
 def profile_column(name: str, texts: list[str]) -> Column:
     """Count the values of a column, and measure them if all of them are numbers."""
-    distinct = dict(Counter(texts))
+    distinct = list(dict.fromkeys(texts))[:MOST_DISTINCT]
     try:
         values = [float(text) for text in texts]
     except ValueError:
         return Column(name, len(texts), distinct)
+    if not all(map(math.isfinite, values)):
+        return Column(
+            name, len(texts), distinct
+        )  # "nan" and "inf" mark what is missing; they are no measures
     squares = sum(value * value for value in values)
     return Column(name, len(texts), distinct, sum(values), squares, min(values), max(values))
 
@@ -37,7 +43,8 @@ def merge_columns(parts: list[Column]) -> dict[str, object]:
     """Put the profiles of one column's batches together."""
     count = sum(part.count for part in parts)
     distinct = {text for part in parts for text in part.distinct}
-    row: dict[str, object] = {"name": parts[0].name, "count": count, "distinct": len(distinct)}
+    shown = str(len(distinct)) if len(distinct) < MOST_DISTINCT else f"{MOST_DISTINCT}+"
+    row: dict[str, object] = {"name": parts[0].name, "count": count, "distinct": shown}
     sums = [part.sum for part in parts if part.sum is not None]
     if len(sums) < len(parts):
         return row  # text, in one batch at least

@@ -225,6 +225,9 @@ impl Builder {
     /// # Errors
     /// `StartFailed` when a setting makes no sense, there is no usable Python, or the adapter cannot be loaded; the
     /// message says what was tried and what mends it.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime, or in one that was built without `enable_all` (it needs both I/O and time).
     pub async fn start(self) -> Result<Bridge> {
         let adapter = self.one_adapter()?;
         let workers = match self.workers {

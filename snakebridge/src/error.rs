@@ -134,6 +134,12 @@ pub struct Exception {
     /// Data that the tool attached (`ToolError(..., data=...)`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data: Option<Value>,
+    /// The tool's own code for this error (`ToolError("out_of_stock", ...)`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// Whether the tool says that trying again may help (`ToolError(..., retryable=True)`).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub retryable: bool,
 }
 
 impl Exception {
@@ -146,9 +152,13 @@ impl Exception {
 impl fmt::Display for Exception {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.type_name.as_str(), self.message.as_str()) {
-            ("", message) => f.write_str(message),
-            (type_name, "") => f.write_str(type_name),
-            (type_name, message) => write!(f, "{type_name}: {message}"),
+            ("", message) => f.write_str(message)?,
+            (type_name, "") => f.write_str(type_name)?,
+            (type_name, message) => write!(f, "{type_name}: {message}")?,
+        }
+        match &self.code {
+            Some(code) => write!(f, " (code: {code})"),
+            None => Ok(()),
         }
     }
 }
@@ -195,7 +205,7 @@ pub enum ErrorKind {
     #[error("{message}")]
     InvalidArgument { message: String },
     /// A body is larger than the limit.
-    #[error("a body of {size} bytes is over the limit of {limit}")]
+    #[error("a body of {size} bytes is over the limit of {limit}; send it in parts, or as a stream")]
     PayloadTooLarge { size: u64, limit: u64 },
     /// A value cannot travel, or what came does not fit the type that was asked for.
     #[error("{message}")]

@@ -1,4 +1,46 @@
 //! Typed, async calls from Rust into Python, and back, with every Python interpreter in its own disposable process.
+//!
+//! Python code is an *adapter*: a class whose decorated methods are *tools*, or a module of decorated functions. A
+//! [`Bridge`] starts *workers*, processes with a Python interpreter that has loaded the adapter, and routes calls to
+//! them. The Rust side owns all state: a worker may crash or be killed at any moment, and only the calls that it was
+//! running notice. Every [`Error`] says whether the call ran ([`Executed`](error::Executed)).
+//!
+//! ```no_run
+//! use snakebridge::prelude::*;
+//!
+//! /// Tools that live in `python/text_tools.py`.
+//! #[python_tool(adapter = "text_tools:TextAdapter")]
+//! trait TextTools {
+//!     /// `by` is left out when it is `None`, so Python's own default applies.
+//!     async fn scale(&self, values: &[f64], by: Option<f64>) -> Result<Vec<f64>>;
+//!     /// A Python generator is a stream.
+//!     fn lines(&self, text: &str) -> impl Stream<Item = Result<String>>;
+//! }
+//!
+//! /// A Rust function that Python calls, as `self.session_context.tools.is_allowed(word=..)`.
+//! #[tool]
+//! fn is_allowed(word: String) -> bool {
+//!     word != "secret"
+//! }
+//!
+//! #[tokio::main]
+//! async fn main() -> Result<()> {
+//!     let builder = Bridge::builder().client::<TextToolsClient>().python_path("python");
+//!     let bridge = builder.workers(4).tools(tools![is_allowed]).start().await?;
+//!     let text = bridge.client::<TextToolsClient>()?;
+//!
+//!     let doubled = text.scale(&[1.0, 2.0], Some(2.0)).timeout(std::time::Duration::from_secs(1)).await?;
+//!     let mut lines = text.lines("one\ntwo");
+//!     while let Some(line) = lines.next().await {
+//!         println!("{} {doubled:?}", line?);
+//!     }
+//!     bridge.shutdown().await
+//! }
+//! ```
+//!
+//! Where to look: [`Bridge`] and its [`Builder`]; [`Call`] and [`ToolStream`] for what hangs off a call; [`error`] for
+//! what can go wrong; [`telemetry::Event`] for what happens inside; [`wire`] for the protocol, which is usable on its
+//! own, without tokio, with `default-features = false`.
 
 pub mod body;
 #[cfg(feature = "host")]

@@ -2,6 +2,7 @@
 
 #![allow(missing_docs, clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use snakebridge::error::{ErrorKind, Executed, Phase};
@@ -65,6 +66,17 @@ async fn an_exception_arrives_with_type_message_traceback_and_cause() -> Result<
 }
 
 #[tokio::test]
+async fn a_tools_own_code_and_data_arrive_with_its_error() -> Result<()> {
+    let bridge = snakebridge_tests::showcase().workers(1).start().await?;
+    let error = bridge.execute("error_demo", args! { error_type: "tool" }).await.unwrap_err();
+    let exception = error.exception().unwrap();
+    assert_eq!(exception.type_name, "snakebridge.ToolError");
+    assert!(exception.code.is_some() && exception.data.is_some(), "{exception:?}");
+    assert!(error.to_string().contains(exception.code.as_deref().unwrap()), "{error}");
+    bridge.shutdown().await
+}
+
+#[tokio::test]
 async fn arguments_that_do_not_fit_never_reach_the_tool_and_are_named() -> Result<()> {
     let ledger = Ledger::new();
     let bridge = ledger.tools().workers(1).start().await?;
@@ -124,7 +136,11 @@ async fn a_result_that_does_not_fit_the_rust_type_says_so_and_that_the_tool_ran(
     let bridge = ledger.tools().workers(1).start().await?;
     let error = bridge.call::<u64>("echo", args! { value: "text" }).await.unwrap_err();
     assert_eq!((error.code(), error.executed()), ("unserializable", Executed::Yes));
-    assert!(error.to_string().contains("u64"), "{error}");
+    assert!(error.to_string().contains("expected `u64`, got a string"), "{error}");
+    // The place in a larger result is named.
+    let nested = Value::Map(vec![("rows".into(), Value::from(vec![1, 300]))]);
+    let narrow = bridge.call::<BTreeMap<String, Vec<u8>>>("echo", args! { value: nested }).await.unwrap_err();
+    assert!(narrow.to_string().contains("at `rows[1]`"), "{narrow}");
     bridge.shutdown().await
 }
 

@@ -111,7 +111,7 @@ async fn what_goes_wrong_in_a_tool_is_an_exception_in_python() -> Result<()> {
         ("parse_json", vec![("json_string", Value::from(1))], "`json_string`"),
         ("parse_json", vec![], "`json_string`"),
         ("repeat", vec![("text", "a".into()), ("tiems", 2.into())], "`tiems`"),
-        ("panics", vec![], "on purpose"),
+        ("panics", vec![], "host tool `panics` panicked: on purpose"),
         ("dawdle", vec![], "deadline"),
         ("parse_jsn", vec![], "`parse_json`"),
     ];

@@ -10,7 +10,10 @@ use snakebridge::error::Executed;
 use snakebridge::prelude::*;
 use snakebridge::telemetry::Event;
 
+/// The least rows of a batch, and the most batches, unless a batch would be too large to send.
 const BATCH: usize = 10;
+const BATCHES: usize = 40;
+const BATCH_BYTES: usize = 256 * 1024;
 const WORKERS: usize = 4;
 
 /// What Python knows of one column of a batch. Rust only passes it on, so its shape does not matter here.
@@ -40,7 +43,7 @@ struct Progress {
 struct Summary {
     name: String,
     count: u64,
-    distinct: u64,
+    distinct: String,
     mean: Option<f64>,
     deviation: Option<f64>,
     min: Option<f64>,
@@ -57,11 +60,24 @@ fn check_batch(batch: usize, widths: Vec<usize>) -> Result<usize, String> {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> std::process::ExitCode {
+    match profile_a_table().await {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            std::process::ExitCode::FAILURE
+        }
+    }
+}
+
+async fn profile_a_table() -> Result<(), Box<dyn std::error::Error>> {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let path = std::env::args_os().nth(1).map_or_else(|| here.join("data/iris.csv"), PathBuf::from);
     let (header, rows) = read_table(&path).map_err(|error| format!("cannot read `{}`: {error}", path.display()))?;
-    let batches: Vec<_> = rows.chunks(BATCH).enumerate().collect();
+    if rows.is_empty() {
+        return Err(format!("`{}` has no rows below its header; give a CSV file with some", path.display()).into());
+    }
+    let batches: Vec<_> = rows.chunks(batch_size(&rows)).enumerate().collect();
     println!("{}: {} rows, {} columns, {} batches", path.display(), rows.len(), header.len(), batches.len());
 
     let started = Instant::now();
@@ -88,7 +104,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (mut profiles, mut killer) = (Vec::new(), None);
     while let Some(answer) = answers.next().await {
         profiles.push(answer?);
-        if profiles.len() == batches.len() / 3 {
+        if profiles.len() == batches.len().div_ceil(3) {
             killer = Some(tokio::spawn(kill_a_busy_worker(bridge.clone())));
         }
     }
@@ -102,12 +118,18 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut latencies: Vec<Duration> = profiles.iter().map(|&(.., latency)| latency).collect();
     let profiles: Vec<Columns> = profiles.into_iter().map(|(_, columns, _)| columns).collect();
 
-    let mut merged = table.merge(&profiles);
     let mut summaries = Vec::new();
-    while let Some(progress) = merged.next().await {
-        let Progress { progress, column } = progress?;
-        println!("merged {:>3.0} %: {}", progress, column.name);
-        summaries.push(column);
+    // A few columns at a time, so that a wide table fits a message too.
+    let columns: Vec<usize> = (0..header.len()).collect();
+    for group in columns.chunks((8 * BATCHES).div_ceil(profiles.len()).min(8)) {
+        let parts: Vec<Columns> =
+            profiles.iter().map(|profile| profile[group[0]..=group[group.len() - 1]].to_vec()).collect();
+        let mut merged = table.merge(&parts);
+        while let Some(progress) = merged.next().await {
+            let Progress { progress, column } = progress?;
+            println!("merged {progress:>3.0} %: {}", column.name);
+            summaries.push(column);
+        }
     }
     print_table(&summaries);
 
@@ -131,6 +153,12 @@ fn read_table(path: &Path) -> Result<(Vec<String>, Vec<Vec<String>>), csv::Error
     Ok((header, rows.collect::<Result<_, csv::Error>>()?))
 }
 
+fn batch_size(rows: &[Vec<String>]) -> usize {
+    let bytes: usize = rows.iter().flatten().map(|text| text.len() + 5).sum();
+    let most = BATCH_BYTES / (bytes / rows.len() + 1);
+    rows.len().div_ceil(BATCHES).max(BATCH).min(most.max(1))
+}
+
 /// Sends SIGKILL to a worker that is in the middle of a batch.
 async fn kill_a_busy_worker(bridge: Bridge) -> std::io::Result<()> {
     use rustix::process::{Pid, Signal, kill_process};
@@ -139,6 +167,7 @@ async fn kill_a_busy_worker(bridge: Bridge) -> std::io::Result<()> {
     let Some((number, pid)) =
         busy.and_then(|worker| Some((worker.number, Pid::from_raw(worker.pid.try_into().ok()?)?)))
     else {
+        println!("no worker is busy any more: the table is too small to kill one in the middle");
         return Ok(());
     };
     println!("kill -9 worker {number}, process {}", pid.as_raw_nonzero());
@@ -166,10 +195,14 @@ fn print_table(columns: &[Summary]) {
         |name: &str, cells: [String; 6]| println!("{name:<16}{}", cells.map(|cell| format!("{cell:>11}")).concat());
     println!();
     row("column", ["values", "distinct", "mean", "deviation", "min", "max"].map(str::to_owned));
-    let number = |number: Option<f64>| number.map_or_else(|| "-".to_owned(), |number| format!("{number:.2}"));
+    let number = |number: Option<f64>| match number {
+        None => "-".to_owned(),
+        Some(number) if number.abs() < 1e6 => format!("{number:.2}"),
+        Some(number) => format!("{number:.2e}"),
+    };
     for column in columns {
         let [mean, deviation, min, max] = [column.mean, column.deviation, column.min, column.max].map(number);
-        row(&column.name, [column.count.to_string(), column.distinct.to_string(), mean, deviation, min, max]);
+        row(&column.name, [column.count.to_string(), column.distinct.clone(), mean, deviation, min, max]);
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod arguments;
 mod exception;
+mod misfit;
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -33,8 +34,7 @@ fn encode_into<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) -> Result<()
 pub fn decode<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
     check(body, &Limits::default())?;
     let mut deserializer = rmp_serde::Deserializer::from_read_ref(body).with_human_readable();
-    T::deserialize(&mut deserializer)
-        .map_err(|error| unserializable(format!("expected `{}`, but {error}", std::any::type_name::<T>())))
+    T::deserialize(&mut deserializer).map_err(|_| misfit::explain::<T>(body))
 }
 
 /// Whether `body` is exactly one MessagePack document within the depth and item limits. Iterative, so that what comes

@@ -98,7 +98,7 @@ mod tests {
             "tool `repeat`: argument `text`: it is missing; expected `alloc::string::String`"
         );
         let wrong = refused(Sent::new().named("text", "a").named("times", "twice"));
-        assert!(wrong.starts_with("tool `repeat`: argument `times`: expected `u8`, but "), "{wrong}");
+        assert_eq!(wrong, "tool `repeat`: argument `times`: expected `u8`, got a string");
         assert_eq!(
             refused(Sent::new().named("texts", "a")),
             "tool `repeat`: unknown argument `texts`; it takes `text`, `times`"

@@ -153,7 +153,7 @@ impl Registry {
             }
         };
         tokio::select! {
-            result = work => result.unwrap_or_else(|panic| Err(panicked(panic.as_ref()))),
+            result = work => result.unwrap_or_else(|panic| Err(panicked(descriptor.name, panic.as_ref()))),
             () = cancellation.cancelled() => Err(Error::new(ErrorKind::Cancelled, Executed::Maybe)),
             () = expiry => {
                 let timeout = own.unwrap_or_default();
@@ -201,12 +201,13 @@ impl Registry {
     }
 }
 
-fn panicked(panic: &(dyn std::any::Any + Send)) -> Error {
+fn panicked(tool: &str, panic: &(dyn std::any::Any + Send)) -> Error {
     let message = panic
         .downcast_ref::<&str>()
         .map(ToString::to_string)
         .or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "the tool panicked".to_owned());
+        .unwrap_or_else(|| "(without a message)".to_owned());
+    let message = format!("host tool `{tool}` panicked: {message}");
     let kind = ErrorKind::HostTool { code: "panic".to_owned(), message, data: None };
     Error::new(kind, Executed::Yes)
 }

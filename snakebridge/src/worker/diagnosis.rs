@@ -71,7 +71,9 @@ pub(super) async fn diagnose(config: &WorkerConfig) -> Option<Error> {
     Some(Error::start_failed(
         StartFailure::PackageMissing,
         format!(
-            "`{shown}` (from {origin}) cannot import the Python package ({missing}); install it: `{shown} -m pip install 'snakebridge=={VERSION}'`"
+            "`{shown}` (from {origin}) cannot import the Python package ({missing}); install it: `{}`, or with the folder \
+             `snakebridge-py` of a checkout in place of the name",
+            config.interpreter.install_command(VERSION)
         ),
     ))
 }

@@ -137,12 +137,13 @@ impl Start<'_> {
         if compatible(VERSION, &hello.version) {
             return Ok(());
         }
-        let python = self.config.interpreter.path.display();
+        let command = self.config.interpreter.install_command(VERSION);
         Err(Error::start_failed(
             StartFailure::PackageVersion,
             format!(
                 "the crate is snakebridge {VERSION}, the Python package in `{}` is {}; they have to be of the same \
-                 minor version: `{python} -m pip install 'snakebridge=={VERSION}'`",
+                 minor version: `{command}`, or with the folder `snakebridge-py` of the same checkout in place of the \
+                 name",
                 if hello.package_path.is_empty() { &hello.executable } else { &hello.package_path },
                 if hello.version.is_empty() { "of an unknown version" } else { &hello.version },
             ),
@@ -177,7 +178,7 @@ impl Start<'_> {
             }
             (StartFailure::Import, paths) => {
                 let paths: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
-                format!("; `.python_path(..)` is `{}`", paths.join("`, `"))
+                format!(" (`.python_path(..)` is `{}`)", paths.join("`, `"))
             }
             _ => String::new(),
         };

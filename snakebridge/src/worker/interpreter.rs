@@ -15,6 +15,9 @@ pub(crate) struct Interpreter {
     pub origin: &'static str,
 }
 
+/// The origin of an interpreter that was found last of all.
+const ON_PATH: &str = "`PATH`";
+
 /// Where to look: the surroundings of the search, so that it can be tested without changing the process's own.
 #[derive(Debug)]
 struct Surroundings {
@@ -38,6 +41,20 @@ impl Interpreter {
             folder: std::env::current_dir().ok(),
         }
         .find(explicit)
+    }
+
+    /// The command that installs the package of this version where this interpreter finds it.
+    ///
+    /// Not into a system's own Python, which many distributions forbid: into a virtual environment beside the program,
+    /// which is found before `PATH`.
+    pub(super) fn install_command(&self, version: &str) -> String {
+        let python = self.path.display();
+        let package = format!("'snakebridge=={version}'");
+        if self.origin == ON_PATH {
+            format!("{python} -m venv .venv && .venv/bin/python -m pip install {package}")
+        } else {
+            format!("{python} -m pip install {package}")
+        }
     }
 
     /// The error for a program that could not be started.
@@ -87,7 +104,7 @@ impl Surroundings {
             return Ok(Interpreter { path, origin: "a `.venv` in this folder or above" });
         }
         if let Some(path) = self.on_path("python3") {
-            return Ok(Interpreter { path, origin: "`PATH`" });
+            return Ok(Interpreter { path, origin: ON_PATH });
         }
         let folder = self.folder.as_deref().map_or_else(|| "the current folder".into(), Path::to_string_lossy);
         Err(Error::start_failed(

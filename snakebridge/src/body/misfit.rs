@@ -1,0 +1,79 @@
+//! Why a body does not fit a Rust type, in words: looked for only after decoding has failed.
+
+use rmp_serde::decode::Error as Reason;
+use serde::de::DeserializeOwned;
+
+use super::unserializable;
+use crate::error::Error;
+
+/// The error for a body that is no `T`: what was expected, what came, and where.
+pub(super) fn explain<T: DeserializeOwned>(body: &[u8]) -> Error {
+    let expected = std::any::type_name::<T>();
+    let mut deserializer = rmp_serde::Deserializer::from_read_ref(body).with_human_readable();
+    match serde_path_to_error::deserialize::<_, T>(&mut deserializer) {
+        Err(error) => {
+            let path = error.path().to_string();
+            let place = if path == "." { String::new() } else { format!(" at `{path}`") };
+            unserializable(format!("expected `{expected}`, got {}{place}", words(error.inner())))
+        }
+        // A type whose own deserialisation fails now and then.
+        Ok(_) => unserializable(format!("expected `{expected}`; decoding failed once and then did not")),
+    }
+}
+
+fn words(reason: &Reason) -> String {
+    match reason {
+        Reason::TypeMismatch(marker) => kind_of(marker.to_u8()).to_owned(),
+        Reason::LengthMismatch(length) => format!("{length} elements"),
+        Reason::OutOfRange => "a number out of range".to_owned(),
+        Reason::Utf8Error(_) => "a string that is not UTF-8".to_owned(),
+        Reason::Syntax(text) | Reason::Uncategorized(text) => without_repetition(text),
+        other => other.to_string(),
+    }
+}
+
+/// serde's own words, without what stands in our sentence already, and with Python's name for nothing.
+fn without_repetition(text: &str) -> String {
+    let said = ["invalid type: ", "invalid value: "].into_iter().find_map(|prefix| text.strip_prefix(prefix));
+    match said.and_then(|said| said.rsplit_once(", expected ")) {
+        Some((got, _)) => got.replace("unit value", "`None`"),
+        None => text.to_owned(),
+    }
+}
+
+/// What a MessagePack marker stands for.
+fn kind_of(marker: u8) -> &'static str {
+    match marker {
+        0x00..=0x7f | 0xe0..=0xff | 0xcc..=0xd3 => "an integer",
+        0xc2 | 0xc3 => "a bool",
+        0xc0 => "`None`",
+        0xca | 0xcb => "a float",
+        0xa0..=0xbf | 0xd9..=0xdb => "a string",
+        0xc4..=0xc6 => "bytes",
+        0x90..=0x9f | 0xdc | 0xdd => "a list",
+        0x80..=0x8f | 0xde | 0xdf => "a map",
+        _ => "an extension value",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use crate::body::{decode, encode};
+
+    fn complaint<T: serde::de::DeserializeOwned + std::fmt::Debug>(value: impl serde::Serialize) -> String {
+        decode::<T>(&encode(&value).unwrap()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn what_came_is_named_in_words_and_the_place_of_it_with_it() {
+        assert_eq!(complaint::<f64>("text"), "expected `f64`, got a string");
+        assert_eq!(complaint::<String>(1.5), "expected `alloc::string::String`, got floating point `1.5`");
+        let nested = BTreeMap::from([("rows", vec![1, 300])]);
+        let text = complaint::<BTreeMap<String, Vec<u8>>>(nested);
+        assert!(text.contains("`300`") && text.ends_with("at `rows[1]`"), "{text}");
+        let text = complaint::<u64>(());
+        assert!(text.contains("`None`"), "{text}");
+    }
+}
