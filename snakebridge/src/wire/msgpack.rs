@@ -86,6 +86,8 @@ struct Shape {
     /// Values nested in it (a map entry counts two).
     children: u64,
     container: bool,
+    /// The payload is a string.
+    text: bool,
 }
 
 /// Reads MessagePack from a slice, in place.
@@ -96,6 +98,7 @@ pub struct Reader<'a> {
 }
 
 const TRUNCATED: Violation = Violation::Decode("truncated value");
+const NOT_UTF8: Violation = Violation::Decode("a string is not UTF-8");
 
 impl<'a> Reader<'a> {
     /// Starts at the first byte of `bytes`.
@@ -146,7 +149,7 @@ impl<'a> Reader<'a> {
             _ => return Err(Violation::Shape("expected a string")),
         };
         let bytes = self.take(usize::try_from(length).map_err(|_| TRUNCATED)?)?;
-        std::str::from_utf8(bytes).map_err(|_| Violation::Decode("a string is not UTF-8"))
+        std::str::from_utf8(bytes).map_err(|_| NOT_UTF8)
     }
 
     /// The head of an array: its length.
@@ -190,7 +193,11 @@ impl<'a> Reader<'a> {
             }
             let shape = self.shape()?;
             self.take(shape.head)?;
-            self.take(shape.payload)?;
+            let payload = self.take(shape.payload)?;
+            if shape.text && std::str::from_utf8(payload).is_err() {
+                // Decoders differ in what they make of it: some would turn it into bytes in silence.
+                return Err(NOT_UTF8);
+            }
             if shape.container {
                 if open.len() as u64 >= depth {
                     return Err(Violation::Depth(depth));
@@ -218,17 +225,21 @@ impl<'a> Reader<'a> {
             let field = rest.get(1..=bytes).ok_or(TRUNCATED)?;
             Ok(field.iter().fold(0usize, |value, &byte| value << 8 | usize::from(byte)))
         };
-        let scalar = |head, payload| Shape { head, payload, children: 0, container: false };
-        let container = |head, children: u64| Shape { head, payload: 0, children, container: true };
+        let scalar = |head, payload| Shape { head, payload, children: 0, container: false, text: false };
+        let text = |head, payload| Shape { text: true, ..scalar(head, payload) };
+        let container = |head, children: u64| Shape { children, container: true, ..scalar(head, 0) };
         Ok(match marker {
             0x00..=0x7f | 0xe0..=0xff | 0xc0 | 0xc2 | 0xc3 => scalar(1, 0),
             0x80..=0x8f => container(1, u64::from(marker & 0x0f) * 2),
             0x90..=0x9f => container(1, u64::from(marker & 0x0f)),
-            0xa0..=0xbf => scalar(1, usize::from(marker & 0x1f)),
+            0xa0..=0xbf => text(1, usize::from(marker & 0x1f)),
             0xc1 => return Err(Violation::Decode("marker 0xc1 is never used")),
-            0xc4 | 0xd9 => scalar(2, length(1)?),
-            0xc5 | 0xda => scalar(3, length(2)?),
-            0xc6 | 0xdb => scalar(5, length(4)?),
+            0xc4 => scalar(2, length(1)?),
+            0xc5 => scalar(3, length(2)?),
+            0xc6 => scalar(5, length(4)?),
+            0xd9 => text(2, length(1)?),
+            0xda => text(3, length(2)?),
+            0xdb => text(5, length(4)?),
             0xc7 => scalar(3, length(1)?),
             0xc8 => scalar(4, length(2)?),
             0xc9 => scalar(6, length(4)?),
@@ -254,6 +265,12 @@ mod tests {
     fn a_depth_bomb_is_refused_without_recursion() {
         let bomb = vec![0x91; 1_000_000];
         assert_eq!(Reader::new(&bomb).value(64, 1_000_000), Err(Violation::Depth(64)));
+    }
+
+    #[test]
+    fn a_string_that_is_no_text_is_refused_wherever_it_stands() {
+        assert_eq!(Reader::new(&[0x91, 0xa1, 0xff]).value(64, 10), Err(NOT_UTF8));
+        assert!(Reader::new(&[0x91, 0xc4, 1, 0xff]).value(64, 10).is_ok(), "bytes may be anything");
     }
 
     #[test]

@@ -34,6 +34,15 @@ pub enum Role {
     Worker,
 }
 
+/// The longest reason of a CANCEL and the longest error code, in bytes: headers are short.
+const MAX_REASON: usize = 512;
+const MAX_CODE: usize = 128;
+
+/// As much of `text` as fits `limit` bytes.
+fn shortened(text: &str, limit: usize) -> &str {
+    &text[..text.floor_char_boundary(limit)]
+}
+
 /// How far the connection has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Phase {
@@ -266,7 +275,7 @@ impl<T> Peer<T> {
         match self.calls.get_mut(id) {
             Some(call) if !call.cancelled && !self.closed => {
                 call.cancelled = true;
-                codec::write(out, &Header::Cancel { id, reason }, &[]);
+                codec::write(out, &Header::Cancel { id, reason: shortened(reason, MAX_REASON) }, &[]);
                 true
             }
             _ => false,
@@ -323,8 +332,9 @@ impl<T> Peer<T> {
     ) -> Result<(), Refused> {
         self.served.remove(id).ok_or(Refused::NotServed)?;
         self.finished += 1;
-        let body = if self.fits(body.len()).is_ok() { body } else { &[0x80] };
-        codec::write(out, &Header::Error { id, code, executed }, body);
+        // Better an error without its details than none.
+        let body = if self.fits(body.len()).is_ok() { body } else { &[] };
+        codec::write(out, &Header::Error { id, code: shortened(code, MAX_CODE), executed }, body);
         Ok(())
     }
 
