@@ -5,7 +5,7 @@ import hashlib
 import msgspec
 import pytest
 
-from scripted_host import ADAPTERS, CANCEL, END, ERROR, ITEM, READY, REPLY, ScriptedHost, encode
+from scripted_host import ADAPTERS, CALL, CANCEL, END, ERROR, ITEM, READY, REPLY, ScriptedHost, encode
 
 
 @pytest.fixture
@@ -102,6 +102,55 @@ def test_a_cancelled_tool_may_clean_up_and_the_worker_lives_on(host, tool, seen)
     (kind, answered, code, executed, *_), _ = host.receive()
     assert (kind, answered, code, executed) == (ERROR, number, "cancelled", 1)
     assert seen in host.ask("settings")["seen"]
+
+
+def test_what_is_nested_as_deeply_as_the_host_accepts_leaves_the_worker(host):
+    result = host.ask("nested", {"levels": 64, "where": "result"})
+    assert str(result) == "[" * 64 + "]" * 64
+    number = host.call("nested", {"levels": 63, "where": "argument"})
+    (kind, inner, *_), _ = host.receive()
+    assert kind == CALL
+    host.send([REPLY, inner], encode("arrived"))
+    assert host.receive() == ([REPLY, number], "arrived")
+    assert host.ask("nested", {"levels": 63, "where": "error"})[1]["data"] is not None
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "words"),
+    [
+        ("nested", {"levels": 65, "where": "result"}, "the result of `nested` is nested more than 64 levels"),
+        ("nested", {"levels": 64, "where": "argument"}, "the value is nested too deeply"),
+        ("nested", {"levels": 100_000, "where": "result"}, "nested too deeply, or contains itself"),
+        ("cyclic", {"where": "result"}, "nested too deeply, or contains itself"),
+        ("cyclic", {"where": "argument"}, "nested too deeply, or contains itself"),
+    ],
+)
+def test_what_is_nested_too_deeply_is_refused_and_the_worker_lives(host, tool, arguments, words):
+    (kind, _, code, executed, *_), body = host.ask(tool, arguments)
+    assert (kind, code, executed) == (ERROR, "unserializable", 2)
+    assert (body["type"], words in body["message"]) == ("snakebridge.Unserializable", True), body
+    assert host.ask("add", {"a": 1}) == 3
+
+
+def test_the_data_of_an_error_is_left_out_where_it_is_nested_too_deeply(host):
+    (_, _, code, *_), body = host.ask("nested", {"levels": 64, "where": "error"})
+    assert (code, body["code"], body["data"]) == ("tool", "deep", None)
+    assert "nested too deeply" in body["notes"][0]
+
+
+def test_an_item_that_is_nested_too_deeply_ends_the_stream_and_the_worker_lives(host):
+    number = host.call("nested_items", {"levels": [64, 65]}, flags=1)
+    assert host.receive()[0][0] == ITEM
+    header, body = host.receive()
+    assert header == [ERROR, number, "unserializable", 2]
+    assert body["message"] == "an item of the stream is nested more than 64 levels deep"
+    assert host.ask("add", {"a": 1}) == 3
+
+
+def test_a_thread_of_an_asynchronous_tool_sees_the_session_of_its_own_call(host):
+    assert host.ask("whose", session="first")[0] == "first"
+    assert host.ask("whose_in_a_thread", session="second") == "second"
+    assert host.ask("whose_in_a_thread") == ""
 
 
 def test_closing_the_wire_ends_the_worker_after_its_cleanup(host):

@@ -70,6 +70,7 @@ def ready(manifest: bytes, tools: list[tuple[str, bool, Callable[[bytes], Any]]]
 
 def serve(
     encode: Callable[[Any], bytes],
+    refuse: Callable[[Any, Exception], NoReturn],
     chunk_type: type,
     encode_chunk: Callable[[Any], tuple[int, bytes]],
     describe: Callable[[BaseException], tuple[str, int, bytes]],
@@ -78,6 +79,7 @@ def serve(
 
     Args:
         encode: Encodes a stream item, or a generator's return value.
+        refuse: Raises what to tell the caller for a value and what `encode` raised for it.
         chunk_type: `StreamChunk`.
         encode_chunk: Item flags and body of a chunk; flag 1: final, flag 2: the body is ``[data, metadata]``.
         describe: Error code, executed and error body of what a tool raised.

@@ -11,6 +11,7 @@ import signal
 from typing import TYPE_CHECKING, Any
 
 from snakebridge import _native
+from snakebridge.current import current_context
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Iterator
@@ -35,6 +36,9 @@ def complete(awaitable: Awaitable[Any] | Any) -> Any:
     if not hasattr(type(awaitable), "__await__"):
         return awaitable  # a decorator has run the coroutine by itself
     loop = _running_loop()
+    # The task copies this thread's context variables, and its threads copy them from the task: whoever asked
+    # here last may have been another call.
+    current_context()
     _was_cancelled = False
     _running = loop.create_task(_await(awaitable))
     try:

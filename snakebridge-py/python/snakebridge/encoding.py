@@ -25,6 +25,9 @@ TOLIST_LIMIT = 1_000_000
 """Elements above which `tolist` is not called: the wire carries at most a million items a body, and a list of
 numpy's numbers takes several times the array's memory."""
 
+SHORT = 64
+"""Bytes within which no value can be nested too deeply or have too much in it: every level takes a byte."""
+
 SEARCH_LIMIT = 100_000
 """Values that the search for the place of a problem looks at before it gives up."""
 
@@ -72,6 +75,26 @@ def encode(value: Any) -> bytes:
         return result_encoder.encode(value)
     except Exception as error:
         refuse(value, error)
+
+
+def encode_checked(value: Any) -> bytes:
+    """Encode one value and see to it that a host looks into it.
+
+    Results and items are seen to by the native side; this is for what reaches it inside something else.
+
+    Raises:
+        Unserializable: As `encode`; and if the value is nested too deeply, or has too many values in it.
+    """
+    body = encode(value)
+    if len(body) > SHORT:
+        from snakebridge import _native  # also used by programs that are no workers
+
+        try:
+            _native.check_value(body)
+        except ValueError as error:
+            excess = "is nested too deeply" if str(error) == "depth" else "has too many values in it"
+            raise Unserializable(f"the value {excess}") from None
+    return body
 
 
 def encode_chunk(chunk: StreamChunk) -> tuple[int, bytes]:

@@ -11,7 +11,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from snakebridge.encoding import encode
+from snakebridge.encoding import encode, encode_checked
 from snakebridge.errors import HostToolError, InvalidArgument, ToolError, Unserializable
 from snakebridge.trampoline import FILE_NAME
 
@@ -96,7 +96,7 @@ def _with_data(parts: dict[str, Any], error: BaseException) -> bytes:
     elif isinstance(error, Unserializable) and error.path:
         parts["data"] = {"path": error.path}
     try:
-        return encode(parts)
+        return encode(parts) if parts["data"] is None else encode_checked(parts)
     except Unserializable as refusal:
         parts["data"] = None
         parts["notes"] = [*(parts["notes"] or []), f"the error's data was left out: {refusal}"]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
-from snakebridge.encoding import encode
+from snakebridge.encoding import encode, encode_checked
 from snakebridge.suggestions import did_you_mean
 
 if TYPE_CHECKING:
@@ -153,5 +153,5 @@ class HostTools(Mapping[str, HostTool]):
 
 def call_host(stub: HostStub, target: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Call a tool of the host: arguments by name travel as a map, positional ones in front of such a map."""
-    arguments = encode([args, kwargs] if args else kwargs)
+    arguments = encode_checked([args, kwargs] if args else kwargs)
     return msgspec.msgpack.decode(stub.call(target, arguments))

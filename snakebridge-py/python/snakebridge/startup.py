@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn
 import msgspec
 
 from snakebridge import _native
-from snakebridge.encoding import encode, encode_chunk
+from snakebridge.encoding import encode, encode_chunk, refuse, result_encoder
 from snakebridge.errors import AdapterError
 from snakebridge.failures import describe, error_parts
 from snakebridge.loading import (
@@ -53,7 +53,7 @@ def run(greeting: bytes) -> None:
     adapter, manifest, tools = _load(hello)
     _native.ready(manifest, tools)
     try:
-        _native.serve(encode, StreamChunk, encode_chunk, describe)
+        _native.serve(result_encoder.encode, refuse, StreamChunk, encode_chunk, describe)
     finally:
         _clean_up(adapter)
 

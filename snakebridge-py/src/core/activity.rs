@@ -6,7 +6,8 @@
 //! call is long and the watcher helps.
 //!
 //! The epoch counts reads, not calls: a batch of many calls that came in one read is one epoch, because nobody reads for
-//! its whole length.
+//! its whole length. What the watcher has read, and a round of turns of streams, count like a read of the main thread's
+//! own; otherwise a worker that always has something to do would be helped for ever, and would write every frame alone.
 //!
 //! Every access is sequentially consistent. Each side writes one variable and then reads the other's (the epoch and the
 //! phase), and at least one of them must see what the other wrote.
@@ -77,6 +78,13 @@ impl Activity {
         self.phase.store(WATCHING, SeqCst);
         self.set_in.store(epoch, SeqCst);
         true
+    }
+
+    /// The main thread takes up the next batch without a wait. True when the watcher helps and must be called off.
+    pub(super) fn move_on(&self) -> bool {
+        self.epoch.fetch_add(2, SeqCst);
+        // Not helped from now on, however long the watcher takes to see it: it writes what is pending before it leaves.
+        self.phase.compare_exchange(HELPING, WATCHING, SeqCst, SeqCst).is_ok()
     }
 
     /// The timer has gone off.
@@ -158,6 +166,17 @@ mod tests {
     }
 
     #[test]
+    fn a_batch_that_follows_without_a_wait_is_helped_only_when_it_is_long_itself() {
+        let activity = parked();
+        activity.end_wait();
+        activity.begin_help();
+        assert!(activity.move_on(), "the helper must be called off");
+        assert!(!activity.needs_help(3) && !activity.is_helped() && !activity.move_on());
+        activity.end_help();
+        assert_eq!(activity.look(), Look::Help(7));
+    }
+
+    #[test]
     fn a_call_that_began_during_the_tick_is_given_a_tick_of_its_own() {
         let activity = parked();
         activity.end_wait();
@@ -222,7 +241,8 @@ mod tests {
                     if activity.end_wait() {
                         timer.store(true, SeqCst);
                     }
-                    epoch += 2;
+                    activity.move_on();
+                    epoch += 4;
                 }
                 let patience = Instant::now();
                 while helped.load(SeqCst) != epoch {

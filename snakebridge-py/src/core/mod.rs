@@ -28,6 +28,8 @@ mod receive_buffer;
 mod routing;
 mod running;
 mod state;
+#[cfg(test)]
+mod tests;
 mod tool_table;
 mod watcher;
 mod writing;
@@ -123,6 +125,11 @@ impl Core {
     pub(crate) fn report_on(&self, page: StatusPage) {
         // Opened once, by `start`.
         let _ = self.status_page.set(page);
+    }
+
+    /// What the host accepts.
+    pub(crate) fn host_limits(&self) -> Limits {
+        *self.state().peer.peer_limits()
     }
 
     /// Call `id` enters user code.

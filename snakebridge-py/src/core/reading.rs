@@ -46,11 +46,15 @@ enum Fill {
 }
 
 impl Core {
-    /// On the main thread: waits until there is something to do.
-    pub(crate) fn wait_for_frames(&self) -> Waited {
+    /// On the main thread: reads what the host has written. Waits for it unless there is something else to do.
+    pub(crate) fn wait_for_frames(&self, something_to_do: bool) -> Waited {
         let mut reader = self.reader();
-        // Whoever reads for us needs the reader first, so nothing can come in between this look and the read.
+        // Whoever reads for us needs the reader first, so nothing can come in between these looks and the read, and nothing
+        // can be gone.
         if self.has_news() || reader.buffer.holds_frame(self.frame_limit) {
+            return Waited::Frames;
+        }
+        if something_to_do && !is_readable(&self.input) {
             return Waited::Frames;
         }
         self.read_or_wait(&mut reader, None)
@@ -69,11 +73,6 @@ impl Core {
                 return None;
             }
         }
-    }
-
-    /// Whether a read would not block.
-    pub(crate) fn host_has_written(&self) -> bool {
-        is_readable(&self.input)
     }
 
     /// On the main thread, inside a tool: waits for the answer to call `id` of ours and reads for everybody meanwhile.
@@ -122,6 +121,14 @@ impl Core {
             }
             state = self.arrivals.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }
+    }
+
+    /// For the watcher: deals with what the main thread has read and not looked at, the frames behind the call that runs.
+    /// False when that is looking just now.
+    pub(super) fn route_for_main(&self) -> bool {
+        let Ok(mut reader) = self.reader.try_lock() else { return false };
+        self.route_all(&mut reader);
+        true
     }
 
     /// For the watcher: reads once if that cannot block and deals with what is there. False when it did not read.

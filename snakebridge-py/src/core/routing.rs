@@ -54,19 +54,26 @@ impl Core {
         None
     }
 
-    /// On the main thread: the oldest call that somebody else has read, made the running one. Without one, `Err` names the
-    /// streams that were cancelled meanwhile.
-    pub(crate) fn next_queued_call(&self) -> Result<(CallRequest, Vec<u8>), Vec<u64>> {
-        if !self.has_news() {
-            return Err(Vec::new());
-        }
+    /// On the main thread, which has seen news: how many calls others have read, and the streams that were cancelled.
+    pub(crate) fn take_news(&self) -> (usize, Vec<u64>) {
         let mut state = self.state();
-        if let Some(call) = state.dequeue() {
-            self.running.begin(call.0.id);
-            return Ok(call);
-        }
         self.news.store(false, Ordering::Release);
-        Err(std::mem::take(&mut state.cancelled))
+        (state.queued(), std::mem::take(&mut state.cancelled))
+    }
+
+    /// On the main thread: the oldest call that somebody else has read, made the running one.
+    pub(crate) fn next_queued_call(&self) -> Option<(CallRequest, Vec<u8>)> {
+        let mut state = self.state();
+        let call = state.dequeue()?;
+        self.running.begin(call.0.id);
+        Some(call)
+    }
+
+    /// On the main thread: it takes up something new without having waited for the host.
+    pub(crate) fn move_on(&self) {
+        if self.activity.move_on() {
+            self.call_off.raise();
+        }
     }
 
     /// Tells the main thread that there is something for it. Under `state`.

@@ -82,6 +82,11 @@ impl State {
         self.queue.push_back((request, body));
     }
 
+    /// How many calls are queued.
+    pub(super) fn queued(&self) -> usize {
+        self.queue.len()
+    }
+
     /// Takes the oldest call.
     pub(super) fn dequeue(&mut self) -> Option<(CallRequest, Vec<u8>)> {
         let call = self.queue.pop_front()?;

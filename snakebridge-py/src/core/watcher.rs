@@ -19,7 +19,7 @@ use crate::system::{descriptors, exit, hardening, signal};
 /// How long a cancelled call may not react before the interrupt is repeated: a signal that lands between Python's check and
 /// a blocking system call is otherwise lost until that call returns.
 const REPEAT: Duration = Duration::from_millis(5);
-/// Somebody else has the reader, or the queue is full: look again after this.
+/// The main thread has the reader for a moment, or the queue is full: look again after this.
 const BREATHER: Duration = Duration::from_micros(200);
 /// Room for decoding a frame and for the text of an error.
 const STACK: usize = 128 * 1024;
@@ -63,11 +63,11 @@ impl Core {
     }
 
     /// Helps until the main thread reads again. Owns nothing while it waits: the main thread may read at any time.
-    fn help(&self, epoch: u64) {
+    pub(super) fn help(&self, epoch: u64) {
         self.activity.begin_help();
-        // What the main thread has read and not looked at: frames behind the call that runs.
-        self.read_for_main();
+        let mut has_routed = false;
         while !self.watcher_ends.load(SeqCst) {
+            has_routed = has_routed || self.route_for_main();
             let host_is_slow = !self.write_pending();
             let needed = self.activity.needs_help(epoch);
             // The main thread may be in read(2) by now and does not know what was appended here: not before it is written.
@@ -83,7 +83,8 @@ impl Core {
             ];
             // The output is always writable while there is room: ask for it only when there was none.
             let watched = if host_is_slow { 3 } else { 2 };
-            let ready = descriptors::wait(&mut descriptors[..watched], interrupted.then_some(REPEAT));
+            let patience = if has_routed { interrupted.then_some(REPEAT) } else { Some(BREATHER) };
+            let ready = descriptors::wait(&mut descriptors[..watched], patience);
             if ready && !descriptors[0].revents().is_empty() {
                 // Perhaps a late one, meant for an earlier help. The epoch says.
                 self.call_off.clear();

@@ -53,10 +53,12 @@ impl Core {
         Ok(output.pending().len())
     }
 
-    /// ERROR.
-    pub(crate) fn fail(&self, id: u64, code: &str, executed: Executed, body: &[u8]) {
+    /// ERROR. Returns how many bytes are not written yet.
+    pub(crate) fn fail(&self, id: u64, code: &str, executed: Executed, body: &[u8]) -> usize {
+        let (mut state, mut output) = (self.state(), self.output());
         // Refused only for a call that has been answered, and a second answer is what must not happen.
-        let _ = self.state().peer.error(id, code, executed, body, self.output().frames());
+        let _ = state.peer.error(id, code, executed, body, output.frames());
+        output.pending().len()
     }
 
     /// ITEM.

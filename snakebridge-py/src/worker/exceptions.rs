@@ -33,6 +33,12 @@ pub(super) fn forbidden(kind: &str) -> PyErr {
     PyValueError::new_err(kind.to_owned())
 }
 
+/// An `Unserializable`, which the Python half defines.
+pub(super) fn unserializable(py: Python<'_>, message: String) -> PyErr {
+    let made = py.import("snakebridge.errors").and_then(|errors| errors.getattr("Unserializable")?.call1((message,)));
+    made.map_or_else(|error| error, PyErr::from_value)
+}
+
 /// Adds both to the module.
 pub(crate) fn add_to(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = module.py();

@@ -2,6 +2,7 @@
 
 pub(crate) mod call;
 pub(crate) mod cancel;
+mod complexity;
 mod errors;
 pub(crate) mod exceptions;
 pub(crate) mod fork;

@@ -22,6 +22,7 @@ use crate::core::{CallRequest, Waited};
 pub(crate) fn serve<'py>(
     py: Python<'py>,
     encode: Bound<'py, PyAny>,
+    refuse: Bound<'py, PyAny>,
     chunk_type: Bound<'py, PyType>,
     encode_chunk: Bound<'py, PyAny>,
     describe: Bound<'py, PyAny>,
@@ -30,7 +31,8 @@ pub(crate) fn serve<'py>(
     let Some(tools) = TOOLS.get() else {
         return Err(PyRuntimeError::new_err("call `ready()` before `serve()`"));
     };
-    let serving = Serving { py, core, tools, encode, chunk_type, encode_chunk, describe };
+    let limits = core.host_limits();
+    let serving = Serving { py, core, tools, limits, encode, refuse, chunk_type, encode_chunk, describe };
     core.begin_serving();
     let mut server = Server { serving, streams: VecDeque::new() };
     server.serve()?;
@@ -51,7 +53,9 @@ impl<'py> Server<'py> {
     fn serve(&mut self) -> PyResult<()> {
         let (py, core) = (self.serving.py, self.serving.core);
         loop {
-            self.run_queued();
+            if core.has_news() {
+                self.heed_news();
+            }
             self.run_buffered();
             if core.has_news() {
                 continue;
@@ -59,7 +63,7 @@ impl<'py> Server<'py> {
             let may_go_on = self.pull_streams();
             let waited = py.detach(|| {
                 core.flush();
-                if may_go_on && !core.host_has_written() { Waited::Frames } else { core.wait_for_frames() }
+                core.wait_for_frames(may_go_on)
             });
             match waited {
                 Waited::Frames => {}
@@ -69,21 +73,21 @@ impl<'py> Server<'py> {
         }
     }
 
-    /// Calls, and cancellations of streams, that somebody else has read.
-    fn run_queued(&mut self) {
-        loop {
-            match self.serving.core.next_queued_call() {
-                Ok((request, body)) => {
-                    let body = PyBytes::new(self.serving.py, &body);
-                    self.run(request, &body);
-                }
-                Err(cancelled) => {
-                    for id in cancelled {
-                        self.cancel_stream(id);
-                    }
-                    return;
-                }
-            }
+    /// Cancellations of streams, and calls, that somebody else has read.
+    fn heed_news(&mut self) {
+        let core = self.serving.core;
+        let (queued, cancelled) = core.take_news();
+        if queued > 0 {
+            core.move_on();
+        }
+        for id in cancelled {
+            self.cancel_stream(id);
+        }
+        // No more than there were: what others read meanwhile is the next batch.
+        for _ in 0..queued {
+            let Some((request, body)) = core.next_queued_call() else { return };
+            let body = PyBytes::new(self.serving.py, &body);
+            self.run(request, &body);
         }
     }
 
@@ -132,8 +136,7 @@ impl<'py> Server<'py> {
             }
             Err(error) => {
                 core.left(id);
-                serving.fail_with(id, error);
-                0
+                serving.fail_with(id, error)
             }
         };
         call::leave().into_iter().for_each(ActiveCall::end);
@@ -145,6 +148,9 @@ impl<'py> Server<'py> {
     /// Gives every stream a turn; true when one could go on at once.
     fn pull_streams(&mut self) -> bool {
         let mut may_go_on = false;
+        if !self.streams.is_empty() {
+            self.serving.core.move_on();
+        }
         for _ in 0..self.streams.len() {
             let Some(stream) = self.streams.pop_front() else { break };
             match stream.turn(&self.serving) {

@@ -87,6 +87,7 @@ impl<'py> Stream<'py> {
         }
         serving.core.left(id);
         call::leave().into_iter().for_each(ActiveCall::end);
+        serving.flush_if_helped();
         Turn::Over
     }
 
@@ -110,6 +111,7 @@ impl<'py> Stream<'py> {
         answer(serving);
         serving.core.left(id);
         call::leave().into_iter().for_each(ActiveCall::end);
+        serving.flush_if_helped();
     }
 }
 
@@ -134,10 +136,8 @@ fn pull<'py>(items: &Bound<'py, PyAny>, id: u64, stride: &mut u32, serving: &Ser
             // Without credit no item is pulled; and a call that is answered already has no turn.
             Err(_) => return Stop::Credit,
         };
-        if serving.core.is_helped() {
-            // The next item may take its time, and this one would wait for it.
-            serving.py.detach(|| serving.core.flush());
-        }
+        // The next item may take its time.
+        serving.flush_if_helped();
         if !sent.has_credit {
             return Stop::Credit;
         }

@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from snakebridge import BaseAdapter, Cancelled, SessionContext, tool
+from snakebridge import BaseAdapter, Cancelled, SessionContext, ToolError, tool
 
 
 class Everyday(BaseAdapter):
@@ -50,6 +50,36 @@ class Everyday(BaseAdapter):
     @tool
     def whose(self, ctx: SessionContext):
         return [ctx.session_id, ctx.correlation_id, ctx.request_metadata, ctx.remaining() is not None]
+
+    @tool
+    def nested(self, levels: int, where: str):
+        value = []
+        for _ in range(levels - 1):
+            value = [value]
+        if where == "argument":
+            # In the map of arguments.
+            return self.session_context.call_elixir_tool("parse_json", value=value)
+        if where == "error":
+            # In the map of the error.
+            raise ToolError("deep", "look", data=value)
+        return value
+
+    @tool(supports_streaming=True)
+    def nested_items(self, levels: list[int]):
+        for count in levels:
+            yield self.nested(count, "result")
+
+    @tool
+    def cyclic(self, where: str):
+        value = {}
+        value["self"] = [value]
+        if where == "argument":
+            self.session_context.call_tool("parse_json", value)
+        return value
+
+    @tool
+    async def whose_in_a_thread(self):
+        return await asyncio.to_thread(lambda: self.session_context.session_id)
 
     @tool
     def parse(self, text: str):

@@ -121,6 +121,17 @@ def test_a_result_over_the_hosts_limit_is_an_error_with_both_sizes_and_the_worke
     assert host.ask("ping") == "pong"
 
 
+def test_a_result_of_more_values_than_the_host_accepts_is_an_error_and_the_worker_lives(monkeypatch):
+    monkeypatch.setitem(scripted_host.LIMITS, "items", 100)
+    with Host() as host:
+        host.ready()
+        assert host.ask("numbers", {"n": 99}) == list(range(99))
+        header, body = host.ask("numbers", {"n": 100})
+        assert header[2:] == ["unserializable", 2]
+        assert body["message"] == "the result of `numbers` has more than 100 values in it"
+        assert host.ask("ping") == "pong"
+
+
 def test_both_sides_may_write_megabytes_before_they_read(host):
     numbers = range(1, 81, 2)
     data = encode({"data": bytes(500_000)})
@@ -175,14 +186,11 @@ def test_a_call_object_that_outlives_its_call_has_ended_and_cannot_call_the_host
 
 
 def test_a_finished_reply_does_not_wait_for_the_slow_call_behind_it(host):
-    began = time.monotonic()
     host.write(
         host.frame([CALL, 1, "ping"], encode({}))
-        + host.frame([CALL, 3, "work"], encode({"how": "gil", "seconds": 1.0}))
+        + host.frame([CALL, 3, "work"], encode({"how": "gil", "seconds": 2 * PATIENCE}))
     )
-    assert host.receive() == ([REPLY, 1], "pong")
-    assert time.monotonic() - began < PROMPT
-    assert host.receive() == ([REPLY, 3], "gil")
+    assert host.receive() == ([REPLY, 1], "pong"), "or nothing, for as long as the host has patience"
 
 
 # ---- ping
@@ -190,15 +198,17 @@ def test_a_finished_reply_does_not_wait_for_the_slow_call_behind_it(host):
 
 @pytest.mark.parametrize("how", ["gil", "loop", "sleep"])
 def test_a_ping_is_answered_whatever_python_does_and_says_what_runs(host, how):
-    number = host.call("work", {"how": how, "seconds": 1.0})
+    number = host.call("work", {"how": how, "seconds": 2 * PATIENCE})
     host.until_running(number)
-    time.sleep(0.05)
-    (finished, running, running_for), took = host.ping(7)
+    (finished, running, running_for), _ = host.ping(7)
     assert (finished, running) == (0, number)
-    assert 40 <= running_for < 1000
-    assert took < PROMPT
-    assert host.receive() == ([REPLY, number], how)
-    assert host.ping(8)[0] == [1, 0, 0]
+    while running_for == 0:
+        (_, _, running_for), _ = host.ping(8)
+
+
+def test_a_ping_says_how_many_calls_are_finished_and_that_none_runs(host):
+    host.ask("work", {"how": "sleep", "seconds": 0.02})
+    assert host.ping(1)[0] == [1, 0, 0]
 
 
 def test_a_ping_is_answered_during_a_long_import():
@@ -243,6 +253,43 @@ def test_a_stream_without_credit_waits_while_other_calls_run(host):
     items = [host.receive()[1] for _ in range(10_000 - WINDOW // 64)]
     assert items == list(range(WINDOW // 64, 10_000))
     assert host.receive()[0] == [END, number, 0, 10_000]
+
+
+def written_by(process):
+    """How many times a process has written something to somewhere."""
+    lines = Path(f"/proc/{process.pid}/io").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("syscw:"))
+
+
+def test_the_items_of_a_stream_that_never_waits_are_written_many_at_a_time(host):
+    before, total = written_by(host.process), 100_000
+    number = host.call("count", {"n": total}, flags=STREAM)
+    host.send([CREDIT, number, 0, 64 * total])
+    for _ in range(total + 1):
+        host.receive()
+    assert written_by(host.process) - before < total / 5
+
+
+def test_calls_that_waited_for_a_long_one_are_answered_many_at_a_time(host):
+    def writes_of_round(first):
+        numbers = range(first + 2, first + 602, 2)
+        before = written_by(host.process)
+        host.write(host.frame([CALL, first, "work"], encode({"how": "sleep", "seconds": 0.05})))
+        host.until_running(first)
+        host.write(b"".join(host.frame([CALL, n, "ping"], encode({})) for n in numbers))
+        assert [host.receive()[0] for _ in range(301)] == [[REPLY, n] for n in (first, *numbers)]
+        return written_by(host.process) - before
+
+    # A batch that a busy machine interrupts turns long itself, and is helped.
+    assert min(writes_of_round(1 + 1000 * round_) for round_ in range(5)) < 60
+
+
+def test_the_end_of_a_stream_does_not_wait_for_the_slow_item_of_another(host):
+    # The first pause is long enough for the watcher to be awake.
+    pauses = {1: [0, 0.05], 3: [2 * PATIENCE, 0]}
+    calls = [host.frame([CALL, n, "pauses", STREAM], encode({"seconds": pauses[n]})) for n in pauses]
+    host.write(b"".join(calls))
+    assert [host.receive()[0][:2] for _ in range(2)] == [[ITEM, 1], [END, 1]]
 
 
 def test_two_streams_and_calls_share_the_worker(host):
@@ -301,13 +348,11 @@ def test_a_wire_that_ends_behind_the_last_reply_of_a_long_call_lets_the_adapter_
 
 @pytest.mark.parametrize("how", ["sleep", "loop", "lock", "process"])
 def test_a_running_call_is_interrupted(host, how):
-    number = host.call("work", {"how": how, "seconds": 30.0})
+    number = host.call("work", {"how": how, "seconds": 2 * PATIENCE})
     host.until_running(number)
-    began = time.monotonic()
     host.cancel(number)
     header, _ = host.receive()
     assert header == [ERROR, number, "cancelled", 1]
-    assert time.monotonic() - began < PROMPT
     assert host.ask("closed") == [how]
 
 
@@ -435,7 +480,7 @@ def test_a_forked_child_has_no_descriptor_of_the_wire(host):
 
 def test_the_watcher_is_away_while_python_forks_and_back_afterwards(host):
     assert host.ask("fork") == ["parent", 0, []], "no warning of several threads"
-    assert "sb-watcher" in host.ask("threads")
+    assert len(host.ask("threads")) == 2, "it has no name before it runs for the first time"
 
 
 def test_the_watcher_is_back_after_a_fork_in_another_thread(host):

@@ -66,6 +66,10 @@ class Wire(BaseAdapter):
         return bytes(size)
 
     @tool
+    def numbers(self, n: int) -> list:
+        return list(range(n))
+
+    @tool
     def length(self, data: bytes) -> int:
         return len(data)
 
@@ -147,6 +151,14 @@ class Wire(BaseAdapter):
                 yield number
         finally:
             CLOSED.append("slow_count")
+
+    @tool(supports_streaming=True)
+    def pauses(self, seconds: list[float]):
+        """Pause before each item and before the end."""
+        for number, pause in enumerate(seconds):
+            if number:
+                yield number
+            time.sleep(pause)
 
     @tool(supports_streaming=True)
     def growing(self):
