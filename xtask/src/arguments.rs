@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::failure::{Failure, Result};
+use crate::fuzz::{self, Plan};
 
 /// Printed for `--help` and after every mistake.
 pub(crate) const USAGE: &str = "\
@@ -12,6 +13,9 @@ usage: cargo xtask COMMAND
   test [--full]   run every check; --full adds the slow ones (further Python versions)
   lint            run only the checks that read the source (rustfmt, clippy, layering, ruff, mypy)
   bench NAME      run a benchmark: floor (serial latency beside a bare pipe between two processes)
+  fuzz [TARGET] [--seconds N] [--minimise]
+                  look for inputs that break the wire: frame_decoder, value_decode, handshake, peer, or all of them,
+                  60 seconds each; --minimise then makes the committed corpus anew (needs a nightly compiler)
   setup           make `.venv` and build the Python extension into it (implied by the others)
   help            print this
 ";
@@ -25,7 +29,7 @@ pub(crate) struct Benchmark {
 
 const BENCHMARKS: &[Benchmark] = &[Benchmark { name: "floor" }];
 
-const COMMANDS: &[&str] = &["demo", "test", "lint", "bench", "setup", "help"];
+const COMMANDS: &[&str] = &["demo", "test", "lint", "bench", "fuzz", "setup", "help"];
 
 /// What the command line asks for.
 #[derive(Debug, PartialEq, Eq)]
@@ -34,6 +38,7 @@ pub(crate) enum Request {
     Test { full: bool },
     Lint,
     Bench(Benchmark),
+    Fuzz(Plan),
     Setup,
     Help,
 }
@@ -66,6 +71,7 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Request> {
             words.end()?;
             benchmark(name).map(Request::Bench)
         }
+        "fuzz" => fuzz_plan(command, rest).map(Request::Fuzz),
         "setup" => Words::of(command, rest, &[])?.end().map(|()| Request::Setup),
         "help" => Ok(Request::Help),
         unknown => Err(mistake(&format!("unknown command `{unknown}`"), nearest(unknown, COMMANDS))),
@@ -79,6 +85,29 @@ fn benchmark(name: &str) -> Result<Benchmark> {
         .copied()
         .find(|benchmark| benchmark.name == name)
         .ok_or_else(|| mistake(&format!("unknown benchmark `{name}`"), nearest(name, &names)))
+}
+
+fn fuzz_plan(command: &str, rest: &[String]) -> Result<Plan> {
+    let mut rest = rest.to_vec();
+    // The one option that is followed by a value, which would be taken for an operand.
+    let seconds = match rest.iter().position(|argument| argument == "--seconds") {
+        None => fuzz::SECONDS,
+        Some(place) => {
+            let given = rest.drain(place..rest.len().min(place + 2)).nth(1).unwrap_or_default();
+            let seconds = given.parse().ok().filter(|&seconds| seconds > 0);
+            // Zero means for ever to the fuzzer.
+            seconds.ok_or_else(|| mistake(&format!("`--seconds` needs a number from 1 on, not `{given}`"), None))?
+        }
+    };
+    let mut words = Words::of(command, &rest, &["--seconds", "--minimise"])?;
+    let minimise = words.has("--minimise");
+    let target = words.take().map(|name| {
+        let known = fuzz::TARGETS.iter().copied().find(|target| *target == name);
+        known.ok_or_else(|| mistake(&format!("unknown target `{name}`"), nearest(name, fuzz::TARGETS)))
+    });
+    let target = target.transpose()?;
+    words.end()?;
+    Ok(Plan { target, seconds, minimise })
 }
 
 /// What follows a command: options that it knows, and operands that it takes one by one.
@@ -167,6 +196,9 @@ mod tests {
         assert_eq!(parsed("test --full").unwrap(), Request::Test { full: true });
         assert_eq!(parsed("lint").unwrap(), Request::Lint);
         assert_eq!(parsed("bench floor").unwrap(), Request::Bench(Benchmark { name: "floor" }));
+        let plan = |target, seconds, minimise| Request::Fuzz(Plan { target, seconds, minimise });
+        assert_eq!(parsed("fuzz").unwrap(), plan(None, 60, false));
+        assert_eq!(parsed("fuzz --minimise peer --seconds 5").unwrap(), plan(Some("peer"), 5, true));
         assert_eq!(parsed("setup").unwrap(), Request::Setup);
         assert_eq!(parsed("test --help").unwrap(), Request::Help);
     }
@@ -177,6 +209,7 @@ mod tests {
         assert!(message("tests").contains("did you mean `test`?"));
         assert!(message("test --ful").contains("`test` has no option `--ful`, did you mean `--full`?"));
         assert!(message("bench flor").contains("unknown benchmark `flor`, did you mean `floor`?"));
+        assert!(message("fuzz pear").contains("unknown target `pear`, did you mean `peer`?"));
         assert!(message("dmeo").contains("usage: cargo xtask COMMAND"));
     }
 
@@ -190,6 +223,9 @@ mod tests {
         assert!(message("").starts_with("a command is missing"));
         assert!(message("bench").starts_with("`bench` needs the name of a benchmark"));
         assert!(message("demo one.csv two.csv").starts_with("`demo` does not take `two.csv`"));
+        assert!(message("fuzz --seconds").starts_with("`--seconds` needs a number from 1 on, not ``"));
+        assert!(message("fuzz --seconds peer").starts_with("`--seconds` needs a number from 1 on, not `peer`"));
+        assert!(message("fuzz --seconds 0").starts_with("`--seconds` needs a number from 1 on, not `0`"));
         assert!(message("lint --full").starts_with("`lint` has no option `--full`"));
     }
 }

@@ -39,6 +39,10 @@ pub(crate) fn test() -> Vec<Check> {
             environment.cargo(workspace, &tests).run()
         }),
         Check::new("the extension's own tests", extension),
+        Check::new("the fuzz targets over their corpus", |workspace, _| {
+            let replay = ["test", "--manifest-path", "fuzz/Cargo.toml", "--no-default-features"];
+            cargo(workspace, &replay).arguments(&["--target-dir", "target/fuzz"]).run()
+        }),
         Check::new("pytest", |workspace, environment| {
             environment.program(workspace, "python", PACKAGE).arguments(&["-m", "pytest"]).run()
         }),

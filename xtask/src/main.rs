@@ -9,6 +9,7 @@ mod checks;
 mod failure;
 mod fingerprint;
 mod full;
+mod fuzz;
 mod gate;
 mod interpreter;
 mod layering;
@@ -52,6 +53,7 @@ fn run(arguments: &[String]) -> Result<()> {
         Request::Test { full } => test(&workspace, full),
         Request::Lint => gate::run(&workspace, &checks::lint(), &setup::prepare(&workspace, Extent::Tools)?),
         Request::Bench(name) => bench(&workspace, name),
+        Request::Fuzz(plan) => fuzz::run(&workspace, &plan),
     }
 }
 

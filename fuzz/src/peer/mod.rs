@@ -1,0 +1,205 @@
+//! A host in the middle of its work, and a worker that may send anything.
+//!
+//! An input is our limits and the worker's, and then steps to the end: what the program does (call, cancel, consume,
+//! answer) and what comes from the worker (honest frames, headers with any content, any bytes). Beside the peer runs a
+//! [`model`] of what the protocol says; the two may never differ in what a frame means or in who is at fault.
+
+mod model;
+mod ours;
+mod theirs;
+
+use std::collections::BTreeSet;
+
+use snakebridge::wire::codec;
+use snakebridge::wire::{Header, Limits, Millis, Peer, Role};
+
+use self::model::Model;
+use crate::input::Input;
+
+/// What the worker was launched with; getting here with another one is the handshake's subject.
+const NONCE: &str = "n";
+
+/// What the program keeps with a call: which of its calls it is. It can neither be copied nor made up, so whoever has it
+/// got it from the peer.
+#[derive(Debug, PartialEq, Eq)]
+struct Token(u64);
+
+/// What a step does; the order is part of the format of inputs.
+#[derive(Debug, Clone, Copy)]
+enum Step {
+    Call,
+    Cancel,
+    Consume,
+    Answer,
+    Item,
+    Ping,
+    Wait,
+    /// A frame that an honest worker might send now.
+    Honest,
+    /// A well-formed header with any content, once or many times over.
+    Header,
+    /// Any content behind a right length.
+    Frame,
+    /// Any bytes.
+    Bytes,
+    /// More control frames than anybody needs.
+    Flood,
+    Close,
+}
+
+/// In the order of their numbers; what matters most has several.
+const STEPS: [Step; 16] = [
+    Step::Call,
+    Step::Cancel,
+    Step::Consume,
+    Step::Answer,
+    Step::Item,
+    Step::Ping,
+    Step::Wait,
+    Step::Honest,
+    Step::Header,
+    Step::Frame,
+    Step::Bytes,
+    Step::Flood,
+    Step::Close,
+    Step::Call,
+    Step::Honest,
+    Step::Header,
+];
+
+/// The number of the step that receives a frame's content, for inputs that are made from vectors.
+pub const FRAME_STEP: u8 = 9;
+/// The number of the step that calls.
+pub const CALL_STEP: u8 = 0;
+
+/// Runs one input.
+///
+/// # Panics
+/// When the peer breaks a promise.
+pub fn run(input: &[u8]) {
+    let mut input = Input::new(input);
+    let (ours, theirs) = (input.limits(), input.limits());
+    let Some(mut session) = Session::open(ours, theirs) else { return };
+    while !input.is_empty() && !session.closed {
+        session.step(&mut input);
+        session.check();
+    }
+    session.close();
+}
+
+/// The peer, the model, and what happened so far.
+struct Session {
+    peer: Peer<Token>,
+    model: Model,
+    /// What the peer wrote last.
+    out: Vec<u8>,
+    now: Millis,
+    /// How many calls were tried; the next token.
+    tried: u64,
+    /// Ids that were given out, to notice one that is given out twice.
+    used: BTreeSet<u64>,
+    /// Ids that ended, to notice one that ends twice.
+    ended: BTreeSet<u64>,
+    flooded: bool,
+    closed: bool,
+}
+
+impl Session {
+    /// A host that has shaken hands; nothing when the limits leave no room for any call.
+    fn open(ours: Limits, theirs: Limits) -> Option<Self> {
+        let mut peer = Peer::new(Role::Host, ours, NONCE);
+        let mut out = Vec::new();
+        peer.hello(b"\x80", &mut out);
+        let hello = Header::Hello { versions: (1, 1), limits: theirs, nonce: NONCE };
+        peer.receive(&hello, 0, 0).ok()?;
+        peer.receive(&Header::Ready { manifest_hash: "" }, 0, 0).expect("READY follows HELLO");
+        assert!(peer.is_open());
+        let model = Model::new(ours, theirs);
+        Some(Self {
+            peer,
+            model,
+            out: Vec::new(),
+            now: 0,
+            tried: 0,
+            used: BTreeSet::new(),
+            ended: BTreeSet::new(),
+            flooded: false,
+            closed: false,
+        })
+    }
+
+    fn step(&mut self, input: &mut Input<'_>) {
+        match STEPS[input.choice(STEPS.len())] {
+            Step::Call => self.call(input),
+            Step::Cancel => self.cancel(input),
+            Step::Consume => self.consume(input),
+            Step::Answer => self.answer(input),
+            Step::Item => self.item(input),
+            Step::Ping => self.ping(input),
+            Step::Wait => self.now = self.now.saturating_add(input.number()),
+            Step::Honest => self.honest(input),
+            Step::Header => self.any_header(input),
+            Step::Frame => self.any_frame(input),
+            Step::Bytes => self.any_bytes(input),
+            Step::Flood => self.flood(),
+            Step::Close => self.close(),
+        }
+    }
+
+    /// The one frame that the peer has just written, if it should have; nothing else may be there.
+    fn written(&mut self, expected: Option<(&Header<'_>, &[u8])>) {
+        let Some((header, body)) = expected else {
+            assert!(self.out.is_empty(), "something was written: {:02x?}", self.out);
+            return;
+        };
+        let parsed = codec::parse(&self.out, self.model.theirs.frame).expect("what is written can be parsed");
+        let parsed = parsed.expect("a frame is written whole");
+        assert_eq!(&parsed.header, header);
+        assert_eq!(parsed.length, self.out.len(), "one frame is written");
+        assert_eq!(&self.out[parsed.body.clone()], body);
+        let limit = self.model.theirs.single_frame_body();
+        assert!(body.len() as u64 <= limit, "a body of {} bytes, the worker takes {limit}", body.len());
+        self.out.clear();
+    }
+
+    /// One more call has ended, by an event or by being handed back.
+    fn end(&mut self, id: u64, token: &Token) {
+        let call = self.model.asked.remove(&id).expect("a call that ends was in flight");
+        assert_eq!(*token, call.token, "another call's data");
+        assert!(self.ended.insert(id), "call {id} ended twice");
+    }
+
+    /// Whether the peer's own figures are those of the model.
+    fn check(&mut self) {
+        if self.closed {
+            return;
+        }
+        assert!(self.peer.is_open());
+        assert_eq!(self.peer.in_flight(), self.model.asked.len());
+        assert_eq!(self.peer.serving(), self.model.owed.len());
+        assert_eq!(self.peer.finished(), self.model.finished);
+        assert!(
+            self.peer.calls().all(|(id, token)| self.model.asked.get(&id).is_some_and(|call| call.token == *token))
+        );
+        for (&id, owed) in &self.model.owed {
+            assert!(self.peer.serves(id));
+            assert_eq!(self.peer.may_send(id), owed.stream.as_ref().is_some_and(|stream| stream.balance > 0));
+        }
+        assert!(self.out.is_empty(), "nothing is written that nobody asked for");
+    }
+
+    /// The end of the connection: what is unanswered comes back, oldest first, and then nothing happens any more.
+    fn close(&mut self) {
+        if !self.closed {
+            self.closed = true;
+            let unanswered: Vec<u64> = self.model.asked.keys().copied().collect();
+            let returned = self.peer.close();
+            assert_eq!(returned.iter().map(|&(id, _)| id).collect::<Vec<_>>(), unanswered);
+            for (id, token) in &returned {
+                self.end(*id, token);
+            }
+        }
+        assert_eq!(self.used, self.ended, "every call ends exactly once");
+        self.after_the_end();
+    }
+}
