@@ -37,6 +37,8 @@ pub(crate) struct PoolConfig {
     pub worker: WorkerConfig,
     /// How many of them. Default: the number of cores.
     pub workers: usize,
+    /// How many calls and streams one of them has at once, if it is not what its profile says.
+    pub max_concurrency: Option<usize>,
     /// Deadline of a call that names none. Default 300 s.
     pub call_timeout: Duration,
     /// Deadline of a stream that names none. Default 900 s.

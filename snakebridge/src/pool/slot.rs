@@ -8,6 +8,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::watch;
 
 use super::backoff::Backoff;
+use super::scheduler::Capacity;
 use super::{Life, Pool};
 use crate::error::{Error, ErrorKind, Result, StartFailure};
 use crate::link::{Incoming, Link, PendingCall, Service};
@@ -120,12 +121,20 @@ impl Pool {
                 .collect();
             state.manifests.entry(worker.manifest_hash.clone()).or_insert_with(|| Arc::clone(&worker.manifest));
             state.workers.insert(worker.number, Arc::clone(worker));
-            state.scheduler.add_worker(worker.number, worker.link.call_limit());
+            state.scheduler.add_worker(worker.number, self.capacity(worker));
             state.has_served = true;
             state.failed = None;
         }
         self.events.emit(Event::WorkerReady { worker: worker.number, pid: worker.pid, after });
         self.dispatch();
+    }
+
+    /// How many calls `worker` takes: what the bridge was told, or its profile's number, as far as it allows itself.
+    fn capacity(&self, worker: &Worker) -> Capacity {
+        let profile = self.config.worker.profile;
+        let wanted = self.config.max_concurrency.unwrap_or(profile.concurrency());
+        let number = wanted.clamp(1, worker.link.call_limit().max(1));
+        if profile.runs_many() { Capacity::Concurrent(number) } else { Capacity::Serial(number) }
     }
 
     /// Waits for a worker's end, or brings it about when the pool ends, and settles what it leaves. True when it had

@@ -38,6 +38,7 @@ struct HostHello<'a> {
     config: &'a Value,
     python_path: Vec<&'a str>,
     status_fd: Option<i32>,
+    threads: usize,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -80,6 +81,7 @@ pub(super) fn hello(config: &WorkerConfig, status: Option<&StatusPage>) -> Resul
         config: &config.config,
         python_path,
         status_fd: status.map(StatusPage::descriptor),
+        threads: config.profile.threads(),
     })
 }
 

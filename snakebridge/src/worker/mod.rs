@@ -11,6 +11,7 @@ mod interpreter;
 mod output;
 mod pipe;
 mod process;
+mod profile;
 mod spawner;
 mod status;
 
@@ -24,6 +25,7 @@ pub(crate) use self::environment::Environment;
 pub(crate) use self::interpreter::Interpreter;
 use self::output::Tail;
 use self::process::Process;
+pub use self::profile::Profile;
 use self::status::StatusPage;
 use crate::error::{Error, Executed, Exit, Result, StartFailure};
 use crate::link::{CloseReason, Control, Greeting, Link, Pipes, Service, Unanswered, WriteFailure};
@@ -46,6 +48,8 @@ pub(crate) struct WorkerConfig {
     pub environment: Environment,
     /// What this side accepts.
     pub limits: Limits,
+    /// How it runs calls.
+    pub profile: Profile,
     /// How long a worker may take to get ready.
     pub start_timeout: Duration,
     /// How long a worker that was told to end may take.
@@ -111,7 +115,7 @@ impl Worker {
             // Isolated: no PYTHON* variables, no user site, no current folder in the module path. A module, not `-c`, so
             // that multiprocessing's spawn finds a `__main__` that it can import again.
             arguments: &["-I", "-m", "snakebridge.worker"],
-            environment: config.environment.variables(&nonce),
+            environment: config.environment.variables(&nonce, &config.limits),
         };
         let spawned = spawner::spawn(launch).await.map_err(|error| config.interpreter.cannot_run(&error))?;
         let process = Process::new(spawned.child)?;
