@@ -236,6 +236,11 @@ impl<C: Task> Scheduler<C> {
         self.seats.iter().find(|seat| seat.worker == worker).map_or(0, |seat| seat.assigned.len())
     }
 
+    /// Whether this worker takes no more calls and has finished those it had.
+    pub(super) fn is_drained(&self, worker: u64) -> bool {
+        self.seats.iter().any(|seat| seat.worker == worker && seat.closed && seat.assigned.is_empty())
+    }
+
     /// Gives the call to the worker with the least in flight among those that accept one.
     fn assign(&mut self, call: &C, now: Instant) -> Option<u64> {
         let expected = self.durations.get(call.tool()).copied().unwrap_or(UNKNOWN);

@@ -70,7 +70,7 @@ pub(super) async fn keep(pool: Arc<Pool>, first: UnboundedSender<Result<()>>) {
                 failures = 0;
                 pool.admit(&worker, begun.elapsed());
                 report(Ok(()));
-                let settled = pool.watch(&worker, &mut life).await;
+                let settled = pool.occupied_by(&worker).await;
                 if settled { Duration::ZERO } else { backoff.next(ready.elapsed()) }
             }
             Err(error) => {
@@ -137,13 +137,36 @@ impl Pool {
         if profile.runs_many() { Capacity::Concurrent(number) } else { Capacity::Serial(number) }
     }
 
-    /// Waits for a worker's end, or brings it about when the pool ends, and settles what it leaves. True when it had
-    /// done some work, or was ended by the host: its death says nothing against starting the next one at once.
-    async fn watch(&self, worker: &Arc<Worker>, life: &mut watch::Receiver<Life>) -> bool {
+    /// Waits until a place is free again: its worker has ended, or is retired and ends in its own time. True when it had
+    /// done some work, or was ended by the host: that says nothing against starting the next one at once.
+    async fn occupied_by(self: &Arc<Self>, worker: &Arc<Worker>) -> bool {
+        let (pool, watched, life) = (Arc::clone(self), Arc::clone(worker), self.life.subscribe());
+        let mut end = self.tasks.spawn(async move { pool.watch(&watched, life).await });
+        let leaves = async {
+            worker.retired().await;
+            // Never closed, so never an error.
+            Arc::clone(&self.leaving).acquire_owned().await.ok()
+        };
+        tokio::select! {
+            // An error means that the runtime is going down.
+            settled = &mut end => settled.unwrap_or(true),
+            permit = leaves => {
+                self.tasks.spawn(async move {
+                    let _ = end.await;
+                    drop(permit);
+                });
+                worker.last_started().is_none_or(|last| last > 0)
+            }
+        }
+    }
+
+    /// Waits for a worker's end, or brings it about when the pool ends, and settles what it leaves. Returns what
+    /// [`occupied_by`](Self::occupied_by) does.
+    async fn watch(&self, worker: &Arc<Worker>, mut life: watch::Receiver<Life>) -> bool {
         let mut ended = std::pin::pin!(worker.ended());
         let ended = tokio::select! {
             ended = &mut ended => ended,
-            () = super::ending(life) => {
+            () = super::ending(&mut life) => {
                 worker.stop(self.config.worker.exit_grace).await;
                 ended.await
             }

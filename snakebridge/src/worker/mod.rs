@@ -16,10 +16,12 @@ mod spawner;
 mod status;
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::environment::Environment;
 pub(crate) use self::interpreter::Interpreter;
@@ -75,6 +77,10 @@ pub(crate) struct Worker {
     tail: Tail,
     /// Why the host decided to end it, if it did.
     killed: Mutex<Option<String>>,
+    /// It takes no more calls.
+    retired: CancellationToken,
+    /// Somebody has begun to end it.
+    ending: AtomicBool,
 }
 
 /// How a worker ended, and what that leaves.
@@ -95,6 +101,8 @@ pub(crate) struct Ended {
 /// How long the rest of a dead worker's output may take to arrive. It is in the pipe already; this bounds a grandchild
 /// that holds the pipe open and writes into it.
 const DRAIN: Duration = Duration::from_millis(500);
+/// How long a worker that is about to be killed may take to write its stacks.
+const DUMP: Duration = Duration::from_millis(50);
 
 impl Worker {
     /// Starts a worker and waits until it is ready.
@@ -159,6 +167,8 @@ impl Worker {
             control: tokio::sync::Mutex::new(control),
             tail,
             killed: Mutex::new(None),
+            retired: CancellationToken::new(),
+            ending: AtomicBool::new(false),
         })
     }
 
@@ -202,6 +212,59 @@ impl Worker {
         self.link.close_output();
         if tokio::time::timeout(grace, self.process.wait()).await.is_err() {
             self.kill(format!("it had not ended {grace:?} after its input was closed"));
+        }
+    }
+
+    /// It gets no more calls and ends when those it has are done. False when that was so already.
+    pub(crate) fn retire(&self) -> bool {
+        let first = !self.retired.is_cancelled();
+        self.retired.cancel();
+        first
+    }
+
+    /// Whether it gets no more calls.
+    pub(crate) fn is_retired(&self) -> bool {
+        self.retired.is_cancelled()
+    }
+
+    /// Waits until it gets no more calls.
+    pub(crate) async fn retired(&self) {
+        self.retired.cancelled().await;
+    }
+
+    /// True for the first who is about to end it.
+    pub(crate) fn begin_to_end(&self) -> bool {
+        !self.ending.swap(true, Ordering::SeqCst)
+    }
+
+    /// Kills the worker as [`kill`](Self::kill) does, but asks it first what its threads are doing. `None` when it has
+    /// not said so within [`DUMP`].
+    ///
+    /// The answer comes from a signal handler in C, so it comes from a worker that holds the interpreter's lock, too. A
+    /// worker that does not know the signal dies of it.
+    pub(crate) async fn kill_with_stacks(&self, reason: String) -> Option<String> {
+        // Said first: the question may be what it dies of.
+        self.killed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(reason.clone());
+        let stacks = self.stacks().await;
+        self.kill(reason);
+        stacks
+    }
+
+    async fn stacks(&self) -> Option<String> {
+        let status = self.status.as_ref()?;
+        self.process.ask_for_stacks();
+        let begun = Instant::now();
+        let mut seen = Vec::new();
+        loop {
+            tokio::time::sleep(DUMP / 16).await;
+            let written = status.stacks();
+            // It writes line after line, for much less time than there is between two looks.
+            let complete = !written.is_empty() && written == seen;
+            if complete || self.process.has_ended() || begun.elapsed() >= DUMP {
+                let lines = written.split(|&byte| byte == b'\n').map(output::printable).collect::<Vec<_>>().join("\n");
+                return (!written.is_empty()).then_some(lines);
+            }
+            seen = written;
         }
     }
 
