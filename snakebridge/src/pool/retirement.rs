@@ -86,8 +86,9 @@ impl Pool {
         let reason = went_on(overdue, grace);
         let (worker, events) = (Arc::clone(worker), self.events.clone());
         self.tasks.spawn(async move {
-            let stacks = worker.kill_with_stacks(reason).await;
+            let stacks = worker.last_stacks(&reason).await;
             events.emit(Event::WorkerKilled { worker: worker.number, pid: worker.pid, tool, correlation_id, stacks });
+            worker.kill(reason);
         });
     }
 }

@@ -237,21 +237,15 @@ impl Worker {
         !self.ending.swap(true, Ordering::SeqCst)
     }
 
-    /// Kills the worker as [`kill`](Self::kill) does, but asks it first what its threads are doing. `None` when it has
-    /// not said so within [`DUMP`].
+    /// Asks the worker what its threads are doing, before it is killed for `reason`. `None` when it has not said so within
+    /// [`DUMP`].
     ///
     /// The answer comes from a signal handler in C, so it comes from a worker that holds the interpreter's lock, too. A
     /// worker that does not know the signal dies of it.
-    pub(crate) async fn kill_with_stacks(&self, reason: String) -> Option<String> {
-        // Said first: the question may be what it dies of.
-        self.killed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(reason.clone());
-        let stacks = self.stacks().await;
-        self.kill(reason);
-        stacks
-    }
-
-    async fn stacks(&self) -> Option<String> {
+    pub(crate) async fn last_stacks(&self, reason: &str) -> Option<String> {
         let status = self.status.as_ref()?;
+        // Said first: the question may be what it dies of.
+        self.killed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(|| reason.to_owned());
         self.process.ask_for_stacks();
         let begun = Instant::now();
         let mut seen = Vec::new();
