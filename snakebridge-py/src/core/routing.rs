@@ -77,7 +77,7 @@ impl Core {
     }
 
     /// Tells the main thread that there is something for it. Under `state`.
-    fn announce(&self) {
+    pub(super) fn announce(&self) {
         self.news.store(true, Ordering::Release);
     }
 
@@ -89,7 +89,17 @@ impl Core {
         };
         let body = &buffer.unread()[frame.body.clone()];
         let mut run = None;
-        match state.peer.receive(&frame.header, body.len(), received_at.milliseconds()) {
+        let whole;
+        let mut is_whole = false;
+        let (event, body) = match state.peer.receive(&frame.header, body, received_at.milliseconds()) {
+            Ok(Event::Assembled(assembled)) => {
+                whole = assembled;
+                is_whole = true;
+                (state.peer.complete(&whole.header), &whole.body[..])
+            }
+            event => (event, body),
+        };
+        match event {
             Err(violation) => broken(&violation),
             Ok(Event::Call(call)) => {
                 let deadline = call.remaining.map(|left| received_at.after(Duration::from_millis(left)));
@@ -108,16 +118,26 @@ impl Core {
             }
             // Whether this stream may go on is for the main thread to see.
             Ok(Event::Credit { .. }) => self.announce(),
+            Ok(Event::Withdrawn { id }) => {
+                self.refuse(id, "cancelled", &Exception::new("cancelled", "cancelled before it started"), state);
+            }
             Ok(Event::Cancel { id, .. }) => self.cancel(id, state),
             Ok(Event::Ping { nonce }) => self.answer_ping(nonce, state),
             // A worker asks for no streams and no PONG, and only a host hears READY and a failed start.
             Ok(_) => {}
         }
+        let whole = is_whole.then(|| body.to_vec());
         let (length, part) = (frame.length, frame.body);
         let place = buffer.consume(length, &part);
-        Some(match run {
-            Some(request) => Routed::Call(request, place),
-            None => Routed::Done,
+        Some(match (run, whole) {
+            (Some(request), None) => Routed::Call(request, place),
+            // Its arguments came in fragments and do not stand in the buffer.
+            (Some(request), Some(body)) => {
+                state.enqueue(request, body);
+                self.announce();
+                Routed::Done
+            }
+            (None, _) => Routed::Done,
         })
     }
 

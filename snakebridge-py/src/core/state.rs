@@ -96,8 +96,7 @@ impl State {
 
     /// Drops call `id` if it waits in the queue.
     pub(super) fn withdraw(&mut self, id: u64) -> bool {
-        // Ids only grow, so the queue is sorted.
-        let Ok(place) = self.queue.binary_search_by_key(&id, |(request, _)| request.id) else { return false };
+        let Some(place) = self.queue.iter().position(|(request, _)| request.id == id) else { return false };
         if let Some((_, body)) = self.queue.remove(place) {
             self.queued_bytes -= body.len();
         }

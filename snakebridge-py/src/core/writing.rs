@@ -98,12 +98,12 @@ impl Core {
     }
 
     /// CALL to the host, inside the call `parent`; `None` when that has been answered.
-    pub(crate) fn call_host(&self, parent: u64, request: &Request<'_>) -> Option<Result<u64, Refused>> {
+    pub(crate) fn call_host(&self, parent: u64, request: &Request<'_>, body: &[u8]) -> Option<Result<u64, Refused>> {
         let mut state = self.state();
         if !state.peer.serves(parent) {
             return None;
         }
-        let call = state.peer.call(request, Interest::Awaited, self.output().frames());
+        let call = state.peer.call(request, body, Interest::Awaited, self.output().frames());
         Some(call.map_err(|(refused, _)| refused))
     }
 
@@ -139,9 +139,28 @@ impl Core {
 
     /// Writes everything, waiting for room where the host is slow to read. Never holds a lock while it waits.
     pub(crate) fn flush(&self) {
-        while !self.write_pending() {
-            wait_writable(&self.output_end, ROOM);
+        loop {
+            while !self.write_pending() {
+                wait_writable(&self.output_end, ROOM);
+            }
+            if !self.append_fragment() {
+                return;
+            }
         }
+    }
+
+    /// Appends a fragment of a large body, if there is one.
+    fn append_fragment(&self) -> bool {
+        let mut state = self.state();
+        if !state.peer.has_fragments() {
+            return false;
+        }
+        let Some(fragment) = state.peer.fragment(self.output().frames()) else { return false };
+        if fragment.last {
+            // The stream that it is an item of may go on.
+            self.announce();
+        }
+        true
     }
 
     /// Writes everything within about `patience`; for a process that is about to end anyway.

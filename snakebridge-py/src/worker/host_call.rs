@@ -47,10 +47,9 @@ pub(crate) fn host_call<'py>(
         target,
         remaining: remaining.map(|remaining| u64::try_from(remaining.as_millis()).unwrap_or(u64::MAX).max(1)),
         parent: Some(call.id()),
-        body,
         ..Request::default()
     };
-    let id = match core.call_host(call.id(), &request) {
+    let id = match core.call_host(call.id(), &request, body) {
         Some(Ok(id)) => id,
         Some(Err(refused)) => return Err(not_sent(target, refused)),
         None => {
