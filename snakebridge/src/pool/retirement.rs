@@ -11,7 +11,8 @@ use serde::Deserialize;
 
 use super::Pool;
 use crate::body;
-use crate::link::PendingCall;
+use crate::error::{Error, ErrorKind, Executed, Exit, Phase};
+use crate::link::{PendingCall, Unanswered};
 use crate::telemetry::Event;
 use crate::worker::Worker;
 
@@ -44,6 +45,38 @@ impl Pool {
             // It may have nothing left to do.
             self.alarm.set(Some(Instant::now()));
         }
+    }
+
+    /// `worker` has said that it takes no more calls. Those that it `never_ran` are first in line again, and their callers
+    /// notice nothing.
+    pub(super) fn going_away(&self, worker: &Worker, reason: &str, never_ran: Vec<Unanswered>) {
+        self.retire(worker, || format!("it takes no more calls: {}", reason.escape_debug()));
+        let mut refused = Vec::new();
+        {
+            let mut state = self.lock();
+            // The oldest goes to the very front.
+            for Unanswered { call, .. } in never_ran.into_iter().rev() {
+                state.scheduler.release(worker.number, &call);
+                if !call.hand_back() {
+                    // Streams among its arguments have begun to flow to this worker.
+                    refused.push((call, true));
+                } else if !self.put_back(&mut state, &call) {
+                    refused.push((call, false));
+                }
+            }
+        }
+        for (call, committed) in refused {
+            let kind = if committed {
+                let phase = if call.request.stream { Phase::Stream } else { Phase::Run };
+                ErrorKind::WorkerLost { exit: Exit::Unknown, phase, stderr_tail: String::new() }
+            } else {
+                ErrorKind::ShuttingDown
+            };
+            // Does nothing to one that nobody waits for any more.
+            call.complete(Err(Error::new(kind, Executed::Never).on_worker(worker.number)));
+        }
+        self.ended.notify_waiters();
+        self.dispatch();
     }
 
     /// Nobody waits any more for what does not let go: not the retired worker's end, and not a shutdown.

@@ -128,7 +128,10 @@ impl Start<'_> {
                     return Ok((manifest_hash, Arc::new(manifest)));
                 }
                 Some(Control::Closed { reason, .. }) => return Err(self.closed(&reason, &noise, greeted).await),
-                None => return Err(self.closed(&CloseReason::Eof, &noise, greeted).await),
+                // One that takes no calls any more will never be ready.
+                Some(Control::GoingAway { .. }) | None => {
+                    return Err(self.closed(&CloseReason::Eof, &noise, greeted).await);
+                }
             }
         }
     }
@@ -231,6 +234,7 @@ impl Start<'_> {
             session: None,
             meta: None,
             body: vec![0x80],
+            inputs: 0,
         };
         let now = std::time::Instant::now();
         let call = Arc::new(PendingCall::new(request, None, self.config.start_timeout, false, now));
@@ -253,13 +257,13 @@ fn decode<T: DeserializeOwned>(frame: &str, bytes: &[u8]) -> Result<T> {
     })
 }
 
-/// Waits for the end of the connection.
+/// Waits for the end of the connection, or its announcement.
 async fn closed(control: &mut UnboundedReceiver<Control>) -> CloseReason {
     loop {
         match control.recv().await {
             Some(Control::Closed { reason, .. }) => return reason,
+            Some(Control::GoingAway { .. }) | None => return CloseReason::Eof,
             Some(_) => {}
-            None => return CloseReason::Eof,
         }
     }
 }

@@ -172,13 +172,14 @@ impl Worker {
         })
     }
 
-    /// Waits until the worker has ended and tells what it had not answered.
-    pub(crate) async fn ended(&self) -> Ended {
+    /// Waits until the worker has ended and tells what it had not answered. Before that, `going_away` hears if it takes
+    /// no more calls: why, and which of them it never ran.
+    pub(crate) async fn ended(&self, going_away: impl Fn(String, Vec<Unanswered>)) -> Ended {
         let mut control = self.control.lock().await;
         let mut closed = None;
         tokio::select! {
             () = self.process.wait() => {}
-            ended = self.closing(&mut control) => {
+            ended = self.closing(&mut control, &going_away) => {
                 // A worker without a connection is of no use, and one that broke the protocol is not to be trusted.
                 closed = Some(ended);
                 self.process.kill();
@@ -187,7 +188,7 @@ impl Worker {
         let exit = self.process.exit().await;
         let (reason, unanswered) = match closed {
             Some(closed) => closed,
-            None => match tokio::time::timeout(DRAIN, self.closing(&mut control)).await {
+            None => match tokio::time::timeout(DRAIN, self.closing(&mut control, &going_away)).await {
                 Ok(closed) => closed,
                 Err(_) => (CloseReason::Eof, self.link.close()),
             },
@@ -284,10 +285,15 @@ impl Worker {
     }
 
     /// Waits for the end of the connection.
-    async fn closing(&self, control: &mut UnboundedReceiver<Control>) -> (CloseReason, Vec<Unanswered>) {
+    async fn closing(
+        &self,
+        control: &mut UnboundedReceiver<Control>,
+        going_away: impl Fn(String, Vec<Unanswered>),
+    ) -> (CloseReason, Vec<Unanswered>) {
         loop {
             match control.recv().await {
                 Some(Control::Closed { reason, unanswered }) => return (reason, unanswered),
+                Some(Control::GoingAway { reason, never_ran }) => going_away(reason, never_ran),
                 Some(Control::Unwritable(WriteFailure::Refused)) => {
                     // Dead, most likely, and its last words are being read. One that only does not listen any more is
                     // of no use either.
