@@ -149,57 +149,6 @@ async fn a_cancel_that_crosses_the_reply_leaves_one_outcome_and_a_worker_that_se
     bridge.shutdown().await
 }
 
-// H9
-#[tokio::test]
-async fn a_storm_of_ten_thousand_cancels_leaves_everything_where_it_was() -> Result<()> {
-    let ledger = Ledger::new();
-    let bridge = tools(&ledger).queue_limit(20_000).cancel_grace(Duration::from_secs(60)).start().await?;
-    // What the first round makes grow, the others must not.
-    storm(&bridge, 10_000).await;
-    let (files, memory) = (open_files(), resident_bytes());
-    for _ in 0..3 {
-        storm(&bridge, 10_000).await;
-    }
-    assert_eq!(open_files(), files);
-    let grown = resident_bytes().saturating_sub(memory);
-    assert!(grown < 16 << 20, "{grown} bytes");
-    assert_eq!(bridge.call::<u64>("quick", args! { call: 1 }).await?, 3);
-    assert_eq!(bridge.workers()[0].number, 1, "nobody was killed for it");
-    bridge.shutdown().await
-}
-
-/// Makes so many calls and drops them: some before they are sent, some in the worker, some answered; from the front,
-/// from the back and in between.
-async fn storm(bridge: &Bridge, calls: u64) {
-    let mut storm = Vec::new();
-    for call in 0..calls {
-        let mut made = bridge.call::<u64>("quick", args! { call: call });
-        if let Some(answer) = poll_immediate(&mut made).await {
-            assert_eq!(answer.unwrap(), call * 3);
-        } else {
-            storm.push(made);
-        }
-    }
-    let back = storm.split_off(storm.len() / 2);
-    drop(back.into_iter().rev().collect::<Vec<_>>());
-    tokio::task::yield_now().await;
-    while !storm.is_empty() {
-        drop(storm.swap_remove(storm.len() / 3));
-    }
-    quiet(bridge).await;
-}
-
-/// Descriptors of this process.
-fn open_files() -> usize {
-    std::fs::read_dir("/proc/self/fd").unwrap().count()
-}
-
-/// Memory of this process.
-fn resident_bytes() -> usize {
-    let pages = std::fs::read_to_string("/proc/self/statm").unwrap();
-    pages.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4096
-}
-
 // H10
 #[tokio::test]
 async fn a_future_that_is_dropped_while_its_frame_is_half_written_leaves_the_wire_whole() -> Result<()> {

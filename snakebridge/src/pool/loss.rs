@@ -60,6 +60,7 @@ impl Pool {
             };
             call.complete(Err(error.on_worker(worker.number)));
         }
+        self.tell_of_kill(worker, None);
         let (pid, exit, reason) = (worker.pid, ended.exit, ended.killed.clone());
         let in_good_order = worker.is_retired() && exit == Exit::Code(0) && reason.is_none() && maybe + never == 0;
         self.events.emit(if in_good_order {

@@ -118,6 +118,8 @@ async fn ending(life: &mut watch::Receiver<Life>) {
 struct State {
     scheduler: Scheduler<Arc<PendingCall>>,
     workers: HashMap<u64, Arc<Worker>>,
+    /// Workers that are about to be killed, and the call for which each is.
+    condemned: HashMap<u64, Arc<PendingCall>>,
     manifests: HashMap<String, Arc<Manifest>>,
     /// Deadlines that tools declare in Python, for calls that name none.
     declared_timeouts: HashMap<String, Duration>,
@@ -179,6 +181,7 @@ impl PoolHandle {
         let state = State {
             scheduler: Scheduler::new(config.queue_limit),
             workers: HashMap::new(),
+            condemned: HashMap::new(),
             manifests: HashMap::new(),
             declared_timeouts: HashMap::new(),
             last_worker: 0,

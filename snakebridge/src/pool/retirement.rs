@@ -94,7 +94,7 @@ impl Pool {
     }
 
     /// Ends a retired worker if nothing that anybody waits for is left in it.
-    pub(super) fn end_if_idle(&self, worker: &Arc<Worker>, overdue: &[Overdue]) {
+    pub(super) fn end_if_idle(self: &Arc<Self>, worker: &Arc<Worker>, overdue: &[Overdue]) {
         if !worker.is_retired() || self.lock().scheduler.assigned_to(worker.number) > 0 {
             return;
         }
@@ -107,22 +107,38 @@ impl Pool {
     }
 
     /// Kills a worker in which `overdue` went on, once it has told what it is doing.
-    pub(super) fn kill_for(&self, worker: &Arc<Worker>, overdue: &Overdue) {
+    pub(super) fn kill_for(self: &Arc<Self>, worker: &Arc<Worker>, overdue: &Overdue) {
         if !worker.begin_to_end() {
             return;
         }
-        // What would be sent now would only be sent again elsewhere.
-        self.lock().scheduler.close_worker(worker.number);
-        let grace = self.config.cancel_grace;
-        let tool = overdue.call.request.target.to_string();
-        let correlation_id = correlation_id(&overdue.call);
-        let reason = went_on(overdue, grace);
-        let (worker, events) = (Arc::clone(worker), self.events.clone());
+        {
+            let mut state = self.lock();
+            // What would be sent now would only be sent again elsewhere.
+            state.scheduler.close_worker(worker.number);
+            state.condemned.insert(worker.number, Arc::clone(&overdue.call));
+        }
+        let reason = went_on(overdue, self.config.cancel_grace);
+        let (pool, worker) = (Arc::clone(self), Arc::clone(worker));
         self.tasks.spawn(async move {
             let stacks = worker.last_stacks(&reason).await;
-            events.emit(Event::WorkerKilled { worker: worker.number, pid: worker.pid, tool, correlation_id, stacks });
+            pool.tell_of_kill(&worker, stacks);
             worker.kill(reason);
         });
+    }
+
+    /// Tells that `worker` was killed and for which call, if it was and nobody has told yet. Before its end is told, even
+    /// if the question for its stacks was its end.
+    pub(super) fn tell_of_kill(&self, worker: &Worker, stacks: Option<String>) {
+        let condemned = self.lock().condemned.remove(&worker.number);
+        if let Some(call) = condemned {
+            self.events.emit(Event::WorkerKilled {
+                worker: worker.number,
+                pid: worker.pid,
+                tool: call.request.target.to_string(),
+                correlation_id: correlation_id(&call),
+                stacks,
+            });
+        }
     }
 }
 

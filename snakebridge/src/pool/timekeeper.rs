@@ -55,7 +55,7 @@ struct Look {
 
 impl Pool {
     /// Ends everything whose time is up at `now`, and sets the alarm for what is next. Returns how much it looked at.
-    fn expire(&self, now: Instant) -> u32 {
+    fn expire(self: &Arc<Self>, now: Instant) -> u32 {
         let (expired, workers, mut seen) = {
             let mut state = self.lock();
             let expired = state.scheduler.take_waiting(|call| self.expiry(call, true).is_some_and(|when| when <= now));
@@ -78,7 +78,7 @@ impl Pool {
     }
 
     /// Ends what has run out of time in one worker, and the worker itself if it does not let go of a cancelled call.
-    fn expire_in(&self, worker: &Arc<Worker>, now: Instant) -> u32 {
+    fn expire_in(self: &Arc<Self>, worker: &Arc<Worker>, now: Instant) -> u32 {
         let Look { seen, expired, overdue, mut next, runs_a_call } = self.look(worker, now);
         for (id, call) in expired {
             let phase = if call.request.stream { Phase::Stream } else { Phase::Run };
