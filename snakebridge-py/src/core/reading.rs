@@ -5,12 +5,15 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 
+use super::call_state::CallState;
 use super::receive_buffer::Reader;
 use super::{Answer, Core};
 use crate::system::clock::Nanoseconds;
 use crate::system::descriptors::{is_readable, wait_readable};
 use crate::system::exit;
 
+/// Too much is read ahead for threads that are busy: look again after this.
+const BREATHER: Duration = Duration::from_micros(200);
 /// The longest wait of a thread that has no deadline: it only bounds how long a lost notice could matter.
 const LONG: Duration = Duration::from_mins(1);
 
@@ -38,6 +41,22 @@ pub(crate) enum Awaited {
     Signal,
 }
 
+/// The call inside which a thread waits for the host.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Inside<'a> {
+    pub(crate) id: u64,
+    pub(crate) state: &'a CallState,
+    /// Whether it is the waiting thread that runs the call. It is told of a cancellation once, and may then ask the host for
+    /// what its clean-up needs.
+    pub(crate) is_own: bool,
+}
+
+impl Inside<'_> {
+    fn is_cancelled(self) -> bool {
+        if self.is_own { self.state.take_cancellation() } else { self.state.must_stop(self.id) }
+    }
+}
+
 /// What one read brought.
 enum Fill {
     Bytes,
@@ -46,8 +65,55 @@ enum Fill {
 }
 
 impl Core {
+    /// On the main thread: writes everything, reads what the host has written, and waits for it unless there is something else
+    /// to do. What is for executor threads goes to them without the GIL, which they want.
+    pub(crate) fn wait_for_work(&self, something_to_do: bool) -> Waited {
+        loop {
+            self.flush();
+            let waited = self.wait_for_frames(something_to_do);
+            if !matches!(waited, Waited::Frames) || something_to_do || !self.has_executors() {
+                return waited;
+            }
+            self.route_all(&mut self.reader());
+            if self.has_news() {
+                return waited;
+            }
+            while !self.state().has_room() {
+                std::thread::sleep(BREATHER);
+            }
+        }
+    }
+
+    /// On the main thread, which is about to poll descriptors of which the wire is one. True when it must not wait, because
+    /// something is here already.
+    ///
+    /// The order matters. The watcher reads under the reader's lock, and only in the epoch in which it was needed. So either it
+    /// has read before this takes the lock, and has left news; or it sees that the epoch has passed, and leaves the pipe alone.
+    pub(crate) fn begin_poll(&self) -> bool {
+        self.begin_wait();
+        let reader = self.reader();
+        self.has_news() || reader.buffer.holds_frame(self.frame_limit)
+    }
+
+    /// On the main thread, which is back from polling.
+    pub(crate) fn end_poll(&self) {
+        self.end_wait();
+    }
+
+    /// On the main thread: reads what is there, and does not wait for more.
+    pub(crate) fn read_what_is_there(&self) -> Waited {
+        let mut reader = self.reader();
+        if !is_readable(&self.input) {
+            return Waited::Frames;
+        }
+        match self.fill(&mut reader) {
+            Ok(Fill::End) => Waited::End,
+            Ok(Fill::Bytes | Fill::Nothing) | Err(_) => Waited::Frames,
+        }
+    }
+
     /// On the main thread: reads what the host has written. Waits for it unless there is something else to do.
-    pub(crate) fn wait_for_frames(&self, something_to_do: bool) -> Waited {
+    fn wait_for_frames(&self, something_to_do: bool) -> Waited {
         let mut reader = self.reader();
         // Whoever reads for us needs the reader first, so nothing can come in between these looks and the read, and nothing
         // can be gone.
@@ -76,7 +142,7 @@ impl Core {
     }
 
     /// On the main thread, inside a tool: waits for the answer to call `id` of ours and reads for everybody meanwhile.
-    pub(crate) fn await_answer_reading(&self, id: u64, deadline: Option<Nanoseconds>) -> Awaited {
+    pub(crate) fn await_answer_reading(&self, id: u64, inside: Inside<'_>, deadline: Option<Nanoseconds>) -> Awaited {
         loop {
             self.flush();
             let mut reader = self.reader();
@@ -88,7 +154,7 @@ impl Core {
             if let Some(answer) = self.state().answers.remove(&id) {
                 return Awaited::Answer(answer);
             }
-            if self.running.take_cancellation() {
+            if inside.is_cancelled() {
                 return Awaited::Cancelled;
             }
             let left = deadline.map(|deadline| deadline.since(Nanoseconds::now()));
@@ -103,16 +169,15 @@ impl Core {
         }
     }
 
-    /// On any other thread of Python: waits until whoever reads delivers the answer to call `id` of ours, made inside call
-    /// `parent`.
-    pub(crate) fn await_answer_delivered(&self, id: u64, parent: u64, deadline: Option<Nanoseconds>) -> Awaited {
+    /// On any other thread of Python: waits until whoever reads delivers the answer to call `id` of ours.
+    pub(crate) fn await_answer_delivered(&self, id: u64, inside: Inside<'_>, deadline: Option<Nanoseconds>) -> Awaited {
         self.flush();
         let mut state = self.state();
         loop {
             if let Some(answer) = state.answers.remove(&id) {
                 return Awaited::Answer(answer);
             }
-            if self.running.is_cancelled(parent) {
+            if inside.is_cancelled() {
                 return Awaited::Cancelled;
             }
             let left = deadline.map_or(LONG, |deadline| deadline.since(Nanoseconds::now()));
@@ -131,11 +196,14 @@ impl Core {
         true
     }
 
-    /// For the watcher: reads once if that cannot block and deals with what is there. False when it did not read.
-    pub(super) fn read_for_main(&self) -> bool {
+    /// For the watcher: reads once if that cannot block and deals with what is there, if the main thread is still in the epoch
+    /// in which it needs help. False when it did not read.
+    pub(super) fn read_for_main(&self, epoch: u64) -> bool {
         let Ok(mut reader) = self.reader.try_lock() else { return false };
         self.route_all(&mut reader);
-        if !self.state().has_room() || !is_readable(&self.input) {
+        // A main thread that polls would wait for what is taken away here: see `begin_poll`.
+        let may_read = self.activity.needs_help(epoch) && self.state().has_room();
+        if !may_read || !is_readable(&self.input) {
             return false;
         }
         match self.fill(&mut reader) {
@@ -151,17 +219,13 @@ impl Core {
 
     /// One blocking read on the main thread, which the watcher sees as waiting.
     fn read_or_wait(&self, reader: &mut Reader, timeout: Option<Duration>) -> Waited {
-        if self.activity.begin_wait() {
-            self.call_off.raise();
-        }
+        self.begin_wait();
         // A time-out that passes looks like a read of nothing; who has a deadline looks at the clock.
         let outcome = match timeout {
             Some(_) if !wait_readable(&self.input, timeout) => Err(Errno::INTR),
             _ => self.fill(reader),
         };
-        if self.activity.end_wait() {
-            self.ticker.set(self.activity.interval());
-        }
+        self.end_wait();
         match outcome {
             Ok(Fill::Bytes) => Waited::Frames,
             Ok(Fill::Nothing) => {
@@ -171,6 +235,18 @@ impl Core {
             }
             Ok(Fill::End) => Waited::End,
             Err(_) => Waited::Signal,
+        }
+    }
+
+    fn begin_wait(&self) {
+        if self.activity.begin_wait() {
+            self.call_off.raise();
+        }
+    }
+
+    fn end_wait(&self) {
+        if self.activity.end_wait() {
+            self.ticker.set(self.activity.interval());
         }
     }
 

@@ -96,7 +96,7 @@ impl Core {
             if interrupted {
                 self.main_thread.interrupt();
             }
-            if readable && !self.read_for_main() {
+            if readable && !self.read_for_main(epoch) {
                 sleep(BREATHER);
             }
         }

@@ -7,7 +7,7 @@ use snakebridge::wire::Executed;
 use snakebridge::wire::MAGIC;
 use snakebridge::wire::peer::{Refused, Request};
 
-use super::state::Interest;
+use super::state::{Answer, Interest};
 use super::{Core, ToolTable};
 use crate::system::descriptors::wait_writable;
 use crate::system::exit;
@@ -73,51 +73,34 @@ impl Core {
         self.state().peer.end(id, body, self.output().frames())
     }
 
-    /// Makes a stream the running call if it has credit, and says whether it has.
-    pub(crate) fn begin_turn(&self, id: u64) -> bool {
-        let mut state = self.state();
-        let has_credit = state.peer.may_send(id);
-        if has_credit {
-            self.running.begin(id);
-        }
-        has_credit
-    }
-
-    /// Ends a stream's turn; true when it was cancelled meanwhile. Under the lock under which CANCEL is acted on: later ones
-    /// find the stream at rest.
-    pub(crate) fn end_turn(&self, id: u64) -> bool {
-        let _state = self.state();
-        self.running.end();
-        self.running.is_cancelled(id)
-    }
-
-    /// A cancelled stream's generator is about to be closed: it counts as running and is not interrupted.
-    pub(crate) fn begin_cleanup(&self, id: u64) {
-        let _state = self.state();
-        self.running.begin_cleanup(id);
-    }
-
     /// CALL to the host, inside the call `parent`; `None` when that has been answered.
-    pub(crate) fn call_host(&self, parent: u64, request: &Request<'_>) -> Option<Result<u64, Refused>> {
+    pub(crate) fn call_host(
+        &self,
+        parent: u64,
+        request: &Request<'_>,
+        interest: Interest,
+    ) -> Option<Result<u64, Refused>> {
         let mut state = self.state();
         if !state.peer.serves(parent) {
             return None;
         }
-        let call = state.peer.call(request, Interest::Awaited, self.output().frames());
+        let call = state.peer.call(request, interest, self.output().frames());
         Some(call.map_err(|(refused, _)| refused))
+    }
+
+    /// The answer to call `id` of ours, if it has come.
+    pub(crate) fn take_answer(&self, id: u64) -> Option<Answer> {
+        self.state().answers.remove(&id)
     }
 
     /// Nobody waits any more for the answer to call `id` of ours.
     pub(crate) fn abandon(&self, id: u64, reason: &str) {
-        {
-            let mut state = self.state();
-            state.answers.remove(&id);
-            if let Some(interest) = state.peer.in_flight_mut(id) {
-                *interest = Interest::Abandoned;
-            }
-            state.peer.cancel(id, reason, self.output().frames());
+        let mut state = self.state();
+        state.answers.remove(&id);
+        if let Some(interest) = state.peer.in_flight_mut(id) {
+            *interest = Interest::Abandoned;
         }
-        self.flush();
+        state.peer.cancel(id, reason, self.output().frames());
     }
 
     /// On the main thread, between two calls of a batch: whether what is pending is to be written now. While calls are
@@ -154,7 +137,7 @@ impl Core {
     }
 
     /// Writes as much as there is room for; true when nothing is left.
-    pub(super) fn write_pending(&self) -> bool {
+    pub(crate) fn write_pending(&self) -> bool {
         let mut output = self.output();
         while !output.pending().is_empty() {
             match rustix::io::write(&self.output_end, output.pending()) {
