@@ -2,6 +2,7 @@
 
 pub use futures::{Stream, StreamExt};
 
+pub use crate::body::Input;
 pub use crate::{Bridge, Bytes, Call, Error, Result, ToolContext, ToolStream, Value, args, tools};
 #[cfg(feature = "macros")]
 pub use crate::{python_tool, tool};

@@ -58,10 +58,12 @@ fn assert_kind(header: &Header<'_>, described: &Json) {
         Header::Error { .. } => 4,
         Header::Item { .. } => 5,
         Header::End { .. } => 6,
+        Header::Part { .. } => 7,
         Header::Credit { .. } => 8,
         Header::Cancel { .. } => 9,
         Header::Ping { .. } => 10,
         Header::Pong { .. } => 11,
+        Header::GoAway { .. } => 14,
         Header::Unknown { kind } => *kind,
     };
     assert_eq!(Some(kind), described[0].as_u64());

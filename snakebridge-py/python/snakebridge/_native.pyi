@@ -71,6 +71,24 @@ class Call:
     def end_shield(self) -> None:
         """Leave a section that must finish: leaving the outermost one raises what `check_cancelled` does."""
 
+    @property
+    def has_credit(self) -> bool:
+        """Whether the stream that answers the call may send an item."""
+
+    def next_input(self, number: int) -> bytes | None:
+        """The next item of stream `number` among the arguments, or None at its end. Waits without the GIL.
+
+        Raises:
+            RuntimeError: If the call has ended.
+            Cancelled: If the call is cancelled meanwhile; on the event loop `asyncio.CancelledError`.
+        """
+
+    def take_input(self, number: int) -> tuple[bool, bytes | None]:
+        """Whether the next item, or the end, is here; and what `next_input` gives. Does not wait.
+
+        `LoopServer` wakes the call's id when something has come.
+        """
+
     context: Any
     """What the Python half keeps with the call; dropped when that ends."""
 
@@ -154,12 +172,12 @@ def serve() -> None:
 def run_executor() -> None:
     """Run calls of the tools that run on threads on this one, until the host closes the wire."""
 
-def send_item(item: Any) -> Literal["more", "pause", "credit", "over"]:
+def send_item(item: Any) -> Literal["more", "pause", "room", "credit", "over"]:
     """Send an item of the stream that the running coroutine answers with.
 
     Returns:
-        What has to come before the next item: nothing; a pause, because others wait; credit. Or that none may
-        follow.
+        What has to come before the next item: nothing; a pause, because others wait; room in the pipe;
+        credit. Or that none may follow.
     """
 
 def current_call() -> Call | None:

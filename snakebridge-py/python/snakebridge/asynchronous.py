@@ -25,9 +25,12 @@ _loop: asyncio.AbstractEventLoop | None = None
 _selector: _Selector | None = None
 """What the loop polls with."""
 
-_waiting: dict[int, asyncio.Future[None]] = {}
-"""What coroutines wait for: credit, by the id of the call that they answer with a stream; the answer to a
-call of ours, by its own."""
+ROOM = 0
+"""What waits under no call's id: until everything is written, so that what is fast waits for a slow host."""
+
+_waiting: dict[int, set[asyncio.Future[None]]] = {}
+"""What coroutines wait for: credit and items, by the id of the call that they answer; the answer to a call of
+ours, by its own."""
 
 _tasks: set[asyncio.Task[None]] = set()
 """Tasks of calls. The loop itself would let them be collected while they wait."""
@@ -52,6 +55,9 @@ class _Selector(selectors.DefaultSelector):
         has_work, is_written = server.begin_poll()
         if self._waits_for_room is is_written:
             self._wait_for_room(server, not is_written)
+        if is_written and ROOM in _waiting:
+            _wake(ROOM)
+            has_work = True
         try:
             ready = super().select(0 if has_work else timeout)
         finally:
@@ -163,6 +169,15 @@ async def call_host(call: _native.Call, target: str, arguments: bytes) -> bytes:
         raise host_error(error) from None
 
 
+async def next_input(call: _native.Call, number: int) -> bytes | None:
+    """The next item of a stream among the arguments of `call`, or None at its end."""
+    while True:
+        is_here, body = call.take_input(number)
+        if is_here:
+            return body
+        await _wait(call.id)
+
+
 async def send_all(items: AsyncIterable[Any] | Iterable[Any]) -> Any:
     """Send the items of a stream as credit comes, and return what a generator returned.
 
@@ -198,12 +213,15 @@ async def _send(item: Any) -> bool:
             return False
         case "pause":
             await asyncio.sleep(0)
+        case "room":
+            await _wait(ROOM)
         case "credit":
             call = _native.current_call()
             assert call is not None
-            await _wait(call.id)
-            if call.cancelled:
-                raise asyncio.CancelledError
+            while not call.has_credit:
+                await _wait(call.id)
+                if call.cancelled:
+                    raise asyncio.CancelledError
     return True
 
 
@@ -218,17 +236,16 @@ async def _await(awaitable: Awaitable[Any]) -> Any:
 
 
 async def _wait(number: int) -> None:
-    future = _waiting[number] = asyncio.get_running_loop().create_future()
-    try:
-        await future
-    finally:
-        del _waiting[number]
+    """Wait until something has come to a call. It need not be what is waited for: look again."""
+    future = asyncio.get_running_loop().create_future()
+    _waiting.setdefault(number, set()).add(future)
+    await future
 
 
 def _wake(number: int) -> None:
-    future = _waiting.get(number)
-    if future is not None and not future.done():
-        future.set_result(None)
+    for future in _waiting.pop(number, ()):
+        if not future.done():
+            future.set_result(None)
 
 
 def _enter(call: _native.Call) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from snakebridge.arguments import ArgumentReader
 from snakebridge.current import current_context
 from snakebridge.encoding import refuse, result_encoder
+from snakebridge.inputs import opener
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -92,7 +93,11 @@ def build_trampoline(definition: ToolDefinition) -> Callable[[bytes], Any]:
         "refuse": refuse,
     }
 
-    call = f"function({', '.join(map(_pass, signature.parameters))})"
+    for parameter in definition.parameters:
+        if (opens := opener(definition.name, parameter.name, parameter.annotation)) is not None:
+            namespace[f"open_{parameter.name}"] = opens
+    values = [_pass(parameter, f"open_{parameter.name}" in namespace) for parameter in signature.parameters]
+    call = f"function({', '.join(values)})"
     if signature.is_async:
         from snakebridge import asynchronous  # asyncio doubles a worker's memory
 
@@ -115,11 +120,13 @@ def build_trampoline(definition: ToolDefinition) -> Callable[[bytes], Any]:
     return run
 
 
-def _pass(parameter: Parameter) -> str:
+def _pass(parameter: Parameter, is_stream: bool) -> str:
     """The source that passes one parameter."""
     if parameter.kind == "var_keyword":
         return "**extra"
     value = "current_context()" if parameter.injected else f"arguments.{parameter.name}"
+    if is_stream:
+        value = f"open_{parameter.name}({value})"
     return f"{parameter.name}={value}" if parameter.kind == "keyword_only" else value
 
 

@@ -27,6 +27,7 @@
 
 mod activity;
 mod call_state;
+mod inputs;
 mod output;
 mod reading;
 mod receive_buffer;
@@ -49,6 +50,7 @@ use snakebridge::wire::{Limits, Peer, Role};
 
 use self::activity::Activity;
 pub(crate) use self::call_state::CallState;
+pub(crate) use self::inputs::NextInput;
 use self::output::Output;
 pub(crate) use self::reading::{Awaited, Inside, Waited};
 use self::receive_buffer::Reader;
@@ -57,6 +59,7 @@ pub(crate) use self::running::Place;
 use self::state::State;
 pub(crate) use self::state::{Answer, CallRequest, Interest, Job};
 pub(crate) use self::tool_table::ToolTable;
+pub(crate) use self::writing::Written;
 use crate::system::descriptors::{Wire, close_in_child};
 use crate::system::signal::MainThread;
 use crate::system::status_page::StatusPage;

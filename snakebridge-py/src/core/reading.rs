@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 
+use super::Core;
 use super::call_state::CallState;
 use super::receive_buffer::Reader;
-use super::{Answer, Core};
+use super::state::State;
+use super::writing::Written;
 use crate::system::clock::Nanoseconds;
-use crate::system::descriptors::{is_readable, wait_readable};
+use crate::system::descriptors::{is_readable, wait_readable, wait_readable_or_writable};
 use crate::system::exit;
 
 /// Too much is read ahead for threads that are busy: look again after this.
@@ -28,11 +30,11 @@ pub(crate) enum Waited {
     Signal,
 }
 
-/// How the wait for an answer of the host ended.
+/// How the wait for something of the host ended.
 #[derive(Debug)]
-pub(crate) enum Awaited {
+pub(crate) enum Awaited<T> {
     /// It is here.
-    Answer(Answer),
+    Done(T),
     /// The call inside which we asked is cancelled.
     Cancelled,
     /// The deadline has passed.
@@ -65,21 +67,27 @@ enum Fill {
 }
 
 impl Core {
-    /// On the main thread: writes everything, reads what the host has written, and waits for it unless there is something else
-    /// to do. What is for executor threads goes to them without the GIL, which they want.
+    /// On the main thread: writes what there is, reads what the host has written, and waits for it unless there is something
+    /// else to do. What is for executor threads goes to them without the GIL, which they want.
     pub(crate) fn wait_for_work(&self, something_to_do: bool) -> Waited {
         loop {
-            self.flush();
-            let waited = self.wait_for_frames(something_to_do);
-            if !matches!(waited, Waited::Frames) || something_to_do || !self.has_executors() {
+            let written = self.write_with_fragments();
+            // While there is no room nothing else may add to what waits for it.
+            let may_go_on = something_to_do && written != Written::NoRoom;
+            let waited = self.wait_for_frames(may_go_on, written);
+            if may_go_on || waited != Waited::Frames {
                 return waited;
             }
-            self.route_all(&mut self.reader());
+            if self.has_executors() {
+                self.route_all(&mut self.reader());
+                while !self.state().has_room() {
+                    std::thread::sleep(BREATHER);
+                }
+            } else if self.holds_frame() {
+                return waited;
+            }
             if self.has_news() {
                 return waited;
-            }
-            while !self.state().has_room() {
-                std::thread::sleep(BREATHER);
             }
         }
     }
@@ -113,7 +121,7 @@ impl Core {
     }
 
     /// On the main thread: reads what the host has written. Waits for it unless there is something else to do.
-    fn wait_for_frames(&self, something_to_do: bool) -> Waited {
+    fn wait_for_frames(&self, something_to_do: bool, written: Written) -> Waited {
         let mut reader = self.reader();
         // Whoever reads for us needs the reader first, so nothing can come in between these looks and the read, and nothing
         // can be gone.
@@ -123,7 +131,11 @@ impl Core {
         if something_to_do && !is_readable(&self.input) {
             return Waited::Frames;
         }
-        self.read_or_wait(&mut reader, None)
+        self.read_or_wait(&mut reader, None, written)
+    }
+
+    fn holds_frame(&self) -> bool {
+        self.reader().buffer.holds_frame(self.frame_limit)
     }
 
     /// On the main thread: waits for the host's HELLO and returns its body; `None` when the wire ends before it.
@@ -135,24 +147,43 @@ impl Core {
             if let Some(body) = self.state().hello.take() {
                 return Some(body);
             }
-            if self.read_or_wait(&mut reader, None) == Waited::End {
+            if self.read_or_wait(&mut reader, None, Written::All) == Waited::End {
                 return None;
             }
         }
     }
 
-    /// On the main thread, inside a tool: waits for the answer to call `id` of ours and reads for everybody meanwhile.
-    pub(crate) fn await_answer_reading(&self, id: u64, inside: Inside<'_>, deadline: Option<Nanoseconds>) -> Awaited {
+    /// Inside a tool: waits for something of the host that `take` takes once it is there.
+    pub(super) fn await_arrival<T>(
+        &self,
+        inside: Inside<'_>,
+        deadline: Option<Nanoseconds>,
+        take: impl FnMut(&mut State) -> Option<T>,
+    ) -> Awaited<T> {
+        if self.is_main_thread() {
+            self.await_reading(inside, deadline, take)
+        } else {
+            self.await_delivered(inside, deadline, take)
+        }
+    }
+
+    /// On the main thread, which reads for everybody meanwhile.
+    fn await_reading<T>(
+        &self,
+        inside: Inside<'_>,
+        deadline: Option<Nanoseconds>,
+        mut take: impl FnMut(&mut State) -> Option<T>,
+    ) -> Awaited<T> {
         loop {
-            self.flush();
+            let written = self.write_with_fragments();
             let mut reader = self.reader();
             self.route_all(&mut reader);
-            if self.has_pending_output() {
-                continue; // a PONG, say: written without the reader, because writing may wait
+            if written == Written::All && self.has_pending_output() {
+                continue; // a PONG, say
             }
             // As above: with the reader in hand, what is not here yet cannot come behind our back.
-            if let Some(answer) = self.state().answers.remove(&id) {
-                return Awaited::Answer(answer);
+            if let Some(arrival) = take(&mut self.state()) {
+                return Awaited::Done(arrival);
             }
             if inside.is_cancelled() {
                 return Awaited::Cancelled;
@@ -161,7 +192,7 @@ impl Core {
             if left == Some(Duration::ZERO) {
                 return Awaited::Deadline;
             }
-            match self.read_or_wait(&mut reader, left) {
+            match self.read_or_wait(&mut reader, left, written) {
                 Waited::Frames => {}
                 Waited::Signal => return Awaited::Signal,
                 Waited::End => exit::because(exit::HOST_GONE, "the host has gone while a tool was waiting for it"),
@@ -169,13 +200,18 @@ impl Core {
         }
     }
 
-    /// On any other thread of Python: waits until whoever reads delivers the answer to call `id` of ours.
-    pub(crate) fn await_answer_delivered(&self, id: u64, inside: Inside<'_>, deadline: Option<Nanoseconds>) -> Awaited {
-        self.flush();
+    /// On any other thread of Python, to which whoever reads delivers it.
+    fn await_delivered<T>(
+        &self,
+        inside: Inside<'_>,
+        deadline: Option<Nanoseconds>,
+        mut take: impl FnMut(&mut State) -> Option<T>,
+    ) -> Awaited<T> {
+        self.flush_all();
         let mut state = self.state();
         loop {
-            if let Some(answer) = state.answers.remove(&id) {
-                return Awaited::Answer(answer);
+            if let Some(arrival) = take(&mut state) {
+                return Awaited::Done(arrival);
             }
             if inside.is_cancelled() {
                 return Awaited::Cancelled;
@@ -217,24 +253,29 @@ impl Core {
         true
     }
 
-    /// One blocking read on the main thread, which the watcher sees as waiting.
-    fn read_or_wait(&self, reader: &mut Reader, timeout: Option<Duration>) -> Waited {
+    /// One blocking read on the main thread, which the watcher sees as waiting. Where something is still to be written, it
+    /// ends when that could go on.
+    fn read_or_wait(&self, reader: &mut Reader, timeout: Option<Duration>, written: Written) -> Waited {
         self.begin_wait();
-        // A time-out that passes looks like a read of nothing; who has a deadline looks at the clock.
-        let outcome = match timeout {
-            Some(_) if !wait_readable(&self.input, timeout) => Err(Errno::INTR),
-            _ => self.fill(reader),
+        let (may_read, may_write) = match (written, timeout) {
+            (Written::All, None) => (true, false),
+            (Written::All, Some(_)) => (wait_readable(&self.input, timeout), false),
+            (Written::Some, _) => (is_readable(&self.input), true),
+            (Written::NoRoom, _) => wait_readable_or_writable(&self.input, &self.output_end, timeout),
         };
+        let outcome = may_read.then(|| self.fill(reader));
         self.end_wait();
         match outcome {
-            Ok(Fill::Bytes) => Waited::Frames,
-            Ok(Fill::Nothing) => {
+            None if may_write => Waited::Frames,
+            Some(Ok(Fill::Bytes)) => Waited::Frames,
+            Some(Ok(Fill::Nothing)) => {
                 // Somebody made the descriptor non-blocking: wait here instead.
                 wait_readable(&self.input, None);
                 Waited::Frames
             }
-            Ok(Fill::End) => Waited::End,
-            Err(_) => Waited::Signal,
+            Some(Ok(Fill::End)) => Waited::End,
+            // A time-out that passes looks like a signal; who has a deadline looks at the clock.
+            None | Some(Err(_)) => Waited::Signal,
         }
     }
 

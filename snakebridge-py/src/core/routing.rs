@@ -113,8 +113,20 @@ impl Core {
             Err(violation) => broken(&violation),
         };
         let body = &buffer.unread()[frame.body.clone()];
+        let header;
+        // The body, where it has come in fragments and does not stand in the buffer.
+        let mut assembled = None;
+        let event = match state.peer.receive(&frame.header, body, received_at.milliseconds()) {
+            Ok(Event::Assembled(whole)) => {
+                header = whole.header;
+                assembled = Some(whole.body);
+                state.peer.complete(&header)
+            }
+            event => event,
+        };
+        let mut owned = || assembled.take().unwrap_or_else(|| body.to_vec());
         let mut run = None;
-        match state.peer.receive(&frame.header, body.len(), received_at.milliseconds()) {
+        match event {
             Err(violation) => broken(&violation),
             Ok(Event::Call(call)) => {
                 let deadline = call.remaining.map(|left| received_at.after(Duration::from_millis(left)));
@@ -124,20 +136,28 @@ impl Core {
                     session: call.session.map(Into::into),
                     metadata: call.meta.map(Into::into),
                     deadline,
+                    inputs: call.inputs,
                     place: tool.place,
                     state: None,
                 });
+                if let Some(request) = &run {
+                    state.inputs.begin(request.id, request.inputs);
+                }
                 if let Some(request) = run.take_if(|request| request.place == Place::Thread) {
-                    state.add_job(Job::Call(request, body.to_vec()));
+                    state.add_job(Job::Call(request, owned()));
                     self.jobs.notify_one();
                 }
             }
-            Ok(Event::Hello) => state.hello = Some(body.to_vec()),
-            Ok(Event::Reply { id, call }) => self.deliver(state, id, call, || Answer::Reply(body.to_vec())),
+            Ok(Event::Hello) => state.hello = Some(owned()),
+            Ok(Event::Reply { id, call }) => self.deliver(state, id, call, || Answer::Reply(owned())),
             Ok(Event::Failed { id, call, code, executed }) => {
-                self.deliver(state, id, call, || Answer::Failure { code: code.into(), executed, body: body.to_vec() });
+                self.deliver(state, id, call, || Answer::Failure { code: code.into(), executed, body: owned() });
             }
-            Ok(Event::Credit { id }) => self.credit(id, state),
+            Ok(Event::Credit { id, .. }) => self.credit(id, state),
+            Ok(Event::Input { id, stream }) => self.input(id, stream, Some(owned()), state),
+            Ok(Event::InputEnd { id, stream }) => self.input(id, stream, None, state),
+            Ok(Event::GoAway { last, .. }) => self.host_goes(last, state),
+            Ok(Event::Withdrawn { id }) => self.refuse_cancelled(id, state),
             Ok(Event::Cancel { id, .. }) => self.cancel(id, state),
             Ok(Event::Ping { nonce }) => self.answer_ping(nonce, state),
             // A worker asks for no streams and no PONG, and only a host hears READY and a failed start.
@@ -145,9 +165,14 @@ impl Core {
         }
         let (length, part) = (frame.length, frame.body);
         let place = buffer.consume(length, &part);
-        Some(match run {
-            Some(request) => Routed::Call(request, place),
-            None => Routed::Done,
+        Some(match (run, assembled) {
+            (Some(request), None) => Routed::Call(request, place),
+            (Some(request), Some(body)) => {
+                state.enqueue(request, body);
+                self.announce();
+                Routed::Done
+            }
+            (None, _) => Routed::Done,
         })
     }
 
@@ -203,7 +228,7 @@ impl Core {
     }
 
     /// The stream that answers call `id` may have room again: whoever feeds it is to see.
-    fn credit(&self, id: u64, state: &mut State) {
+    pub(super) fn credit(&self, id: u64, state: &mut State) {
         let Some(call) = state.beside.get_mut(id) else { return };
         match call.place {
             Place::Main => self.announce(),
@@ -233,7 +258,33 @@ impl Core {
             self.main_thread.interrupt();
             self.arrivals.notify_all();
         } else if state.withdraw(id) {
-            self.refuse(id, "cancelled", &Exception::new("cancelled", "cancelled before it started"), state);
+            self.refuse_cancelled(id, state);
+        }
+    }
+
+    fn refuse_cancelled(&self, id: u64, state: &mut State) {
+        state.inputs.end(id);
+        self.refuse(id, "cancelled", &Exception::new("cancelled", "cancelled before it started"), state);
+    }
+
+    /// An item, or the end, of a stream that is an argument of call `id`.
+    fn input(&self, id: u64, stream: u64, item: Option<Vec<u8>>, state: &mut State) {
+        state.inputs.receive(id, stream, item);
+        self.arrivals.notify_all();
+        if state.beside.get_mut(id).is_some_and(|call| call.place == Place::Loop) {
+            state.awakened.push(id);
+            self.announce();
+        }
+    }
+
+    /// The host answers none of our calls above `last`.
+    fn host_goes(&self, last: u64, state: &mut State) {
+        let error = Exception::new("shutting_down", "the host takes no more calls");
+        let body = snakebridge::body::encode(&error).unwrap_or_default();
+        for (id, interest) in state.peer.take_above(last) {
+            let failure =
+                || Answer::Failure { code: "shutting_down".into(), executed: Executed::Never, body: body.to_vec() };
+            self.deliver(state, id, interest, failure);
         }
     }
 

@@ -7,6 +7,7 @@ use snakebridge::wire::Executed;
 use snakebridge::wire::Peer;
 
 use super::call_state::CallState;
+use super::inputs::Inputs;
 use super::running::{BesideMain, Place};
 use crate::system::clock::Nanoseconds;
 
@@ -26,6 +27,8 @@ pub(crate) struct CallRequest {
     pub(crate) metadata: Option<Box<[u8]>>,
     /// When the caller stops waiting.
     pub(crate) deadline: Option<Nanoseconds>,
+    /// How many streams are among its arguments, numbered from 1.
+    pub(crate) inputs: u64,
     /// Where it runs.
     pub(crate) place: Place,
     /// Its own state, once it has started, where others run beside it.
@@ -82,6 +85,8 @@ pub(super) struct State {
     pub(super) no_more_jobs: bool,
     /// Calls that others run beside.
     pub(super) beside: BesideMain,
+    /// Streams that are arguments.
+    pub(super) inputs: Inputs,
     /// Cancelled calls of the main thread that it did not run at that moment: streams and coroutines at rest.
     pub(super) cancelled: Vec<u64>,
     /// Calls that coroutines may be waiting for: streams of theirs that got credit, calls of ours that were answered.
@@ -101,6 +106,7 @@ impl State {
             jobs: VecDeque::new(),
             no_more_jobs: false,
             beside: BesideMain::default(),
+            inputs: Inputs::default(),
             cancelled: Vec::new(),
             awakened: Vec::new(),
             answers: HashMap::new(),
@@ -146,8 +152,7 @@ impl State {
 
     /// Drops call `id` if it waits in a queue.
     pub(super) fn withdraw(&mut self, id: u64) -> bool {
-        // Ids only grow, so the main thread's queue is sorted.
-        let body = if let Ok(place) = self.queue.binary_search_by_key(&id, |(request, _)| request.id) {
+        let body = if let Some(place) = self.queue.iter().position(|(request, _)| request.id == id) {
             self.queue.remove(place).map(|(_, body)| body)
         } else {
             let is_it = |job: &Job| matches!(job, Job::Call(request, _) if request.id == id);
@@ -173,7 +178,7 @@ mod tests {
     use super::*;
 
     fn request(id: u64, place: Place) -> CallRequest {
-        CallRequest { id, tool: 0, session: None, metadata: None, deadline: None, place, state: None }
+        CallRequest { id, tool: 0, session: None, metadata: None, deadline: None, inputs: 0, place, state: None }
     }
 
     fn state() -> State {

@@ -23,6 +23,11 @@ impl Core {
         own
     }
 
+    /// Whether the stream that answers call `id` may send an item.
+    pub(crate) fn has_credit(&self, id: u64) -> bool {
+        self.state().peer.may_send(id)
+    }
+
     /// Begins a turn of stream `id` if it has credit, and says whether it has.
     pub(crate) fn begin_turn(&self, id: u64, own: &Arc<CallState>, place: Place) -> bool {
         let mut state = self.state();

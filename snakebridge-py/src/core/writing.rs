@@ -5,10 +5,12 @@ use std::time::Duration;
 use rustix::io::Errno;
 use snakebridge::wire::Executed;
 use snakebridge::wire::MAGIC;
+use snakebridge::wire::fragment::Body;
 use snakebridge::wire::peer::{Refused, Request};
 
 use super::state::{Answer, Interest};
-use super::{Core, ToolTable};
+use super::{Awaited, Core, Inside, ToolTable};
+use crate::system::clock::Nanoseconds;
 use crate::system::descriptors::wait_writable;
 use crate::system::exit;
 
@@ -16,6 +18,20 @@ use crate::system::exit;
 const BATCH: usize = 16 * 1024;
 /// How long to wait for room before looking whether somebody else has written everything.
 const ROOM: Duration = Duration::from_millis(100);
+
+/// Fragments in a row, before somebody looks whether there is something to read: two milliseconds' worth of a slow machine.
+const FRAGMENTS: usize = 16;
+
+/// How far everything is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Written {
+    /// To the end.
+    All,
+    /// More fragments could go on at once.
+    Some,
+    /// The host has to read first.
+    NoRoom,
+}
 
 /// How it stands with a stream after an item.
 #[derive(Debug, Clone, Copy)]
@@ -47,7 +63,7 @@ impl Core {
     }
 
     /// REPLY. When it is refused, the call is still to be answered. Returns how many bytes are not written yet.
-    pub(crate) fn reply(&self, id: u64, body: &[u8]) -> Result<usize, Refused> {
+    pub(crate) fn reply(&self, id: u64, body: &(impl Body + ?Sized)) -> Result<usize, Refused> {
         let (mut state, mut output) = (self.state(), self.output());
         state.peer.reply(id, body, output.frames())?;
         Ok(output.pending().len())
@@ -62,7 +78,7 @@ impl Core {
     }
 
     /// ITEM.
-    pub(crate) fn item(&self, id: u64, flags: u64, body: &[u8]) -> Result<Sent, Refused> {
+    pub(crate) fn item(&self, id: u64, flags: u64, body: &(impl Body + ?Sized)) -> Result<Sent, Refused> {
         let (mut state, mut output) = (self.state(), self.output());
         state.peer.item(id, flags, body, output.frames())?;
         Ok(Sent { pending: output.pending().len(), has_credit: state.peer.may_send(id) })
@@ -78,14 +94,20 @@ impl Core {
         &self,
         parent: u64,
         request: &Request<'_>,
+        body: &[u8],
         interest: Interest,
     ) -> Option<Result<u64, Refused>> {
         let mut state = self.state();
         if !state.peer.serves(parent) {
             return None;
         }
-        let call = state.peer.call(request, interest, self.output().frames());
+        let call = state.peer.call(request, body, interest, self.output().frames());
         Some(call.map_err(|(refused, _)| refused))
+    }
+
+    /// Inside a tool: waits for the answer to call `id` of ours.
+    pub(crate) fn await_answer(&self, id: u64, inside: Inside<'_>, deadline: Option<Nanoseconds>) -> Awaited<Answer> {
+        self.await_arrival(inside, deadline, |state| state.answers.remove(&id))
     }
 
     /// The answer to call `id` of ours, if it has come.
@@ -120,11 +142,47 @@ impl Core {
         !self.output().pending().is_empty()
     }
 
-    /// Writes everything, waiting for room where the host is slow to read. Never holds a lock while it waits.
+    /// Writes everything but the fragments of large bodies, waiting for room where the host is slow to read. Never holds a
+    /// lock while it waits.
     pub(crate) fn flush(&self) {
         while !self.write_pending() {
             wait_writable(&self.output_end, ROOM);
         }
+    }
+
+    /// Writes everything. For threads that nobody waits for.
+    pub(crate) fn flush_all(&self) {
+        while !matches!(self.write_with_fragments(), Written::All) {
+            wait_writable(&self.output_end, ROOM);
+        }
+    }
+
+    /// Writes what there is room for, and fragments of large bodies behind everything else; but not so many that it takes
+    /// long.
+    pub(crate) fn write_with_fragments(&self) -> Written {
+        for _ in 0..FRAGMENTS {
+            if !self.write_pending() {
+                return Written::NoRoom;
+            }
+            if !self.append_fragment() {
+                return Written::All;
+            }
+        }
+        Written::Some
+    }
+
+    /// Appends a fragment of a large body, if there is one.
+    fn append_fragment(&self) -> bool {
+        let mut state = self.state();
+        if !state.peer.has_fragments() {
+            return false;
+        }
+        let Some(fragment) = state.peer.fragment(self.output().frames()) else { return false };
+        if fragment.last && fragment.id % 2 == 1 {
+            // The stream that it is an item of may go on.
+            self.credit(fragment.id, &mut state);
+        }
+        true
     }
 
     /// Writes everything within about `patience`; for a process that is about to end anyway.

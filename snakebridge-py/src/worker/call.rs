@@ -4,13 +4,14 @@ use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use super::exceptions::cancellation;
 use super::serving::Serving;
 use super::{CORE, core};
-use crate::core::{CallRequest, CallState, Core, Inside, Place};
+use crate::core::{Awaited, CallRequest, CallState, Core, Inside, NextInput, Place};
 use crate::system::clock::Nanoseconds;
 
 /// One call that this worker was asked to run. Alive while it runs.
@@ -83,6 +84,36 @@ impl Call {
         Ok(())
     }
 
+    /// The next item of stream `number` among the arguments, in MessagePack; None at its end. Waits for it.
+    fn next_input<'py>(&self, py: Python<'py>, number: u64) -> PyResult<Option<Bound<'py, PyBytes>>> {
+        let core = core()?;
+        let inside = self.inside(core);
+        if let Some(next) = core.take_input(self.id, number) {
+            return input_item(py, next);
+        }
+        loop {
+            match py.detach(|| core.await_input(inside, number)) {
+                Awaited::Done(next) => return input_item(py, next),
+                Awaited::Cancelled => return Err(cancellation(self.is_step(core))),
+                Awaited::Signal | Awaited::Deadline => py.check_signals()?,
+            }
+        }
+    }
+
+    /// The same without waiting: (whether it is here, item or None).
+    fn take_input<'py>(&self, py: Python<'py>, number: u64) -> PyResult<(bool, Option<Bound<'py, PyBytes>>)> {
+        match core()?.take_input(self.id, number) {
+            Some(next) => Ok((true, input_item(py, next)?)),
+            None => Ok((false, None)),
+        }
+    }
+
+    /// Whether the stream that answers this call may send an item.
+    #[getter]
+    fn has_credit(&self) -> PyResult<bool> {
+        Ok(core()?.has_credit(self.id))
+    }
+
     /// The `SessionContext` of this call, if it was asked for.
     #[getter]
     fn context(&self, py: Python<'_>) -> Option<Py<PyAny>> {
@@ -131,6 +162,14 @@ impl Call {
     }
 }
 
+fn input_item(py: Python<'_>, next: NextInput) -> PyResult<Option<Bound<'_, PyBytes>>> {
+    match next {
+        NextInput::Item(body) => Ok(Some(PyBytes::new(py, &body))),
+        NextInput::End => Ok(None),
+        NextInput::Closed => Err(PyRuntimeError::new_err("the call has ended, and its stream with it")),
+    }
+}
+
 /// A call that is being run: what was asked for, and the object that stands for it if anybody wanted one.
 #[derive(Debug)]
 pub(super) struct ActiveCall {
@@ -146,7 +185,8 @@ impl ActiveCall {
     /// Takes the call out of the hands of somebody who has it by reference, and leaves one that has ended.
     pub(super) fn take(&mut self) -> Self {
         let (id, tool, place) = (self.request.id, self.request.tool, self.request.place);
-        let rest = CallRequest { id, tool, session: None, metadata: None, deadline: None, place, state: None };
+        let rest =
+            CallRequest { id, tool, session: None, metadata: None, deadline: None, inputs: 0, place, state: None };
         std::mem::replace(self, Self::new(rest))
     }
 
@@ -176,6 +216,11 @@ impl ActiveCall {
             // The context refers to the call.
             let context = call.lock_context().take();
             drop(context);
+        }
+        if self.request.inputs > 0
+            && let Some(core) = CORE.get()
+        {
+            core.end_inputs(self.request.id);
         }
     }
 

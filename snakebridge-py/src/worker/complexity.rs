@@ -8,7 +8,7 @@ use snakebridge::wire::{Limits, Violation};
 pub(super) fn excess(value: &[u8], limits: &Limits) -> Option<String> {
     // Every level and every value takes a byte at least, so that small values need no look.
     let is_small = value.len() as u64 <= limits.depth.min(limits.items);
-    if is_small || value.len() as u64 > limits.single_frame_body() {
+    if is_small || value.len() as u64 > limits.body {
         return None;
     }
     match Reader::new(value).value(limits.depth, limits.items) {

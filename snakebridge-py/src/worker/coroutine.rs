@@ -264,7 +264,7 @@ pub(super) fn wake(py: Python<'_>, id: u64) {
 }
 
 /// ITEM of the stream that the running coroutine answers with. Says what comes next: `more` items, a `pause` because others
-/// wait, `credit` that has to come first, or nothing because the stream is `over`.
+/// wait, `room` in the pipe or `credit` that has to come first, or nothing because the stream is `over`.
 #[pyfunction]
 pub(crate) fn send_item(item: &Bound<'_, PyAny>) -> PyResult<&'static str> {
     let (py, serving) = (item.py(), serving()?);
@@ -289,7 +289,8 @@ pub(crate) fn send_item(item: &Bound<'_, PyAny>) -> PyResult<&'static str> {
     let is_long = STEP_BEGAN.get().is_some_and(|began| began.elapsed() >= TURN);
     Ok(match sent.has_credit {
         false => "credit",
-        true if is_long || sent.pending > TURN_BYTES => "pause",
+        true if sent.pending > TURN_BYTES => "room",
+        true if is_long => "pause",
         true => "more",
     })
 }

@@ -10,7 +10,7 @@ use super::coroutine::{HOOKS, Hooks};
 use super::server::Server;
 use super::serving::serving;
 use super::{core, executor};
-use crate::core::{Core, Waited};
+use crate::core::{Core, Waited, Written};
 
 /// The main thread's part of serving, for an event loop.
 #[pyclass(frozen, unsendable, module = "snakebridge._native")]
@@ -46,8 +46,11 @@ impl LoopServer {
     fn begin_poll(&self) -> PyResult<(bool, bool)> {
         // A forked child that comes back into the loop ends here.
         core()?;
-        let is_written = self.core.write_pending();
-        Ok((self.core.begin_poll() || self.may_go_on.get(), is_written))
+        let written = self.core.write_with_fragments();
+        // While there is no room nothing else may add to what waits for it.
+        let may_go_on = self.may_go_on.get() && written != Written::NoRoom;
+        let has_work = self.core.begin_poll() || may_go_on || written == Written::Some;
+        Ok((has_work, written != Written::NoRoom))
     }
 
     /// The loop is back. Whether somebody has left something to do meanwhile.

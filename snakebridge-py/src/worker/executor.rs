@@ -28,7 +28,7 @@ pub(crate) fn run_executor(py: Python<'_>) -> PyResult<()> {
             Job::Call(request, body) => run(py, request, &body, serving),
             Job::Turn(id) => turn(py, id, serving),
         }
-        py.detach(|| serving.core.flush());
+        py.detach(|| serving.core.flush_all());
     }
     Ok(())
 }
@@ -57,9 +57,9 @@ fn run(py: Python<'_>, request: CallRequest, body: &[u8], serving: &Serving) {
             let was_cancelled = core.end_turn(id, &own, call.place());
             let stream = Stream::new(call, own, items);
             if was_cancelled {
-                stream.cancel(py, serving)
+                stream.cancel(py, serving);
             } else {
-                go_on(py, stream, serving)
+                go_on(py, stream, serving);
             }
             return;
         }

@@ -30,15 +30,9 @@ pub(crate) fn host_call<'py>(
     let (id, patience) = send(core, call, target, body, timeout, Interest::Thread)?;
     let inside = call.inside(core);
     loop {
-        let awaited = py.detach(|| {
-            if core.is_main_thread() {
-                core.await_answer_reading(id, inside, patience)
-            } else {
-                core.await_answer_delivered(id, inside, patience)
-            }
-        });
+        let awaited = py.detach(|| core.await_answer(id, inside, patience));
         let (reason, error) = match awaited {
-            Awaited::Answer(answer) => return result(py, answer),
+            Awaited::Done(answer) => return result(py, answer),
             Awaited::Signal => match py.check_signals() {
                 Ok(()) => continue,
                 Err(error) => ("interrupted", error),
@@ -110,10 +104,9 @@ fn send(
         target,
         remaining: remaining.map(|remaining| u64::try_from(remaining.as_millis()).unwrap_or(u64::MAX).max(1)),
         parent: Some(call.id()),
-        body,
         ..Request::default()
     };
-    match core.call_host(call.id(), &request, interest) {
+    match core.call_host(call.id(), &request, body, interest) {
         Some(Ok(id)) => Ok((id, patience)),
         Some(Err(refused)) => Err(not_sent(target, refused)),
         None => {

@@ -2,9 +2,11 @@
 
 use std::sync::OnceLock;
 
+use bytes::Bytes;
 use pyo3::exceptions::{PyException, PyRuntimeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyType};
+use snakebridge::wire::fragment::FRAGMENT;
 use snakebridge::wire::peer::Refused;
 use snakebridge::wire::{Executed, Limits};
 
@@ -95,7 +97,13 @@ impl Serving {
         let what = || format!("the result of `{tool}`");
         let sent = result.cast::<PyBytes>().map_err(PyErr::from).and_then(|body| {
             self.check(body, what)?;
-            Ok(self.core.reply(id, body.as_bytes()))
+            let bytes = body.as_bytes();
+            // A large one is kept while it is sent. Copied here, not under the core's lock.
+            Ok(if bytes.len() > FRAGMENT {
+                self.core.reply(id, &Bytes::copy_from_slice(bytes))
+            } else {
+                self.core.reply(id, bytes)
+            })
         });
         match sent {
             Ok(Ok(pending)) => pending,

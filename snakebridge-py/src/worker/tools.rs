@@ -30,7 +30,9 @@ impl Tools {
                 "thread" => Place::Thread,
                 "loop" => Place::Loop,
                 _ => {
-                    return Err(PyValueError::new_err(format!("a tool runs on main, thread or loop, not on `{place}`")));
+                    return Err(PyValueError::new_err(format!(
+                        "a tool runs on main, thread or loop, not on `{place}`"
+                    )));
                 }
             };
             Ok(Tool { name, streams, place, run })

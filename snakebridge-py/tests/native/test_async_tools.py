@@ -3,6 +3,7 @@
 import pytest
 from wire_host import STREAM, WINDOW, Host, items_until_end
 
+import scripted_host
 from scripted_host import CALL, CANCEL, CREDIT, END, ERROR, ITEM, REPLY, encode
 
 OVERLAPPING = 1000
@@ -71,8 +72,14 @@ def test_a_synchronous_tool_may_run_a_loop_of_its_own(host):
     assert host.ask("on_the_loop") is True
 
 
-def test_a_host_that_is_slow_to_read_gets_everything(host):
+def test_a_host_that_is_slow_to_read_gets_everything(monkeypatch):
     """The pipe is full for long, and the loop has to see when there is room again."""
+    monkeypatch.setitem(scripted_host.LIMITS, "body", 1 << 20)
+    with Host("concurrent_adapter:Async") as host:
+        get_everything(host.ready())
+
+
+def get_everything(host):
     numbers = [host.call("grows", flags=STREAM) for _ in range(20)]
     items = {number: [] for number in numbers}
     for number in numbers:

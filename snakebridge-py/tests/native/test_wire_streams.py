@@ -1,8 +1,9 @@
 """Generators on the main thread, pulled as credit allows."""
 
 import pytest
-from wire_host import STREAM, WINDOW, items_until_end, written_by
+from wire_host import STREAM, WINDOW, Host, items_until_end, written_by
 
+import scripted_host
 from scripted_host import CALL, CREDIT, END, ERROR, ITEM, PATIENCE, REPLY, encode
 
 
@@ -72,13 +73,22 @@ def test_an_exception_after_n_items_follows_the_n_items(host):
     assert (items, header, body["type"]) == ([0, 1, 2], [ERROR, number, "tool", 2], "LookupError")
 
 
-def test_an_item_over_the_hosts_limit_ends_the_stream_and_the_worker_lives(host):
-    number = host.call("growing", flags=STREAM)
-    items, (header, body) = items_until_end(host, number)
-    assert [len(item) for item in items] == [1 << power for power in range(10, 20)]
-    assert header == [ERROR, number, "payload_too_large", 2]
-    assert body["data"]["size"] > body["data"]["limit"]
-    assert host.ask("ping") == "pong"
+def test_an_item_over_the_hosts_limit_ends_the_stream_and_the_worker_lives(monkeypatch):
+    monkeypatch.setitem(scripted_host.LIMITS, "body", 1 << 20)
+    with Host() as host:
+        number = host.ready().call("growing", flags=STREAM)
+        items, (header, body) = items_until_end(host, number)
+        assert [len(item) for item in items] == [1 << power for power in range(10, 20)]
+        assert header == [ERROR, number, "payload_too_large", 2]
+        assert body["data"]["size"] > body["data"]["limit"]
+        assert host.ask("ping") == "pong"
+
+
+def test_large_items_travel_whole_and_in_order(host):
+    number = host.call("large_items", {"sizes": [10, 1 << 20, 20, 2 << 20, 3 << 20]}, flags=STREAM)
+    items, end = items_until_end(host, number)
+    assert [len(item) for item in items] == [10, 1 << 20, 20, 2 << 20, 3 << 20]
+    assert (end[0], len(end[1])) == ([END, number, 0, 5], 1 << 20)
 
 
 @pytest.mark.parametrize("seconds", [None, 0.001, 0.2])

@@ -225,6 +225,12 @@ class Wire(BaseAdapter):
             time.sleep(pause)
 
     @tool(supports_streaming=True)
+    def large_items(self, sizes: list[int]):
+        for size in sizes:
+            yield bytes(size)
+        return bytes(1 << 20)
+
+    @tool(supports_streaming=True)
     def growing(self):
         for power in range(10, 30):
             yield bytes(1 << power)

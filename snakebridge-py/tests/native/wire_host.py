@@ -25,15 +25,6 @@ class Host(ScriptedHost):
         assert header[0] == READY, header
         return self
 
-    def frame(self, header, body=b""):
-        frame = encode(header) + body
-        return len(frame).to_bytes(4, "big") + frame
-
-    def write(self, data):
-        view = memoryview(data)
-        while view:
-            view = view[self.process.stdin.write(view) :]
-
     def cancel(self, number):
         self.send([CANCEL, number, "test"])
 

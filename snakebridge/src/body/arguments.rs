@@ -14,11 +14,10 @@ use crate::wire::{Limits, Violation};
 /// ```
 /// use snakebridge::body::Arguments;
 ///
-/// let body = Arguments::new().named("a", &2).named("b", &2.5).finish()?;
-/// assert_eq!(body[0], 0x82, "a map of two entries");
+/// let encoded = Arguments::new().named("a", &2).named("b", &2.5).finish()?;
+/// assert_eq!(encoded.body[0], 0x82, "a map of two entries");
 /// # Ok::<(), snakebridge::Error>(())
 /// ```
-#[derive(Debug)]
 pub struct Arguments {
     positional: u32,
     positional_bytes: Vec<u8>,
@@ -26,6 +25,30 @@ pub struct Arguments {
     /// Begins with room for the head of a short map, so that the common call is encoded once and never copied.
     named_bytes: Vec<u8>,
     failed: Option<Error>,
+    #[cfg(feature = "host")]
+    inputs: Vec<super::InputStream>,
+}
+
+impl std::fmt::Debug for Arguments {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let counts = (self.positional, self.named);
+        f.debug_struct("Arguments").field("counts", &counts).field("failed", &self.failed).finish_non_exhaustive()
+    }
+}
+
+/// The arguments of a call, ready to be sent.
+pub struct Encoded {
+    /// The body of the CALL.
+    pub body: Vec<u8>,
+    /// The streams among them.
+    #[cfg(feature = "host")]
+    pub inputs: Vec<super::InputStream>,
+}
+
+impl std::fmt::Debug for Encoded {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Encoded").field("bytes", &self.body.len()).finish_non_exhaustive()
+    }
 }
 
 /// The most entries of a map whose head is one byte.
@@ -35,7 +58,15 @@ impl Default for Arguments {
     fn default() -> Self {
         let mut named_bytes = Vec::with_capacity(64);
         put_map(&mut named_bytes, 0);
-        Self { positional: 0, positional_bytes: Vec::new(), named: 0, named_bytes, failed: None }
+        Self {
+            positional: 0,
+            positional_bytes: Vec::new(),
+            named: 0,
+            named_bytes,
+            failed: None,
+            #[cfg(feature = "host")]
+            inputs: Vec::new(),
+        }
     }
 }
 
@@ -49,7 +80,9 @@ impl Arguments {
     #[must_use]
     pub fn positional<T: Serialize + ?Sized>(mut self, value: &T) -> Self {
         self.positional += 1;
-        let encoded = encode_into(&mut self.positional_bytes, value);
+        let mut out = std::mem::take(&mut self.positional_bytes);
+        let encoded = self.encode(&mut out, value);
+        self.positional_bytes = out;
         let position = self.positional;
         self.keep(encoded, || format!("positional argument {position}"))
     }
@@ -59,7 +92,9 @@ impl Arguments {
     pub fn named<T: Serialize + ?Sized>(mut self, name: &str, value: &T) -> Self {
         self.named += 1;
         put_str(&mut self.named_bytes, name);
-        let encoded = encode_into(&mut self.named_bytes, value);
+        let mut out = std::mem::take(&mut self.named_bytes);
+        let encoded = self.encode(&mut out, value);
+        self.named_bytes = out;
         self.keep(encoded, || format!("argument `{name}`"))
     }
 
@@ -76,7 +111,7 @@ impl Arguments {
     #[must_use]
     pub fn fields<T: Serialize + ?Sized>(mut self, fields: &T) -> Self {
         let mut bytes = Vec::new();
-        let encoded = encode_into(&mut bytes, fields);
+        let encoded = self.encode(&mut bytes, fields);
         if encoded.is_ok() {
             let mut reader = Reader::new(&bytes);
             if let Ok(entries) = reader.map() {
@@ -90,6 +125,15 @@ impl Arguments {
         self.keep(encoded, || "keyword arguments".to_owned())
     }
 
+    /// Encodes a value that may have streams in it.
+    #[cfg_attr(not(feature = "host"), expect(clippy::unused_self, reason = "streams are the host's"))]
+    fn encode<T: Serialize + ?Sized>(&mut self, out: &mut Vec<u8>, value: &T) -> Result<()> {
+        #[cfg(feature = "host")]
+        return super::input::collecting(&mut self.inputs, || encode_into(out, value));
+        #[cfg(not(feature = "host"))]
+        encode_into(out, value)
+    }
+
     fn keep(mut self, encoded: Result<()>, what: impl FnOnce() -> String) -> Self {
         if let Err(error) = encoded {
             self.failed.get_or_insert_with(|| Error::invalid_argument(format!("{}: {error}", what())));
@@ -98,14 +142,18 @@ impl Arguments {
     }
 
     /// The body of the CALL, or the first error.
-    pub fn finish(mut self) -> Result<Vec<u8>> {
+    pub fn finish(mut self) -> Result<Encoded> {
         if let Some(error) = self.failed {
             return Err(error);
         }
         if self.positional == 0 && self.named <= SHORT_MAP {
             // 0x80 is the head of an empty map; its low half counts the entries.
             self.named_bytes[0] += self.named.to_le_bytes()[0];
-            return Ok(self.named_bytes);
+            return Ok(Encoded {
+                body: self.named_bytes,
+                #[cfg(feature = "host")]
+                inputs: self.inputs,
+            });
         }
         let mut out = Vec::with_capacity(16 + self.positional_bytes.len() + self.named_bytes.len());
         if self.positional > 0 {
@@ -115,7 +163,11 @@ impl Arguments {
         }
         put_map(&mut out, self.named);
         out.extend_from_slice(&self.named_bytes[1..]);
-        Ok(out)
+        Ok(Encoded {
+            body: out,
+            #[cfg(feature = "host")]
+            inputs: self.inputs,
+        })
     }
 }
 
@@ -180,16 +232,16 @@ mod tests {
 
     #[test]
     fn arguments_are_a_map_or_an_array_and_a_map() {
-        let named = Arguments::new().named("a", &1).optional("b", &None::<i32>).finish().unwrap();
+        let named = Arguments::new().named("a", &1).optional("b", &None::<i32>).finish().unwrap().body;
         assert_eq!(named[..], [0x81, 0xa1, b'a', 1]);
-        let both = Arguments::new().positional(&1).named("b", &2).finish().unwrap();
+        let both = Arguments::new().positional(&1).named("b", &2).finish().unwrap().body;
         assert_eq!(both[..], [0x92, 0x91, 1, 0x81, 0xa1, b'b', 2]);
-        assert_eq!(Arguments::new().finish().unwrap()[..], [0x80]);
+        assert_eq!(Arguments::new().finish().unwrap().body[..], [0x80]);
     }
 
     #[test]
     fn received_arguments_bind_to_parameters_by_place_and_by_name() {
-        let body = Arguments::new().positional(&1).named("c", &3).finish().unwrap();
+        let body = Arguments::new().positional(&1).named("c", &3).finish().unwrap().body;
         let bound = Received::parse(&body, &Limits::default()).unwrap().bind(&["a", "b", "c"]).unwrap();
         assert_eq!(bound, [Some(&[1][..]), None, Some(&[3][..])]);
     }
@@ -197,7 +249,7 @@ mod tests {
     #[test]
     fn misfits_are_named_together_with_what_fits() {
         let parse = |arguments: Arguments| {
-            let body = arguments.finish().unwrap();
+            let body = arguments.finish().unwrap().body;
             Received::parse(&body, &Limits::default()).unwrap().bind(&["a"]).unwrap_err().to_string()
         };
         assert_eq!(parse(Arguments::new().named("x", &1)), "unknown argument `x`; it takes `a`");

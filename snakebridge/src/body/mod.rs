@@ -4,13 +4,17 @@
 
 mod arguments;
 mod exception;
+#[cfg(feature = "host")]
+mod input;
 mod misfit;
 
 use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-pub use self::arguments::{Arguments, Received};
+pub use self::arguments::{Arguments, Encoded, Received};
+#[cfg(feature = "host")]
+pub use self::input::{Input, InputStream};
 use crate::error::{Error, ErrorKind, Result};
 use crate::value::Value;
 use crate::wire::msgpack::Reader;

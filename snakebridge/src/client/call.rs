@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use super::options::option_methods;
 use super::prepared::Prepared;
 use super::{CallOptions, Caller};
-use crate::body;
+use crate::body::{self, Encoded};
 use crate::error::{Error, ErrorKind, Executed, Result};
 use crate::link::{PendingCall, ToolName};
 
@@ -28,13 +28,13 @@ pub struct Call<T, E = Error> {
 
 enum State {
     /// Not polled yet; an encoding error waits here for the first poll.
-    New(Result<Vec<u8>>),
+    New(Result<Encoded>),
     Waiting(Arc<PendingCall>),
     Done,
 }
 
 impl<T, E> Call<T, E> {
-    pub(super) fn new(caller: &Caller, tool: ToolName, arguments: Result<Vec<u8>>, options: CallOptions) -> Self {
+    pub(super) fn new(caller: &Caller, tool: ToolName, arguments: Result<Encoded>, options: CallOptions) -> Self {
         Self { prepared: Prepared::new(caller, tool, options), state: State::New(arguments), output: PhantomData }
     }
 

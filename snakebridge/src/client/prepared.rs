@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::{CallOptions, Caller};
+use crate::body::Encoded;
 use crate::error::{Error, ErrorKind, Executed, Result};
 use crate::link::{PendingCall, ToolName};
 use crate::pool::Submission;
@@ -25,13 +26,15 @@ impl Prepared {
     }
 
     /// Hands the call to the pool, for one reply or for a stream.
-    pub(super) fn submit(&self, arguments: Result<Vec<u8>>, stream: bool) -> Result<Arc<PendingCall>> {
+    pub(super) fn submit(&self, arguments: Result<Encoded>, stream: bool) -> Result<Arc<PendingCall>> {
         let submission = || {
             check_name(&self.tool)?;
             self.options.check()?;
+            let Encoded { body, inputs } = arguments?;
             Ok(Submission {
                 target: self.tool.clone(),
-                body: arguments?,
+                body,
+                inputs,
                 stream,
                 created: self.created,
                 timeout: self.options.timeout,

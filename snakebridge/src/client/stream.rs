@@ -12,6 +12,7 @@ use super::call::decode;
 use super::options::option_methods;
 use super::prepared::Prepared;
 use super::{CallOptions, Caller};
+use crate::body::Encoded;
 use crate::error::{Error, Result};
 use crate::link::{Item, Next, PendingCall, ToolName};
 use crate::value::Value;
@@ -30,7 +31,7 @@ pub struct ToolStream<T, E = Error> {
 }
 
 enum State {
-    New(Result<Vec<u8>>),
+    New(Result<Encoded>),
     Open(Arc<PendingCall>),
     Ended,
 }
@@ -47,7 +48,7 @@ pub struct Chunk<T> {
 }
 
 impl<T, E> ToolStream<T, E> {
-    pub(super) fn new(caller: &Caller, tool: ToolName, arguments: Result<Vec<u8>>, options: CallOptions) -> Self {
+    pub(super) fn new(caller: &Caller, tool: ToolName, arguments: Result<Encoded>, options: CallOptions) -> Self {
         Self { prepared: Prepared::new(caller, tool, options), state: State::New(arguments), output: PhantomData }
     }
 

@@ -6,9 +6,13 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use tokio::sync::Notify;
+use tokio::sync::futures::OwnedNotified;
 
 use super::{Link, ToolName};
+use crate::body::InputStream;
 use crate::error::{Error, Result};
+use crate::wire::Body;
 
 /// What a call asks for, owned, so that it can be sent again.
 #[derive(Debug, Clone)]
@@ -23,6 +27,37 @@ pub struct OwnedRequest {
     pub meta: Option<Bytes>,
     /// The encoded arguments.
     pub body: Vec<u8>,
+    /// How many of them are streams.
+    pub inputs: u64,
+}
+
+/// The arguments of a call as a body that is kept by keeping the call: large ones are never copied.
+pub(super) struct ArgumentsOf<'a>(pub(super) &'a Arc<PendingCall>);
+
+impl Body for ArgumentsOf<'_> {
+    fn bytes(&self) -> &[u8] {
+        &self.0.request.body
+    }
+
+    fn keep(&self) -> Bytes {
+        struct Kept(Arc<PendingCall>);
+        impl AsRef<[u8]> for Kept {
+            fn as_ref(&self) -> &[u8] {
+                &self.0.request.body
+            }
+        }
+        Bytes::from_owner(Kept(Arc::clone(self.0)))
+    }
+}
+
+/// The streams among a call's arguments.
+struct Inputs {
+    /// Until somebody pulls them.
+    streams: Option<Vec<InputStream>>,
+    /// Whether something was pulled: the call cannot begin anew elsewhere.
+    pulled: bool,
+    /// Told whenever the call has changed its place, has ended, or a stream has got room.
+    changed: Arc<Notify>,
 }
 
 /// One item of a stream, still encoded.
@@ -57,8 +92,27 @@ struct State {
     items: VecDeque<Item>,
     /// Items that came, delivered or not. With one, the call is committed: it is not repeated.
     received: u64,
+    inputs: Option<Box<Inputs>>,
     outcome: Option<Result<Bytes>>,
     waker: Option<Waker>,
+}
+
+impl std::fmt::Debug for Inputs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Inputs").field("pulled", &self.pulled).finish_non_exhaustive()
+    }
+}
+
+impl State {
+    fn tell_inputs(&self) {
+        if let Some(inputs) = &self.inputs {
+            inputs.changed.notify_waiters();
+        }
+    }
+
+    fn is_committed(&self) -> bool {
+        self.received > 0 || self.inputs.as_ref().is_some_and(|inputs| inputs.pulled)
+    }
 }
 
 /// A call that is waiting, running or answered.
@@ -102,6 +156,7 @@ impl PendingCall {
             attempts: 0,
             items: VecDeque::new(),
             received: 0,
+            inputs: None,
             outcome: None,
             waker: None,
         };
@@ -127,9 +182,63 @@ impl PendingCall {
         self.lock().attempts
     }
 
-    /// Whether items of it have come, so that repeating it would repeat them.
+    /// Whether items of it have come, or streams among its arguments were pulled, so that it cannot be repeated.
     pub fn is_committed(&self) -> bool {
-        self.lock().received > 0
+        self.lock().is_committed()
+    }
+
+    /// Gives it the streams that its arguments name.
+    pub fn with_inputs(self, streams: Vec<InputStream>) -> Self {
+        if !streams.is_empty() {
+            let inputs = Inputs { streams: Some(streams), pulled: false, changed: Arc::default() };
+            self.lock().inputs = Some(Box::new(inputs));
+        }
+        self
+    }
+
+    /// The streams among its arguments, once.
+    pub(super) fn take_inputs(&self) -> Option<Vec<InputStream>> {
+        self.lock().inputs.as_mut()?.streams.take()
+    }
+
+    /// Where it is, while it is with a worker.
+    pub(super) fn connection(&self) -> Option<(Arc<Link>, u64)> {
+        match &self.lock().stage {
+            Stage::Sent { link, id } => Some((Arc::clone(link), *id)),
+            Stage::Queued | Stage::Done => None,
+        }
+    }
+
+    /// Something is about to be pulled for it, to be sent over `link`. False when it is not there any more.
+    pub(super) fn commit(&self, link: &Arc<Link>) -> bool {
+        let mut state = self.lock();
+        let there = matches!(&state.stage, Stage::Sent { link: now, .. } if Arc::ptr_eq(now, link));
+        if there && let Some(inputs) = &mut state.inputs {
+            inputs.pulled = true;
+        }
+        there
+    }
+
+    /// Ends with the next change: of its place, its end, or the room of one of its streams. Counts from this moment.
+    pub(super) fn changed(&self) -> OwnedNotified {
+        let changed = self.lock().inputs.as_ref().map(|inputs| Arc::clone(&inputs.changed));
+        changed.unwrap_or_default().notified_owned()
+    }
+
+    /// A stream among its arguments has room again.
+    pub(super) fn has_room(&self) {
+        self.lock().tell_inputs();
+    }
+
+    /// Waits until it is over.
+    pub(super) async fn ended(&self) {
+        loop {
+            let changed = self.changed();
+            if self.is_done() {
+                return;
+            }
+            changed.await;
+        }
     }
 
     /// It was sent under `id`. False when nobody waits for it any more.
@@ -140,13 +249,14 @@ impl PendingCall {
         }
         state.attempts += 1;
         state.stage = Stage::Sent { link: Arc::clone(link), id };
+        state.tell_inputs();
         true
     }
 
-    /// It goes back to the queue after its worker was lost. False when nobody waits for it any more.
+    /// It goes back to the queue after its worker was lost. False when nobody waits for it any more, or it is committed.
     pub fn requeue(&self) -> bool {
         let mut state = self.lock();
-        let wanted = !matches!(state.stage, Stage::Done);
+        let wanted = !matches!(state.stage, Stage::Done) && !state.is_committed();
         if wanted {
             state.stage = Stage::Queued;
         }
@@ -164,6 +274,7 @@ impl PendingCall {
             let attempts = state.attempts;
             state.outcome =
                 Some(outcome.map_err(|error| error.for_tool(&self.request.target).after_attempts(attempts)));
+            state.tell_inputs();
             state.waker.take()
         };
         if let Some(waker) = waker {
@@ -193,6 +304,7 @@ impl PendingCall {
         let mut state = self.lock();
         state.waker = None;
         state.items.clear();
+        state.tell_inputs();
         std::mem::replace(&mut state.stage, Stage::Done)
     }
 

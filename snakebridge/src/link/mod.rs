@@ -6,6 +6,7 @@
 //! holds cannot deadlock.
 
 mod call;
+mod input;
 mod reader;
 #[cfg(test)]
 mod tests;
@@ -13,11 +14,14 @@ mod tool_name;
 mod writer;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
 use std::time::Instant;
 
 use tokio::io::AsyncWrite;
+use tokio::runtime::Handle;
 use tokio::sync::mpsc::UnboundedSender;
 
+use self::call::ArgumentsOf;
 pub(crate) use self::call::{Item, Next, OwnedRequest, PendingCall, Stage};
 use self::reader::Reading;
 pub(crate) use self::reader::{Control, Incoming, Service, Source};
@@ -32,7 +36,8 @@ use crate::wire::{Limits, Millis, Peer, Role, Violation};
 #[derive(Debug)]
 struct Sent {
     call: Arc<PendingCall>,
-    /// The position in the output after the call's last byte: below it, the worker cannot have the whole call.
+    /// The position in the output after the call's last byte: below it, the worker cannot have the whole call. Beyond
+    /// everything while its arguments are on their way in fragments.
     end: u64,
     /// When the caller gave up, if it did.
     cancelled: Option<Instant>,
@@ -63,6 +68,64 @@ pub(crate) enum CloseReason {
 struct State {
     peer: Peer<Sent>,
     output: Output,
+    /// Small frames since the last fragment of a large body.
+    small_frames: u32,
+}
+
+/// So many small frames pass a large body before a fragment of it goes first.
+const SMALL_FRAMES: u32 = 32;
+/// Bytes of large answers that a worker may have asked for and not read, before it counts as one that asks and does not
+/// listen.
+const UNREAD_LARGE_ANSWERS: u64 = 1 << 30;
+/// So many fragments are written in a row before others get at the connection.
+const FRAGMENTS: u32 = 4;
+
+impl State {
+    /// Sees to it that what was appended gets written: at once if `direct`, else by the writer task in its turn.
+    fn flush(&mut self, direct: bool) {
+        if self.peer.has_fragments() {
+            self.small_frames += 1;
+            if self.small_frames >= SMALL_FRAMES {
+                self.append_fragment();
+            }
+            self.output.flush(direct);
+            self.output.wake_task();
+        } else {
+            self.output.flush(direct);
+        }
+    }
+
+    /// Writes what is pending, then large bodies, fragment by fragment. Ready when there is nothing left.
+    fn poll_write(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        for _ in 0..FRAGMENTS {
+            if self.output.poll_write(context).is_pending() {
+                return Poll::Pending;
+            }
+            if self.output.is_closed() || !self.append_fragment() {
+                return Poll::Ready(());
+            }
+        }
+        // Others have something to say as well, and the lock is theirs meanwhile.
+        context.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Appends a fragment of a large body, if there is one.
+    fn append_fragment(&mut self) -> bool {
+        let Self { peer, output, small_frames } = self;
+        *small_frames = 0;
+        let Some(fragment) = output.append(|out| peer.fragment(out)) else { return false };
+        if fragment.last
+            && let Some(sent) = peer.in_flight_mut(fragment.id)
+        {
+            if fragment.stream == 0 {
+                sent.end = output.end();
+            } else {
+                sent.call.has_room();
+            }
+        }
+        true
+    }
 }
 
 /// The two ends of a connection.
@@ -93,6 +156,8 @@ pub struct Link {
     reading: Mutex<Option<Reading>>,
     /// Times are told to the peer in milliseconds since this instant.
     started: Instant,
+    /// Where streams among arguments are pulled: calls may be sent by somebody who is in no runtime at all.
+    runtime: Handle,
 }
 
 impl std::fmt::Debug for Link {
@@ -116,9 +181,10 @@ impl Link {
         output.append(|out| peer.hello(greeting.hello, out));
         let link = Arc::new(Self {
             worker,
-            state: Mutex::new(State { peer, output }),
+            state: Mutex::new(State { peer, output, small_frames: 0 }),
             reading: Mutex::new(Some(Reading::new(pipes.source, service, control))),
             started: Instant::now(),
+            runtime: Handle::current(),
         });
         tokio::spawn(writer::run(Arc::downgrade(&link)));
         tokio::spawn(Arc::clone(&link).read());
@@ -155,20 +221,24 @@ impl Link {
         let wire = Request {
             target: &request.target,
             stream: request.stream,
+            inputs: request.inputs,
             remaining,
             session: request.session.as_deref(),
             parent: None,
             meta: request.meta.as_deref(),
-            body: &request.body,
         };
         let mut state = self.lock();
-        let State { peer, output } = &mut *state;
-        let sent = Sent { call: Arc::clone(call), end: 0, cancelled: None };
-        let id = output.append(|out| peer.call(&wire, sent, out)).map_err(|(refused, _)| refused)?;
+        let State { peer, output, .. } = &mut *state;
+        let sent = Sent { call: Arc::clone(call), end: u64::MAX, cancelled: None };
+        let id =
+            output.append(|out| peer.call(&wire, &ArgumentsOf(call), sent, out)).map_err(|(refused, _)| refused)?;
         // Noted before the lock is released: the reader cannot have seen the answer yet.
         let wanted = call.sent(self, id);
+        let is_whole = request.body.len() <= peer.peer_limits().fragment();
         if let Some(sent) = peer.in_flight_mut(id) {
-            sent.end = output.end();
+            if is_whole {
+                sent.end = output.end();
+            }
             sent.cancelled = (!wanted).then_some(now);
         }
         if !wanted {
@@ -176,36 +246,65 @@ impl Link {
         }
         // With nothing else in flight a write of our own is the shortest way; with more, gathering them is.
         let quiet = peer.in_flight() == 1;
-        output.flush(quiet);
+        state.flush(quiet);
+        drop(state);
+        if request.inputs > 0
+            && let Some(streams) = call.take_inputs()
+        {
+            input::send_all(&self.runtime, call, streams);
+        }
         Ok(quiet)
+    }
+
+    /// Sends an item of stream `number` among the arguments of call `id`. Does nothing when that is answered.
+    fn send_input(&self, id: u64, number: u64, item: &[u8]) {
+        let mut state = self.lock();
+        let State { peer, output, .. } = &mut *state;
+        // There is room for it: whoever pulled it looked before, and nobody else sends.
+        let _ = output.append(|out| peer.input_item(id, number, item, out));
+        state.flush(true);
+    }
+
+    /// Ends stream `number` among the arguments of call `id`.
+    fn end_input(&self, id: u64, number: u64) {
+        let mut state = self.lock();
+        let State { peer, output, .. } = &mut *state;
+        // Refused when the call is answered.
+        let _ = output.append(|out| peer.end_input(id, number, out));
+        state.flush(true);
+    }
+
+    /// Whether the worker has room for an item of stream `number` among the arguments of call `id`.
+    fn has_room_for_input(&self, id: u64, number: u64) -> bool {
+        self.lock().peer.may_send_input(id, number)
     }
 
     /// Tells the worker that the answer to call `id` is not wanted any more. The call stays in flight until the worker
     /// has answered it.
     pub fn cancel(&self, id: u64, reason: &str, now: Instant) {
         let mut state = self.lock();
-        let State { peer, output } = &mut *state;
+        let State { peer, output, .. } = &mut *state;
         if output.append(|out| peer.cancel(id, reason, out)) {
             if let Some(sent) = peer.in_flight_mut(id) {
                 sent.cancelled = Some(now);
             }
-            output.flush(true);
+            state.flush(true);
         }
     }
 
     /// The consumer of stream `id` took an item of `length` bytes.
     pub fn consumed(&self, id: u64, length: usize) {
         let mut state = self.lock();
-        let State { peer, output } = &mut *state;
-        if output.append(|out| peer.consumed(id, length, out)) {
-            output.flush(true);
+        let State { peer, output, .. } = &mut *state;
+        if output.append(|out| peer.consumed(id, 0, length, out)) {
+            state.flush(true);
         }
     }
 
     /// Answers a call of the worker. Does nothing when the connection is over.
     pub fn answer(&self, id: u64, result: &Result<bytes::Bytes, Error>) {
         let mut state = self.lock();
-        let State { peer, output } = &mut *state;
+        let State { peer, output, .. } = &mut *state;
         output.answer(|out| {
             let refused = match result {
                 Ok(body) => peer.reply(id, body, out).err(),
@@ -217,7 +316,10 @@ impl Link {
                 let _ = peer.error(id, error.code(), error.executed(), &error.to_wire(), out);
             }
         });
-        output.flush(true);
+        if peer.has_fragments() && peer.unsent_answers() > UNREAD_LARGE_ANSWERS {
+            output.fail(WriteFailure::Flood);
+        }
+        state.flush(true);
     }
 
     /// How many unanswered calls the worker allows.
@@ -253,9 +355,9 @@ impl Link {
 
     fn pong(&self, nonce: u64) {
         let mut state = self.lock();
-        let State { peer, output } = &mut *state;
+        let State { peer, output, .. } = &mut *state;
         // A host runs many calls at a time and names none of them.
         output.answer(|out| peer.pong(nonce, (0, 0), out));
-        output.flush(true);
+        state.flush(true);
     }
 }

@@ -11,11 +11,12 @@ use tokio_util::io::poll_read_buf;
 
 use super::writer::WriteFailure;
 use super::{CloseReason, Item, Link, PendingCall, Sent, State, Unanswered};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Executed, Result};
 use crate::wire::codec::{self, Preamble};
+use crate::wire::fragment::Whole;
 use crate::wire::frame::{CallHeader, call_flag};
 use crate::wire::peer::Event;
-use crate::wire::{Millis, Violation};
+use crate::wire::{Millis, Peer, Violation};
 
 /// How far ahead of the data the buffer grows. A frame's announced length is a claim, not a reason to allocate.
 const READ_AHEAD: usize = 64 * 1024;
@@ -42,6 +43,13 @@ pub(crate) enum Control {
     },
     /// The worker cannot start; the body says why.
     StartFailed(Bytes),
+    /// The worker takes no more calls.
+    GoingAway {
+        /// Why.
+        reason: String,
+        /// Calls that it never ran, oldest first.
+        never_ran: Vec<Unanswered>,
+    },
     /// Nothing can be written any more; what can still be read may be read.
     Unwritable(WriteFailure),
     /// The connection is over.
@@ -89,6 +97,8 @@ enum Delivery {
     Item(Arc<PendingCall>, Item),
     Incoming(Incoming),
     Cancel(u64),
+    Withdrawn(u64),
+    Room(Arc<PendingCall>),
     Ping(u64),
     Control(Control),
 }
@@ -208,6 +218,10 @@ impl Reading {
                 Delivery::Item(call, item) => call.push(item),
                 Delivery::Incoming(incoming) => self.service.call(link, incoming),
                 Delivery::Cancel(id) => self.service.cancel(id),
+                Delivery::Withdrawn(id) => {
+                    link.answer(id, &Err(Error::new(ErrorKind::Cancelled, Executed::Never)));
+                }
+                Delivery::Room(call) => call.has_room(),
                 Delivery::Ping(nonce) => link.pong(nonce),
                 // Nobody listens any more only when the host shuts down.
                 Delivery::Control(control) => drop(self.control.send(control)),
@@ -251,16 +265,17 @@ impl Reading {
             let frame = self.buffer.split_to(length).freeze();
             let Some(parsed) = codec::parse(&frame, limit)? else { break };
             let body = frame.slice(parsed.body.clone());
-            let event = peer.receive(&parsed.header, body.len(), now)?;
-            let parent = match &event {
-                Event::Call(CallHeader { parent: Some(parent), .. }) => Some(*parent),
-                _ => None,
+            let whole_header;
+            let (event, body) = match peer.receive(&parsed.header, &body, now)? {
+                Event::Assembled(Whole { header, body }) => {
+                    whole_header = header;
+                    (peer.complete(&whole_header)?, Bytes::from(body))
+                }
+                event => (event, body),
             };
-            let Some(mut delivery) = interpret(event, body) else { continue };
-            if let (Delivery::Incoming(incoming), Some(parent)) = (&mut delivery, parent) {
-                incoming.parent = peer.in_flight_mut(parent).map(|sent| Arc::clone(&sent.call));
-            }
-            self.deliveries.push(delivery);
+            let missing = Missing::of(&event);
+            let delivery = interpret(event, body);
+            self.deliveries.extend(missing.add(delivery, peer));
         }
         Ok(())
     }
@@ -298,6 +313,44 @@ impl Link {
     }
 }
 
+/// What an event means beyond itself: to be looked up in the peer once the event is taken care of.
+enum Missing {
+    Nothing,
+    /// The call inside which the worker calls.
+    Parent(u64),
+    /// The call of ours whose stream has room.
+    Room(u64),
+    /// The calls behind a GOAWAY.
+    Above(u64, String),
+}
+
+impl Missing {
+    fn of(event: &Event<'_, '_, Sent>) -> Self {
+        match *event {
+            Event::Call(CallHeader { parent: Some(parent), .. }) => Self::Parent(parent),
+            Event::Credit { id, stream } if stream > 0 => Self::Room(id),
+            Event::GoAway { last, reason } => Self::Above(last, reason.to_owned()),
+            _ => Self::Nothing,
+        }
+    }
+
+    fn add(self, delivery: Option<Delivery>, peer: &mut Peer<Sent>) -> Option<Delivery> {
+        let mut call = |id| peer.in_flight_mut(id).map(|sent| Arc::clone(&sent.call));
+        match (self, delivery) {
+            (Self::Parent(parent), Some(Delivery::Incoming(incoming))) => {
+                Some(Delivery::Incoming(Incoming { parent: call(parent), ..incoming }))
+            }
+            (Self::Room(id), _) => call(id).map(Delivery::Room),
+            (Self::Above(last, reason), _) => {
+                let never_ran = peer.take_above(last).into_iter();
+                let never_ran = never_ran.map(|(id, sent)| Unanswered { id, call: sent.call, sent: false }).collect();
+                Some(Delivery::Control(Control::GoingAway { reason, never_ran }))
+            }
+            (_, delivery) => delivery,
+        }
+    }
+}
+
 /// What an event means on the host's side; `None` when there is nothing to do.
 fn interpret(event: Event<'_, '_, Sent>, body: Bytes) -> Option<Delivery> {
     Some(match event {
@@ -319,12 +372,21 @@ fn interpret(event: Event<'_, '_, Sent>, body: Bytes) -> Option<Delivery> {
             parent: None,
         }),
         Event::Cancel { id, .. } => Delivery::Cancel(id),
+        Event::Withdrawn { id } => Delivery::Withdrawn(id),
         Event::Ping { nonce } => Delivery::Ping(nonce),
         Event::Hello => Delivery::Control(Control::Hello(body)),
         Event::Ready { manifest_hash } => {
             Delivery::Control(Control::Ready { manifest_hash: manifest_hash.to_owned(), tools: body })
         }
         Event::StartFailed => Delivery::Control(Control::StartFailed(body)),
-        Event::Pong { .. } | Event::Credit { .. } | Event::Ignored => return None,
+        // Dealt with by who has the peer, or nothing to do. Host tools take no streams: nobody reads what comes of one, and
+        // without credit little does.
+        Event::Assembled(_)
+        | Event::Credit { .. }
+        | Event::GoAway { .. }
+        | Event::Input { .. }
+        | Event::InputEnd { .. }
+        | Event::Pong { .. }
+        | Event::Ignored => return None,
     })
 }

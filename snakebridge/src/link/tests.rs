@@ -89,13 +89,13 @@ impl Script {
     async fn next(&mut self) -> String {
         loop {
             if let Some(parsed) = codec::parse(&self.received, 1 << 20).unwrap() {
-                let body = parsed.body.len();
-                let said = match self.peer.receive(&parsed.header, body, 0).unwrap() {
+                let body = self.received[parsed.body.clone()].to_vec();
+                let said = match self.peer.receive(&parsed.header, &body, 0).unwrap() {
                     Event::Hello => "hello".to_owned(),
                     Event::Call(call) => format!("call {} {}", call.id, call.target),
                     Event::Cancel { id, .. } => format!("cancel {id}"),
                     Event::Failed { code, .. } => format!("failed {code}"),
-                    Event::Credit { id } => format!("credit {id}"),
+                    Event::Credit { id, .. } => format!("credit {id}"),
                     _ => "something else".to_owned(),
                 };
                 let length = parsed.length;
@@ -118,7 +118,7 @@ impl Script {
 
 fn call(target: &'static str, stream: bool) -> Arc<PendingCall> {
     let target = ToolName::Declared(target);
-    let request = OwnedRequest { target, stream, session: None, meta: None, body: vec![0x80] };
+    let request = OwnedRequest { target, stream, session: None, meta: None, body: vec![0x80], inputs: 0 };
     Arc::new(PendingCall::new(request, None, Duration::ZERO, false, Instant::now()))
 }
 
@@ -192,8 +192,8 @@ async fn a_call_given_up_is_cancelled_once_and_its_late_answer_is_nobodys() {
 #[tokio::test]
 async fn what_the_worker_asks_is_answered() {
     let (_link, mut worker) = open_link().await;
-    let request = Request { target: "tool", body: b"\x80", ..Request::default() };
-    worker.say(|peer, out| assert_eq!(peer.call(&request, (), out), Ok(2))).await;
+    let request = Request { target: "tool", ..Request::default() };
+    worker.say(|peer, out| assert_eq!(peer.call(&request, b"\x80", (), out), Ok(2))).await;
     assert_eq!(worker.next().await, "failed invalid_argument");
 }
 

@@ -100,18 +100,30 @@ impl Output {
         }
     }
 
+    /// Lets the writer task look for work, unless it will anyway.
+    pub(super) fn wake_task(&self) {
+        if !self.blocked {
+            self.task.wake_by_ref();
+        }
+    }
+
+    /// Whether nothing can be written any more.
+    pub(super) fn is_closed(&self) -> bool {
+        self.writer.is_none()
+    }
+
     pub(super) fn close(&mut self) {
         self.writer = None;
         self.task.wake_by_ref();
     }
 
-    fn fail(&mut self, failure: WriteFailure) {
+    pub(super) fn fail(&mut self, failure: WriteFailure) {
         self.failed.get_or_insert(failure);
         self.close();
     }
 
     /// Writes until nothing is pending (ready), or the pipe is full (pending, with a wake-up for `context`).
-    fn poll_write(&mut self, context: &mut Context<'_>) -> Poll<()> {
+    pub(super) fn poll_write(&mut self, context: &mut Context<'_>) -> Poll<()> {
         self.blocked = false;
         while self.offset < self.pending.len() {
             let Some(writer) = &mut self.writer else { break };
@@ -149,12 +161,12 @@ pub(super) async fn run(link: Weak<Link>) {
     let failed = std::future::poll_fn(|context| {
         let Some(link) = link.upgrade() else { return Poll::Ready(None) };
         let mut state = link.lock();
-        let output = &mut state.output;
-        if !output.task.will_wake(context.waker()) {
-            output.task = context.waker().clone();
+        if !state.output.task.will_wake(context.waker()) {
+            state.output.task.clone_from(context.waker());
         }
         // Idle or blocked, the next wake-up comes through `task`.
-        let _ = output.poll_write(context);
+        let _ = state.poll_write(context);
+        let output = &state.output;
         if output.writer.is_none() { Poll::Ready(output.failed) } else { Poll::Pending }
     })
     .await;

@@ -23,6 +23,7 @@ use tokio_util::task::TaskTracker;
 
 use self::alarm::Alarm;
 use self::scheduler::{Scheduler, Task};
+use crate::body::InputStream;
 use crate::error::{Error, ErrorKind, Executed, Result, StartFailure};
 use crate::link::{PendingCall, ToolName};
 use crate::manifest::Manifest;
@@ -54,12 +55,13 @@ pub(crate) struct PoolConfig {
 }
 
 /// A call to be made.
-#[derive(Debug)]
 pub(crate) struct Submission {
     /// The tool.
     pub target: ToolName,
     /// The encoded arguments.
     pub body: Vec<u8>,
+    /// The streams among them.
+    pub inputs: Vec<InputStream>,
     /// Whether items are wanted.
     pub stream: bool,
     /// When the caller made the call: its deadline counts from here.

@@ -77,7 +77,7 @@ impl Pool {
             let kind = ErrorKind::DeadlineExceeded { timeout, phase: Phase::Queue };
             return Err(Error::new(kind, Executed::Never));
         }
-        let (size, limit) = (submission.body.len() as u64, self.config.worker.limits.single_frame_body());
+        let (size, limit) = (submission.body.len() as u64, self.config.worker.limits.body);
         if size > limit {
             return Err(Error::new(ErrorKind::PayloadTooLarge { size, limit }, Executed::Never));
         }
@@ -87,8 +87,10 @@ impl Pool {
             session: submission.session,
             meta: submission.meta,
             body: submission.body,
+            inputs: submission.inputs.len() as u64,
         };
-        Ok(Arc::new(PendingCall::new(request, deadline, timeout, submission.idempotent, now)))
+        let call = PendingCall::new(request, deadline, timeout, submission.idempotent, now);
+        Ok(Arc::new(call.with_inputs(submission.inputs)))
     }
 
     /// When something has to be done about `call`.

@@ -75,7 +75,7 @@ mod tests {
     const PARAMETERS: &[&str] = &["text", "times"];
 
     fn take(sent: Sent) -> Result<(String, u8)> {
-        let body = sent.finish()?;
+        let body = sent.finish()?.body;
         let mut arguments = Arguments::bind("repeat", PARAMETERS, &body)?;
         Ok((arguments.required()?, arguments.or_else(|| 3)?))
     }

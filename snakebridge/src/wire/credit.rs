@@ -67,11 +67,11 @@ impl ReceiveWindow {
     }
 
     /// An item came. An error when the sender had no credit for it.
-    pub fn take(&mut self, id: u64, length: usize) -> Result<(), Violation> {
+    pub fn take(&mut self, id: u64, length: u64) -> Result<(), Violation> {
         if self.outstanding <= 0 {
             return Err(Violation::Flow(id));
         }
-        self.outstanding = self.outstanding.saturating_sub(signed(charge(length)));
+        self.outstanding = self.outstanding.saturating_sub(signed(length.max(MINIMUM_CHARGE)));
         Ok(())
     }
 
@@ -110,7 +110,7 @@ mod tests {
                     }
                 }
                 sender.pay(size);
-                receiver.take(1, size).unwrap();
+                receiver.take(1, size as u64).unwrap();
                 held.push_back(size);
                 let bytes: u64 = held.iter().map(|&size| charge(size)).sum();
                 let largest = held.iter().map(|&size| charge(size)).max().unwrap_or(0);

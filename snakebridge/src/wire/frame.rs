@@ -35,8 +35,6 @@ pub mod kind {
 pub mod call_flag {
     /// The caller wants a stream: ITEM frames and an END instead of one REPLY.
     pub const STREAM: u64 = 1;
-    /// Reserved: the body goes on in PART frames.
-    pub const MORE: u64 = 2;
     /// Every flag that this version acts on.
     pub const KNOWN: u64 = STREAM;
 }
@@ -47,8 +45,6 @@ pub mod item_flag {
     pub const FINAL: u64 = 1;
     /// The body is an array `[data, metadata]` instead of the data alone.
     pub const METADATA: u64 = 2;
-    /// Reserved: the body goes on in PART frames.
-    pub const MORE: u64 = 4;
     /// Every flag that this version acts on.
     pub const KNOWN: u64 = FINAL | METADATA;
 }
@@ -70,6 +66,10 @@ pub struct CallHeader<'a> {
     pub parent: Option<u64>,
     /// An encoded map of correlation id, trace parent and request metadata; at most 4 KiB.
     pub meta: Option<&'a [u8]>,
+    /// Bytes of the arguments, when they follow in PART frames.
+    pub total: Option<u64>,
+    /// How many streams the caller sends as arguments, numbered from 1.
+    pub inputs: u64,
 }
 
 /// A frame's header.
@@ -96,6 +96,8 @@ pub enum Header<'a> {
     Reply {
         /// The call that is answered.
         id: u64,
+        /// Bytes of the body, when it follows in PART frames.
+        total: Option<u64>,
     },
     /// A call failed, and how is the body. Terminal. With id 0, from a worker before READY: it cannot start.
     Error {
@@ -116,6 +118,8 @@ pub enum Header<'a> {
         sequence: u64,
         /// See [`item_flag`].
         flags: u64,
+        /// Bytes of the item, when it follows in PART frames.
+        total: Option<u64>,
     },
     /// A stream ended well; a generator's return value, if any, is the body. Terminal for that stream.
     End {
@@ -125,6 +129,15 @@ pub enum Header<'a> {
         stream: u64,
         /// How many items there were.
         count: u64,
+        /// Bytes of the body, when it follows in PART frames.
+        total: Option<u64>,
+    },
+    /// The next fragment of the body that the last CALL, REPLY, ITEM or END of this stream announced by its `total`.
+    Part {
+        /// The call the body belongs to.
+        id: u64,
+        /// Which stream of the call; 0 for arguments, replies and the output.
+        stream: u64,
     },
     /// The receiver of a stream has room for so much more.
     Credit {
@@ -158,6 +171,13 @@ pub enum Header<'a> {
         running: u64,
         /// For how many milliseconds it has been running.
         running_for: Millis,
+    },
+    /// The sender takes no more calls. Those of the receiver with ids above `last` never ran and never will.
+    GoAway {
+        /// The last call that is or will be answered; 0 for none.
+        last: u64,
+        /// Why, for the log.
+        reason: &'a str,
     },
     /// An optional frame of a kind this version does not know; to be ignored.
     Unknown {
@@ -196,9 +216,17 @@ impl<'a> Header<'a> {
             }
         };
         match *self {
-            Self::Reply { id } => uints(kind::REPLY, &[id]),
-            Self::Item { id, stream, sequence, flags } => uints(kind::ITEM, &[id, stream, sequence, flags]),
-            Self::End { id, stream, count } => uints(kind::END, &[id, stream, count]),
+            Self::Reply { id, total: None } => uints(kind::REPLY, &[id]),
+            Self::Reply { id, total: Some(total) } => uints(kind::REPLY, &[id, total]),
+            Self::Item { id, stream, sequence, flags, total: None } => {
+                uints(kind::ITEM, &[id, stream, sequence, flags]);
+            }
+            Self::Item { id, stream, sequence, flags, total: Some(total) } => {
+                uints(kind::ITEM, &[id, stream, sequence, flags, total]);
+            }
+            Self::End { id, stream, count, total: None } => uints(kind::END, &[id, stream, count]),
+            Self::End { id, stream, count, total: Some(total) } => uints(kind::END, &[id, stream, count, total]),
+            Self::Part { id, stream } => uints(kind::PART, &[id, stream]),
             Self::Credit { id, stream, bytes } => uints(kind::CREDIT, &[id, stream, bytes]),
             Self::Ping { nonce } => uints(kind::PING, &[nonce]),
             Self::Pong { nonce, finished, running, running_for } => {
@@ -230,10 +258,10 @@ impl<'a> Header<'a> {
                 put_str(out, code);
                 put_uint(out, executed.to_wire());
             }
-            Self::Cancel { id, reason } => {
+            Self::Cancel { id: number, reason } | Self::GoAway { last: number, reason } => {
                 put_array(out, 3);
-                put_uint(out, kind::CANCEL);
-                put_uint(out, id);
+                put_uint(out, if matches!(self, Self::Cancel { .. }) { kind::CANCEL } else { kind::GOAWAY });
+                put_uint(out, number);
                 put_str(out, reason);
             }
         }
@@ -242,8 +270,15 @@ impl<'a> Header<'a> {
 
 fn encode_call(call: &CallHeader<'_>, out: &mut Vec<u8>) {
     // Trailing elements that are absent are left out: the common call is [2, id, target].
-    let optional =
-        [call.flags != 0, call.remaining.is_some(), call.session.is_some(), call.parent.is_some(), call.meta.is_some()];
+    let optional = [
+        call.flags != 0,
+        call.remaining.is_some(),
+        call.session.is_some(),
+        call.parent.is_some(),
+        call.meta.is_some(),
+        call.total.is_some(),
+        call.inputs != 0,
+    ];
     let present = optional.iter().rposition(|&present| present).map_or(0, |last| last + 1);
     put_array(out, 3 + present as u32);
     put_uint(out, kind::CALL);
@@ -268,8 +303,17 @@ fn encode_call(call: &CallHeader<'_>, out: &mut Vec<u8>) {
     if present > 3 {
         or_nil(out, call.parent);
     }
-    if let Some(meta) = call.meta {
-        out.extend_from_slice(meta);
+    if present > 4 {
+        match call.meta {
+            Some(meta) => out.extend_from_slice(meta),
+            None => put_nil(out),
+        }
+    }
+    if present > 5 {
+        or_nil(out, call.total);
+    }
+    if present > 6 {
+        put_uint(out, call.inputs);
     }
 }
 
@@ -327,7 +371,7 @@ impl<'a> Fields<'a> {
             kind::HELLO => self.hello()?,
             kind::READY => Header::Ready { manifest_hash: self.str()? },
             kind::CALL => Header::Call(self.call()?),
-            kind::REPLY => Header::Reply { id: self.uint()? },
+            kind::REPLY => Header::Reply { id: self.uint()?, total: self.optional(Reader::uint)? },
             kind::ERROR => Header::Error {
                 id: self.uint()?,
                 code: self.str()?,
@@ -339,6 +383,7 @@ impl<'a> Fields<'a> {
                     stream: self.uint()?,
                     sequence: self.uint()?,
                     flags: self.optional(Reader::uint)?.unwrap_or(0),
+                    total: self.optional(Reader::uint)?,
                 };
                 if let Header::Item { flags, .. } = header
                     && flags & !item_flag::KNOWN != 0
@@ -347,7 +392,13 @@ impl<'a> Fields<'a> {
                 }
                 header
             }
-            kind::END => Header::End { id: self.uint()?, stream: self.uint()?, count: self.uint()? },
+            kind::END => Header::End {
+                id: self.uint()?,
+                stream: self.uint()?,
+                count: self.uint()?,
+                total: self.optional(Reader::uint)?,
+            },
+            kind::PART => Header::Part { id: self.uint()?, stream: self.uint()? },
             kind::CREDIT => Header::Credit { id: self.uint()?, stream: self.uint()?, bytes: self.uint()? },
             kind::CANCEL => Header::Cancel { id: self.uint()?, reason: self.optional(Reader::str)?.unwrap_or("") },
             kind::PING => Header::Ping { nonce: self.uint()? },
@@ -357,7 +408,8 @@ impl<'a> Fields<'a> {
                 running: self.uint()?,
                 running_for: self.uint()?,
             },
-            kind::PART | kind::EVENT | kind::RELEASE | kind::GOAWAY => {
+            kind::GOAWAY => Header::GoAway { last: self.uint()?, reason: self.optional(Reader::str)?.unwrap_or("") },
+            kind::EVENT | kind::RELEASE => {
                 return Err(Violation::Unsupported("a frame kind that no feature of this connection allows"));
             }
             kind if kind >= kind::FIRST_OPTIONAL => Header::Unknown { kind },
@@ -392,6 +444,8 @@ impl<'a> Fields<'a> {
             session: self.optional(Reader::str)?,
             parent: self.optional(Reader::uint)?,
             meta: self.optional(|reader| reader.value(META_DEPTH, META_ITEMS))?,
+            total: self.optional(Reader::uint)?,
+            inputs: self.optional(Reader::uint)?.unwrap_or(0),
         };
         if call.flags & !call_flag::KNOWN != 0 {
             return Err(Violation::Unsupported("flags of a CALL"));

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::fragment::FRAGMENT;
+
 /// The longest header array, in bytes.
 pub const MAX_HEADER: usize = 16 * 1024;
 /// The largest HELLO, READY or `$manifest` body, in bytes.
@@ -14,6 +16,8 @@ pub const MAX_TARGET: usize = 128;
 pub const MAX_SESSION: usize = 256;
 /// The largest metadata map of a call, in bytes.
 pub const MAX_META: usize = 4096;
+/// The most streams that one call brings as arguments.
+pub const MAX_INPUTS: u64 = 16;
 /// Room for a frame's header beside a full body, so that "body limit" and "frame limit" do not fight over one byte.
 pub const HEADER_ROOM: usize = MAX_HEADER;
 
@@ -21,10 +25,11 @@ pub const HEADER_ROOM: usize = MAX_HEADER;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Limits {
-    /// Largest frame in bytes, without its length prefix. Default 1 MiB. Lower: large values are refused; higher: one
-    /// frame holds up the small ones behind it for longer.
+    /// Largest frame in bytes, without its length prefix. Default 1 MiB. Bodies above 64 KiB travel in fragments, so it
+    /// matters only below that.
     pub frame: u64,
-    /// Largest body in bytes, over all its fragments. Default 256 MiB.
+    /// Largest body in bytes, over all its fragments, and the most bytes of large bodies that are under way to us at once:
+    /// the memory that a peer can make us hold. Default 256 MiB.
     pub body: u64,
     /// Deepest nesting of arrays and maps in a body. Default 64; each level costs stack in every decoder.
     pub depth: u64,
@@ -44,9 +49,16 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// The largest body that fits into one frame under these limits.
+    /// The largest body that fits one frame to a peer with these limits. Only errors are ever that long: what is longer than
+    /// [`fragment`](Self::fragment) travels in pieces.
     pub fn single_frame_body(&self) -> u64 {
         self.body.min(self.frame.saturating_sub(HEADER_ROOM as u64))
+    }
+
+    /// The largest body that travels in one frame to a peer with these limits, and the largest fragment.
+    pub fn fragment(&self) -> usize {
+        let room = self.frame.saturating_sub(HEADER_ROOM as u64).max(1);
+        usize::try_from(room).unwrap_or(usize::MAX).min(FRAGMENT)
     }
 }
 

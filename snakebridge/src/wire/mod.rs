@@ -6,11 +6,13 @@
 //!
 //! Bodies travel unopened; [`body`](crate::body) fills and reads them.
 //!
-//! Reading order: [`frame`] (what can be said), [`codec`] (how it is written down), [`credit`] and [`table`] (the two pieces of bookkeeping), [`peer`] (the state machine).
+//! Reading order: [`frame`] (what can be said), [`codec`] (how it is written down), [`credit`], [`table`] and [`fragment`]
+//! (the three pieces of bookkeeping), [`peer`] (the state machine).
 
 pub mod codec;
 pub mod credit;
 mod executed;
+pub mod fragment;
 pub mod frame;
 pub mod limits;
 pub mod msgpack;
@@ -19,6 +21,7 @@ pub mod table;
 mod violation;
 
 pub use executed::Executed;
+pub use fragment::Body;
 pub use frame::Header;
 pub use limits::Limits;
 pub use peer::{Event, Peer, Role};

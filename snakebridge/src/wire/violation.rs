@@ -47,6 +47,13 @@ pub enum Violation {
         /// What came.
         got: u64,
     },
+    /// A fragment that belongs to no body, or a body that is not as long as it was announced.
+    Fragment(u64),
+    /// More bytes of large bodies under way than the receiver takes at once.
+    ReceiveBudget {
+        /// The limit in bytes.
+        limit: u64,
+    },
     /// An item without credit, or credit beyond every bound.
     Flow(u64),
     /// More unanswered calls than the limit.
@@ -78,6 +85,8 @@ impl Violation {
             Self::Id(_) => "id",
             Self::UnexpectedItem(_) => "unexpected_chunk",
             Self::StreamSequence { .. } => "stream_seq",
+            Self::Fragment(_) => "fragment",
+            Self::ReceiveBudget { .. } => "receive_budget",
             Self::Flow(_) => "flow",
             Self::TooManyCalls(_) => "too_many_calls",
             Self::Flood(_) => "flood",
@@ -110,6 +119,10 @@ impl fmt::Display for Violation {
                 write!(f, "call {id} was answered in the wrong manner (stream or single reply)")
             }
             Self::StreamSequence { expected, got } => write!(f, "stream item {got} came where {expected} was due"),
+            Self::Fragment(id) => write!(f, "a fragment for call {id} that no body of it announced"),
+            Self::ReceiveBudget { limit } => {
+                write!(f, "more than {limit} bytes of large bodies under way at once")
+            }
             Self::Flow(id) => write!(f, "flow control broken on stream {id}"),
             Self::TooManyCalls(limit) => write!(f, "more than {limit} unanswered calls"),
             Self::Flood(what) => write!(f, "too many {what}"),

@@ -111,7 +111,7 @@ impl Start<'_> {
                     self.check_hello(&bytes)?;
                 }
                 // Dead, or about to say why it is not coming.
-                Some(Control::Unwritable(_)) => {}
+                Some(Control::Unwritable(_) | Control::GoingAway { .. }) => {}
                 Some(Control::StartFailed(bytes)) => return Err(self.failure(&bytes)),
                 Some(Control::Ready { manifest_hash, tools }) => {
                     self.check_tools(&tools)?;
@@ -229,6 +229,7 @@ impl Start<'_> {
             session: None,
             meta: None,
             body: vec![0x80],
+            inputs: 0,
         };
         let now = std::time::Instant::now();
         let call = Arc::new(PendingCall::new(request, None, self.config.start_timeout, false, now));

@@ -88,7 +88,7 @@ fn greet(lie: &str) -> io::Result<()> {
         _ => vec!["count".to_owned(), "honest".to_owned(), "lie".to_owned()],
     };
     if lie == "call before ready" {
-        bytes.extend(frame(&Header::Reply { id: 1 }, &[1]));
+        bytes.extend(frame(&Header::Reply { id: 1, total: None }, &[1]));
     } else {
         bytes.extend(frame(&Header::Ready { manifest_hash: &hash }, &body::encode(&names).unwrap_or_default()));
     }
@@ -97,9 +97,9 @@ fn greet(lie: &str) -> io::Result<()> {
 
 fn answer(call: &CallHeader<'_>, lie: &str) -> io::Result<()> {
     let id = call.id;
-    let reply = |body: &[u8]| frame(&Header::Reply { id }, body);
-    let item = |sequence, body: &[u8]| frame(&Header::Item { id, stream: 0, sequence, flags: 0 }, body);
-    let end = |count| frame(&Header::End { id, stream: 0, count }, &[]);
+    let reply = |body: &[u8]| frame(&Header::Reply { id, total: None }, body);
+    let item = |sequence, body: &[u8]| frame(&Header::Item { id, stream: 0, sequence, flags: 0, total: None }, body);
+    let end = |count| frame(&Header::End { id, stream: 0, count, total: None }, &[]);
     match call.target {
         "$manifest" => return if lie == "dies at manifest" { std::process::exit(9) } else { say(&reply(&manifest())) },
         "honest" => return say(&reply(&[7])),
@@ -126,8 +126,8 @@ fn answer(call: &CallHeader<'_>, lie: &str) -> io::Result<()> {
         "unknown kind" => [&[0, 0, 0, 3, 0x92, 99, 1][..], &reply(&[7])].concat(),
         "optional kind" => [&[0, 0, 0, 5, 0x93, 0xcc, 200, 1, 2][..], &reply(&[7])].concat(),
         "reserved kind" => [0, 0, 0, 4, 0x93, 12, 1, 2].to_vec(),
-        "answer to nothing" => frame(&Header::Reply { id: id + 1000 }, &[7]),
-        "wrong parity" => frame(&Header::Reply { id: id + 1 }, &[7]),
+        "answer to nothing" => frame(&Header::Reply { id: id + 1000, total: None }, &[7]),
+        "wrong parity" => frame(&Header::Reply { id: id + 1, total: None }, &[7]),
         "twice" => [reply(&[7]), reply(&[8])].concat(),
         "many times" => reply(&[7]).repeat(200),
         "item for a call" => item(0, &[1]),
@@ -155,6 +155,8 @@ fn answer(call: &CallHeader<'_>, lie: &str) -> io::Result<()> {
                     session: None,
                     parent: None,
                     meta: None,
+                    total: None,
+                    inputs: 0,
                 };
                 frame(&Header::Call(call), &[0x80])
             };
@@ -165,8 +167,17 @@ fn answer(call: &CallHeader<'_>, lie: &str) -> io::Result<()> {
             unreachable!()
         }
         "same id twice" => {
-            let call =
-                CallHeader { id: 2, target: "x", flags: 0, remaining: None, session: None, parent: None, meta: None };
+            let call = CallHeader {
+                id: 2,
+                target: "x",
+                flags: 0,
+                remaining: None,
+                session: None,
+                parent: None,
+                meta: None,
+                total: None,
+                inputs: 0,
+            };
             frame(&Header::Call(call), &[0x80]).repeat(2)
         }
         "deep" => reply(&vec![0x91; 100_000]),

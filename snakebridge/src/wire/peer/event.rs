@@ -1,8 +1,8 @@
 //! What a received frame means to the driver.
 
-use crate::wire::Executed;
-use crate::wire::Millis;
+use crate::wire::fragment::Whole;
 use crate::wire::frame::CallHeader;
+use crate::wire::{Executed, Millis};
 
 /// What a frame means. Its body, where it has one, stays with the driver, which knows where the bytes are.
 #[derive(Debug)]
@@ -55,10 +55,43 @@ pub enum Event<'p, 'f, T> {
         /// How many items came.
         count: u64,
     },
+    /// An item of a stream that is an argument of a call of the peer. Report it with
+    /// [`Peer::consumed`](super::Peer::consumed) once the tool has taken it.
+    Input {
+        /// The call.
+        id: u64,
+        /// Which of its streams, from 1.
+        stream: u64,
+    },
+    /// A stream that is an argument of a call of the peer ended well.
+    InputEnd {
+        /// The call.
+        id: u64,
+        /// Which of its streams, from 1.
+        stream: u64,
+    },
+    /// A body that came in fragments is complete: give its header to [`Peer::complete`](super::Peer::complete), which
+    /// says what it means.
+    Assembled(Whole),
     /// A stream that we send has credit again.
     Credit {
-        /// The call it answers.
+        /// The call.
         id: u64,
+        /// 0 for the answer to a call of the peer, else which of the streams among the arguments of a call of ours.
+        stream: u64,
+    },
+    /// A call was cancelled before all of its arguments had come. The driver answers ERROR, executed never.
+    Withdrawn {
+        /// The call.
+        id: u64,
+    },
+    /// The peer takes no more calls: take those above `last`, which never ran, by
+    /// [`Peer::take_above`](super::Peer::take_above).
+    GoAway {
+        /// The last call that it answers.
+        last: u64,
+        /// Why, for the log.
+        reason: &'f str,
     },
     /// The peer does not want the answer to its call any more. We still owe it a terminal frame.
     Cancel {

@@ -7,23 +7,23 @@
 //!
 //! Invariants, kept here and tested in `tests`: every call of ours ends in exactly one terminal event or is handed back
 //! by [`Peer::close`]; no id is used twice; items are delivered in order and only with credit; a terminal frame is
-//! written exactly once for each call we serve.
+//! written exactly once for each call we serve; what a peer can make us hold is bounded by the limits we announced.
 
 mod budget;
 mod event;
 mod receive;
+mod send;
 #[cfg(test)]
 mod tests;
 
 use self::budget::Budget;
 pub use self::event::Event;
-use super::codec;
 use super::credit::{ReceiveWindow, SendWindow};
-use super::frame::{CallHeader, call_flag, check_meta};
-use super::limits::{is_session_id, is_target};
+use super::fragment::{Assembly, Outbox};
+use super::frame::check_meta;
+use super::limits::{MAX_INPUTS, is_session_id, is_target};
 use super::table::Table;
-use super::{Header, Limits, Millis, VERSIONS};
-use crate::wire::Executed;
+use super::{Limits, Millis, Violation};
 
 /// Which side of the connection a peer is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,15 +32,6 @@ pub enum Role {
     Host,
     /// Is started, sends even ids, says READY.
     Worker,
-}
-
-/// The longest reason of a CANCEL and the longest error code, in bytes: headers are short.
-const MAX_REASON: usize = 512;
-const MAX_CODE: usize = 128;
-
-/// As much of `text` as fits `limit` bytes.
-fn shortened(text: &str, limit: usize) -> &str {
-    &text[..text.floor_char_boundary(limit)]
 }
 
 /// How far the connection has come.
@@ -52,6 +43,8 @@ enum Phase {
     Starting,
     /// Calls may travel.
     Open,
+    /// The worker has said that it cannot start.
+    Failed,
 }
 
 /// A call of ours that waits for its answer.
@@ -60,6 +53,10 @@ struct Outgoing<T> {
     data: T,
     /// The state of the stream we receive, when we asked for one.
     stream: Option<Receiving>,
+    /// The result, or the item, that is coming in fragments.
+    incoming: Option<Box<Assembly>>,
+    /// The streams we send as arguments; stream `n` is at `n - 1`.
+    inputs: Vec<Sending>,
     cancelled: bool,
 }
 
@@ -74,12 +71,53 @@ struct Receiving {
 struct Serving {
     /// The state of the stream we send, when the peer asked for one.
     stream: Option<Sending>,
+    /// Its arguments, while they are coming in fragments.
+    arguments: Option<Box<Assembly>>,
+    /// The streams that are its arguments; stream `n` is at `n - 1`.
+    inputs: Vec<Input>,
+}
+
+#[derive(Debug)]
+struct Input {
+    receiving: Receiving,
+    /// The item that is coming in fragments.
+    incoming: Option<Box<Assembly>>,
+    ended: bool,
 }
 
 #[derive(Debug)]
 struct Sending {
     window: SendWindow,
     sequence: u64,
+    /// A large item of it is on its way out.
+    busy: bool,
+    ended: bool,
+}
+
+impl Sending {
+    fn new(window: u64) -> Self {
+        Self { window: SendWindow::new(window), sequence: 0, busy: false, ended: false }
+    }
+
+    fn may_send(&self) -> bool {
+        self.window.is_open() && !self.busy && !self.ended
+    }
+}
+
+impl Receiving {
+    fn new(window: u64) -> Self {
+        Self { window: ReceiveWindow::new(window), next_sequence: 0 }
+    }
+
+    /// An item of `length` bytes begins to come.
+    fn take(&mut self, id: u64, sequence: u64, length: u64) -> Result<(), Violation> {
+        if sequence != self.next_sequence {
+            return Err(Violation::StreamSequence { expected: self.next_sequence, got: sequence });
+        }
+        self.window.take(id, length)?;
+        self.next_sequence += 1;
+        Ok(())
+    }
 }
 
 /// What a call of ours says.
@@ -89,6 +127,8 @@ pub struct Request<'a> {
     pub target: &'a str,
     /// Whether items are wanted instead of one reply.
     pub stream: bool,
+    /// How many streams are among the arguments, numbered from 1 as the arguments name them.
+    pub inputs: u64,
     /// Milliseconds until the deadline.
     pub remaining: Option<Millis>,
     /// The session it runs in.
@@ -97,8 +137,6 @@ pub struct Request<'a> {
     pub parent: Option<u64>,
     /// An encoded metadata map.
     pub meta: Option<&'a [u8]>,
-    /// The encoded arguments.
-    pub body: &'a [u8],
 }
 
 impl Request<'_> {
@@ -109,6 +147,9 @@ impl Request<'_> {
         }
         if self.session.is_some_and(|session| !is_session_id(session)) {
             return Err(Refused::Invalid("the session id is empty, too long or not printable"));
+        }
+        if self.inputs > MAX_INPUTS {
+            return Err(Refused::Invalid("more than 16 of the arguments are streams"));
         }
         match self.meta.map(check_meta) {
             Some(Err(_)) => Err(Refused::Invalid("the metadata is no map, too large or nested too deeply")),
@@ -135,7 +176,8 @@ pub enum Refused {
     NotServed,
     /// The target, session or metadata is one that no peer would take; the text says which and why.
     Invalid(&'static str),
-    /// The stream has no credit: wait for [`Event::Credit`].
+    /// The stream has no credit, or a large item of it is still on its way out: wait for [`Event::Credit`], or for the
+    /// last [`Fragment`](super::fragment::Fragment) of that item.
     NoCredit,
 }
 
@@ -153,6 +195,16 @@ pub struct Peer<T> {
     calls: Table<Outgoing<T>>,
     served: Table<Serving>,
     finished: u64,
+    /// Large bodies on their way out.
+    outbox: Outbox,
+    /// Bytes of large bodies on their way in, as far as they have begun.
+    assembling: u64,
+    /// What may still come of streams whose calls we have answered, in bytes.
+    late: u64,
+    /// We take no calls above this id.
+    last_accepted: Option<u64>,
+    /// The peer takes no more calls.
+    ends_early: bool,
     control_budget: Budget,
     stray_budget: Budget,
 }
@@ -178,6 +230,11 @@ impl<T> Peer<T> {
             calls: Table::default(),
             served: Table::default(),
             finished: 0,
+            outbox: Outbox::default(),
+            assembling: 0,
+            late: 0,
+            last_accepted: None,
+            ends_early: false,
             control_budget: Budget::new(CONTROL_PER_SECOND, 1_000),
             stray_budget: Budget::new(STRAYS_PER_MINUTE, 60_000),
         }
@@ -195,7 +252,7 @@ impl<T> Peer<T> {
 
     /// Whether calls may be sent.
     pub fn is_open(&self) -> bool {
-        self.phase == Phase::Open && !self.closed
+        self.phase == Phase::Open && !self.closed && !self.ends_early
     }
 
     /// Calls of ours that wait for an answer, cancelled ones included.
@@ -213,86 +270,6 @@ impl<T> Peer<T> {
         self.finished
     }
 
-    /// Writes our HELLO; `body` says who we are. The first thing a driver does.
-    pub fn hello(&mut self, body: &[u8], out: &mut Vec<u8>) {
-        let header = Header::Hello { versions: VERSIONS, limits: self.ours, nonce: &self.nonce };
-        codec::write(out, &header, body);
-    }
-
-    /// A worker says that calls may come; `body` is the array of its tools' names.
-    pub fn ready(&mut self, manifest_hash: &str, body: &[u8], out: &mut Vec<u8>) -> Result<(), Refused> {
-        if self.role != Role::Worker || self.phase != Phase::Starting || self.closed {
-            return Err(Refused::NotOpen);
-        }
-        self.phase = Phase::Open;
-        codec::write(out, &Header::Ready { manifest_hash }, body);
-        Ok(())
-    }
-
-    /// A worker says why it cannot start.
-    pub fn start_failed(&mut self, body: &[u8], out: &mut Vec<u8>) {
-        let body = &body[..body.len().min(super::limits::MAX_HANDSHAKE)];
-        codec::write(out, &Header::Error { id: 0, code: "start_failed", executed: Executed::Never }, body);
-    }
-
-    /// Sends a call and returns its id.
-    pub fn call(&mut self, request: &Request<'_>, data: T, out: &mut Vec<u8>) -> Result<u64, (Refused, T)> {
-        if !self.is_open() {
-            return Err((Refused::NotOpen, data));
-        }
-        if let Err(refused) = self.fits(request.body.len()).and_then(|()| request.check()) {
-            return Err((refused, data));
-        }
-        if self.calls.len() as u64 >= self.theirs.calls {
-            return Err((Refused::TooMany, data));
-        }
-        let id = self.next_id;
-        self.next_id += 2;
-        let header = CallHeader {
-            id,
-            target: request.target,
-            flags: if request.stream { call_flag::STREAM } else { 0 },
-            remaining: request.remaining,
-            session: request.session,
-            parent: request.parent,
-            meta: request.meta,
-        };
-        codec::write(out, &Header::Call(header), request.body);
-        let stream =
-            request.stream.then(|| Receiving { window: ReceiveWindow::new(self.ours.window), next_sequence: 0 });
-        self.calls.insert(id, Outgoing { data, stream, cancelled: false });
-        Ok(id)
-    }
-
-    fn fits(&self, length: usize) -> Result<(), Refused> {
-        let (size, limit) = (length as u64, self.theirs.single_frame_body());
-        if size > limit { Err(Refused::TooLarge { size, limit }) } else { Ok(()) }
-    }
-
-    /// Tells the peer that an answer is not wanted any more. The call stays in flight, as a tombstone, until the peer
-    /// answers it. Does nothing for calls that are answered or already cancelled; returns whether it did something.
-    pub fn cancel(&mut self, id: u64, reason: &str, out: &mut Vec<u8>) -> bool {
-        match self.calls.get_mut(id) {
-            Some(call) if !call.cancelled && !self.closed => {
-                call.cancelled = true;
-                codec::write(out, &Header::Cancel { id, reason: shortened(reason, MAX_REASON) }, &[]);
-                true
-            }
-            _ => false,
-        }
-    }
-
-    /// The consumer took an item of `length` bytes from the stream of call `id`; writes CREDIT when it is due and
-    /// returns whether it did.
-    pub fn consumed(&mut self, id: u64, length: usize, out: &mut Vec<u8>) -> bool {
-        let Some(Outgoing { stream: Some(stream), cancelled: false, .. }) = self.calls.get_mut(id) else {
-            return false;
-        };
-        let Some(bytes) = stream.window.consume(length) else { return false };
-        codec::write(out, &Header::Credit { id, stream: 0, bytes }, &[]);
-        true
-    }
-
     /// What the driver keeps with a call of ours, while it is unanswered.
     pub fn in_flight_mut(&mut self, id: u64) -> Option<&mut T> {
         self.calls.get_mut(id).map(|call| &mut call.data)
@@ -308,76 +285,32 @@ impl<T> Peer<T> {
         self.served.get_mut(id).is_some()
     }
 
-    /// Answers call `id` with its result. When the result is too large, nothing is written and the call is still owed.
-    pub fn reply(&mut self, id: u64, body: &[u8], out: &mut Vec<u8>) -> Result<(), Refused> {
-        match self.served.get_mut(id) {
-            Some(Serving { stream: None }) => {}
-            _ => return Err(Refused::NotServed),
+    /// Bytes of large answers to the peer that are not written.
+    pub fn unsent_answers(&self) -> u64 {
+        let answers_are_odd = self.role == Role::Worker;
+        self.outbox.unsent(|id| (id % 2 == 1) == answers_are_odd)
+    }
+
+    /// The peer takes no more calls: takes out those of ours above `last`, which never ran, oldest first.
+    pub fn take_above(&mut self, last: u64) -> Vec<(u64, T)> {
+        let mut ids: Vec<u64> = self.calls.iter().map(|(id, _)| id).filter(|&id| id > last).collect();
+        ids.sort_unstable();
+        ids.into_iter().filter_map(|id| Some((id, self.forget(id)?.data))).collect()
+    }
+
+    /// A call of ours is over: takes it out of the table, and what was still to be sent for it out of the outbox.
+    fn forget(&mut self, id: u64) -> Option<Outgoing<T>> {
+        let call = self.calls.remove(id)?;
+        if !self.outbox.is_empty() {
+            self.outbox.remove(id);
         }
-        self.fits(body.len())?;
-        self.served.remove(id);
-        self.finished += 1;
-        codec::write(out, &Header::Reply { id }, body);
-        Ok(())
+        self.release(call.incoming.as_deref());
+        Some(call)
     }
 
-    /// Answers call `id` with an error; streams end with it too. A body beyond the limit is left out.
-    pub fn error(
-        &mut self,
-        id: u64,
-        code: &str,
-        executed: Executed,
-        body: &[u8],
-        out: &mut Vec<u8>,
-    ) -> Result<(), Refused> {
-        self.served.remove(id).ok_or(Refused::NotServed)?;
-        self.finished += 1;
-        // Better an error without its details than none.
-        let body = if self.fits(body.len()).is_ok() { body } else { &[] };
-        codec::write(out, &Header::Error { id, code: shortened(code, MAX_CODE), executed }, body);
-        Ok(())
-    }
-
-    /// Sends the next item of the stream that answers call `id`.
-    pub fn item(&mut self, id: u64, flags: u64, body: &[u8], out: &mut Vec<u8>) -> Result<(), Refused> {
-        self.fits(body.len())?;
-        let Some(Serving { stream: Some(stream) }) = self.served.get_mut(id) else { return Err(Refused::NotServed) };
-        if !stream.window.is_open() {
-            return Err(Refused::NoCredit);
-        }
-        stream.window.pay(body.len());
-        codec::write(out, &Header::Item { id, stream: 0, sequence: stream.sequence, flags }, body);
-        stream.sequence += 1;
-        Ok(())
-    }
-
-    /// Whether the stream that answers call `id` may send an item now.
-    pub fn may_send(&mut self, id: u64) -> bool {
-        matches!(self.served.get_mut(id), Some(Serving { stream: Some(stream) }) if stream.window.is_open())
-    }
-
-    /// Ends the stream that answers call `id`; `body` is the generator's return value, or empty.
-    pub fn end(&mut self, id: u64, body: &[u8], out: &mut Vec<u8>) -> Result<(), Refused> {
-        let count = match self.served.get_mut(id) {
-            Some(Serving { stream: Some(stream) }) => stream.sequence,
-            _ => return Err(Refused::NotServed),
-        };
-        self.fits(body.len())?;
-        self.served.remove(id);
-        self.finished += 1;
-        codec::write(out, &Header::End { id, stream: 0, count }, body);
-        Ok(())
-    }
-
-    /// Answers a PING: `running` is the call that runs, or 0, and for how long.
-    pub fn pong(&mut self, nonce: u64, running: (u64, Millis), out: &mut Vec<u8>) {
-        let (running, running_for) = running;
-        codec::write(out, &Header::Pong { nonce, finished: self.finished, running, running_for }, &[]);
-    }
-
-    /// Asks for a PONG.
-    pub fn ping(&mut self, nonce: u64, out: &mut Vec<u8>) {
-        codec::write(out, &Header::Ping { nonce }, &[]);
+    /// A body on its way in is complete, or nobody wants it: its room is free.
+    fn release(&mut self, assembly: Option<&Assembly>) {
+        self.assembling -= assembly.map_or(0, Assembly::charge);
     }
 
     /// The connection is over: nothing more is sent or accepted. Hands back every unanswered call of ours, oldest
@@ -385,6 +318,7 @@ impl<T> Peer<T> {
     pub fn close(&mut self) -> Vec<(u64, T)> {
         self.closed = true;
         self.served.drain();
+        self.outbox.clear();
         self.calls.drain().into_iter().map(|(id, call)| (id, call.data)).collect()
     }
 }

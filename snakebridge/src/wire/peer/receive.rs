@@ -1,38 +1,49 @@
 //! The receiving half of the peer: from a frame to what it means, or to the violation it is.
 
-use super::{Event, Outgoing, Peer, Phase, Role, Sending, Serving};
-use crate::wire::credit::SendWindow;
+use super::{Event, Input, Outgoing, Peer, Phase, Receiving, Role, Sending, Serving};
+use crate::wire::credit::charge;
+use crate::wire::fragment::{Assembly, WholeHeader};
 use crate::wire::frame::{CallHeader, call_flag};
-use crate::wire::limits::MAX_HANDSHAKE;
+use crate::wire::limits::{MAX_HANDSHAKE, MAX_INPUTS};
 use crate::wire::{Header, Limits, Millis, VERSIONS, Violation};
 
+/// The largest window that is believed: what is beyond it is as good as none, and sums of it cannot overflow.
+const MAX_WINDOW: u64 = 1 << 39;
+
+impl<T> Outgoing<T> {
+    /// Nothing of a call may come while a body of it is incomplete, except the error that ends it. When we have cancelled
+    /// it, the peer may break a body off at any point.
+    fn may_be_answered(&mut self, id: u64) -> Result<(), Violation> {
+        if self.incoming.is_some() && !self.cancelled {
+            return Err(Violation::Fragment(id));
+        }
+        self.incoming = None;
+        Ok(())
+    }
+}
+
 impl<T> Peer<T> {
-    /// Takes one frame: its header and the length of its body.
+    /// Takes one frame: its header and its body.
     ///
     /// After an error the connection is dead: the driver calls [`close`](Peer::close) and tells everybody.
     pub fn receive<'p, 'f>(
         &'p mut self,
         header: &Header<'f>,
-        body_length: usize,
+        body: &[u8],
         now: Millis,
     ) -> Result<Event<'p, 'f, T>, Violation> {
         if self.closed {
             return Ok(Event::Ignored);
         }
-        if body_length as u64 > self.ours.body {
-            return Err(Violation::FrameTooLarge { length: body_length as u64, limit: self.ours.body });
+        let length = body.len() as u64;
+        if length > self.ours.body {
+            return Err(Violation::FrameTooLarge { length, limit: self.ours.body });
         }
         match *header {
-            Header::Hello { versions, limits, nonce } => self.on_hello(versions, limits, nonce, body_length),
+            Header::Hello { versions, limits, nonce } => self.on_hello(versions, limits, nonce, body.len()),
             _ if self.phase == Phase::Greeting => Err(Violation::Phase("the first frame is HELLO")),
-            Header::Ready { manifest_hash } => self.on_ready(manifest_hash, body_length),
-            Header::Error { id: 0, .. } => {
-                if self.role == Role::Host && self.phase == Phase::Starting {
-                    Ok(Event::StartFailed)
-                } else {
-                    Err(Violation::Phase("ERROR without a call"))
-                }
-            }
+            Header::Ready { manifest_hash } => self.on_ready(manifest_hash, body.len()),
+            Header::Error { id: 0, .. } => self.on_start_failed(),
             Header::Ping { nonce } => self.control(now).map(|()| Event::Ping { nonce }),
             Header::Pong { nonce, finished, running, running_for } => {
                 self.control(now)?;
@@ -40,31 +51,60 @@ impl<T> Peer<T> {
             }
             Header::Unknown { .. } => self.control(now).map(|()| Event::Ignored),
             _ if self.phase != Phase::Open => Err(Violation::Phase("calls travel after READY")),
-            Header::Call(call) => self.on_call(call),
-            Header::Reply { id } => self.on_reply(id, now),
+            Header::Call(call) => self.on_call(header, call, length),
+            Header::Reply { id, total } => self.on_reply(header, id, (total, length), now),
             Header::Error { id, code, executed } => Ok(match self.answered(id, now)? {
                 Some(call) => Event::Failed { id, call: call.data, code, executed },
                 None => Event::Ignored,
             }),
-            Header::Item { id, stream, sequence, flags } => {
-                only_output(stream)?;
-                self.on_item(id, sequence, flags, body_length, now)
+            Header::Item { id, stream: 0, sequence, flags, total } => {
+                self.on_item(header, (id, sequence, flags), (total, length), now)
             }
-            Header::End { id, stream, count } => {
-                only_output(stream)?;
-                self.on_end(id, count, now)
+            Header::Item { id, stream, sequence, total, .. } => {
+                self.on_input(header, (id, stream, sequence), (total, length))
             }
+            Header::End { id, stream: 0, count, total } => self.on_end(header, (id, count), (total, length), now),
+            Header::End { id, stream, count, .. } => self.on_input_end(id, stream, count),
+            Header::Part { id, stream } => self.on_part(id, stream, body, now),
             Header::Credit { id, stream, bytes } => {
-                only_output(stream)?;
                 self.control(now)?;
-                self.on_credit(id, bytes)
+                self.on_credit(id, stream, bytes)
             }
             Header::Cancel { id, reason } => {
                 self.control(now)?;
-                self.parity(id, false)?;
-                Ok(if self.served.get_mut(id).is_some() { Event::Cancel { id, reason } } else { Event::Ignored })
+                self.on_cancel(id, reason)
+            }
+            Header::GoAway { last, reason } => {
+                self.control(now)?;
+                if last != 0 {
+                    self.parity(last, true)?;
+                }
+                self.ends_early = true;
+                Ok(Event::GoAway { last, reason })
             }
         }
+    }
+
+    /// What a body that came in fragments means, now that it is complete.
+    pub fn complete<'p, 'f>(&'p mut self, header: &'f WholeHeader) -> Result<Event<'p, 'f, T>, Violation> {
+        Ok(match header.decode()? {
+            Header::Call(call) => Event::Call(call),
+            Header::Reply { id, .. } => match self.forget(id) {
+                Some(call) => Event::Reply { id, call: call.data },
+                None => Event::Ignored,
+            },
+            Header::End { id, count, .. } => match self.forget(id) {
+                Some(call) => Event::End { id, call: call.data, count },
+                None => Event::Ignored,
+            },
+            Header::Item { id, stream: 0, flags, .. } => match self.calls.get_mut(id) {
+                Some(call) if !call.cancelled => Event::Item { id, call: &mut call.data, flags },
+                _ => Event::Ignored,
+            },
+            Header::Item { id, stream, .. } => Event::Input { id, stream },
+            // No other frame announces a body.
+            _ => Event::Ignored,
+        })
     }
 
     fn on_hello<'p, 'f>(
@@ -89,7 +129,7 @@ impl<T> Peer<T> {
         if limits.window == 0 || limits.calls == 0 {
             return Err(Violation::Handshake("limits of zero"));
         }
-        self.theirs = limits;
+        self.theirs = Limits { window: limits.window.min(MAX_WINDOW), ..limits };
         self.phase = Phase::Starting;
         // A host has nothing to announce: for a worker the connection opens with its own READY.
         Ok(Event::Hello)
@@ -110,24 +150,74 @@ impl<T> Peer<T> {
         Ok(Event::Ready { manifest_hash })
     }
 
-    fn on_call<'p, 'f>(&'p mut self, call: CallHeader<'f>) -> Result<Event<'p, 'f, T>, Violation> {
+    fn on_start_failed<'f>(&mut self) -> Result<Event<'_, 'f, T>, Violation> {
+        if self.role != Role::Host || self.phase != Phase::Starting {
+            return Err(Violation::Phase("ERROR without a call"));
+        }
+        self.phase = Phase::Failed;
+        Ok(Event::StartFailed)
+    }
+
+    fn on_call<'p, 'f>(
+        &'p mut self,
+        header: &Header<'f>,
+        call: CallHeader<'f>,
+        length: u64,
+    ) -> Result<Event<'p, 'f, T>, Violation> {
         self.parity(call.id, false)?;
         if call.id <= self.last_incoming {
             return Err(Violation::Id(call.id));
         }
+        if call.inputs > MAX_INPUTS {
+            return Err(Violation::Shape("more streams as arguments than a call may have"));
+        }
+        self.announced(call.id, (call.total, length))?;
+        self.last_incoming = call.id;
+        if self.last_accepted.is_some() {
+            // It crossed our GOAWAY, and so may what belongs to it.
+            let items = call.inputs.saturating_mul(self.ours.window.saturating_add(self.ours.body));
+            self.expect_late(call.total.unwrap_or(0).saturating_add(items));
+            return Ok(Event::Ignored);
+        }
         if self.served.len() as u64 >= self.ours.calls {
             return Err(Violation::TooManyCalls(self.ours.calls));
         }
-        self.last_incoming = call.id;
-        let stream = (call.flags & call_flag::STREAM != 0)
-            .then(|| Sending { window: SendWindow::new(self.theirs.window), sequence: 0 });
-        self.served.insert(call.id, Serving { stream });
-        Ok(Event::Call(call))
+        let stream = (call.flags & call_flag::STREAM != 0).then(|| Sending::new(self.theirs.window));
+        let input = |_| Input { receiving: Receiving::new(self.ours.window), incoming: None, ended: false };
+        let inputs = (0..call.inputs).map(input).collect();
+        let arguments = call.total.map(|total| Box::new(Assembly::new(header, total, true)));
+        let event = if arguments.is_some() { Event::Ignored } else { Event::Call(call) };
+        self.served.insert(call.id, Serving { stream, arguments, inputs });
+        Ok(event)
     }
 
-    fn on_reply<'f>(&mut self, id: u64, now: Millis) -> Result<Event<'_, 'f, T>, Violation> {
-        if let Some(Outgoing { stream: Some(_), .. }) = self.calls.get_mut(id) {
-            return Err(Violation::UnexpectedItem(id));
+    /// A header frame announces a body in fragments, or none: whether it may. Returns the body's length.
+    fn announced(&self, id: u64, (total, length): (Option<u64>, u64)) -> Result<u64, Violation> {
+        match total {
+            None => Ok(length),
+            Some(total) if total > self.ours.body => {
+                Err(Violation::FrameTooLarge { length: total, limit: self.ours.body })
+            }
+            Some(total) if total == 0 || length > 0 => Err(Violation::Fragment(id)),
+            Some(total) => Ok(total),
+        }
+    }
+
+    fn on_reply<'f>(
+        &mut self,
+        header: &Header<'f>,
+        id: u64,
+        body: (Option<u64>, u64),
+        now: Millis,
+    ) -> Result<Event<'_, 'f, T>, Violation> {
+        self.announced(id, body)?;
+        match self.calls.get_mut(id) {
+            Some(Outgoing { stream: Some(_), .. }) => return Err(Violation::UnexpectedItem(id)),
+            Some(call) => call.may_be_answered(id)?,
+            None => {}
+        }
+        if let Some(total) = body.0 {
+            return self.announce_answer(header, id, total, now);
         }
         Ok(match self.answered(id, now)? {
             Some(call) => Event::Reply { id, call: call.data },
@@ -137,37 +227,47 @@ impl<T> Peer<T> {
 
     fn on_item<'f>(
         &mut self,
-        id: u64,
-        sequence: u64,
-        flags: u64,
-        body_length: usize,
+        header: &Header<'f>,
+        (id, sequence, flags): (u64, u64, u64),
+        body: (Option<u64>, u64),
         now: Millis,
     ) -> Result<Event<'_, 'f, T>, Violation> {
         self.parity(id, true)?;
-        if self.calls.get_mut(id).is_none() {
-            return self.stray(now).map(|()| Event::Ignored);
+        let length = self.announced(id, body)?;
+        let Some(call) = self.calls.get_mut(id) else {
+            return self.stray(body.0, now).map(|()| Event::Ignored);
+        };
+        call.may_be_answered(id)?;
+        let Some(stream) = &mut call.stream else { return Err(Violation::UnexpectedItem(id)) };
+        stream.take(id, sequence, length)?;
+        if let Some(total) = body.0 {
+            return self.announce_answer(header, id, total, now);
         }
         // Looked up again because the borrow of the happy path reaches into the event.
-        let Some(call) = self.calls.get_mut(id) else { return Ok(Event::Ignored) };
-        let Some(stream) = &mut call.stream else { return Err(Violation::UnexpectedItem(id)) };
-        if sequence != stream.next_sequence {
-            return Err(Violation::StreamSequence { expected: stream.next_sequence, got: sequence });
+        match self.calls.get_mut(id) {
+            Some(call) if !call.cancelled => Ok(Event::Item { id, call: &mut call.data, flags }),
+            _ => Ok(Event::Ignored),
         }
-        stream.window.take(id, body_length)?;
-        stream.next_sequence += 1;
-        if call.cancelled {
-            return Ok(Event::Ignored);
-        }
-        Ok(Event::Item { id, call: &mut call.data, flags })
     }
 
-    fn on_end<'f>(&mut self, id: u64, count: u64, now: Millis) -> Result<Event<'_, 'f, T>, Violation> {
+    fn on_end<'f>(
+        &mut self,
+        header: &Header<'f>,
+        (id, count): (u64, u64),
+        body: (Option<u64>, u64),
+        now: Millis,
+    ) -> Result<Event<'_, 'f, T>, Violation> {
+        self.announced(id, body)?;
         match self.calls.get_mut(id) {
             Some(Outgoing { stream: None, .. }) => return Err(Violation::UnexpectedItem(id)),
             Some(Outgoing { stream: Some(stream), .. }) if stream.next_sequence != count => {
                 return Err(Violation::StreamSequence { expected: stream.next_sequence, got: count });
             }
-            _ => {}
+            Some(call) => call.may_be_answered(id)?,
+            None => {}
+        }
+        if let Some(total) = body.0 {
+            return self.announce_answer(header, id, total, now);
         }
         Ok(match self.answered(id, now)? {
             Some(call) => Event::End { id, call: call.data, count },
@@ -175,32 +275,204 @@ impl<T> Peer<T> {
         })
     }
 
-    fn on_credit<'f>(&mut self, id: u64, bytes: u64) -> Result<Event<'_, 'f, T>, Violation> {
-        self.parity(id, false)?;
-        match self.served.get_mut(id) {
-            Some(Serving { stream: Some(stream) }) => {
-                stream.window.grant(bytes).ok_or(Violation::Flow(id))?;
-                Ok(Event::Credit { id })
-            }
-            // Its stream has just ended: the two frames crossed.
-            None if id <= self.last_incoming => Ok(Event::Ignored),
-            Some(Serving { stream: None }) | None => Err(Violation::Flow(id)),
+    /// The answer to a call of ours, or an item of it, comes in fragments from now on.
+    fn announce_answer<'f>(
+        &mut self,
+        header: &Header<'f>,
+        id: u64,
+        total: u64,
+        now: Millis,
+    ) -> Result<Event<'_, 'f, T>, Violation> {
+        self.parity(id, true)?;
+        match self.calls.get_mut(id) {
+            Some(call) => call.incoming = Some(Box::new(Assembly::new(header, total, !call.cancelled))),
+            None => self.stray(Some(total), now)?,
         }
+        Ok(Event::Ignored)
+    }
+
+    fn on_input<'f>(
+        &mut self,
+        header: &Header<'f>,
+        (id, stream, sequence): (u64, u64, u64),
+        body: (Option<u64>, u64),
+    ) -> Result<Event<'_, 'f, T>, Violation> {
+        let length = self.announced(id, body)?;
+        let Some(input) = self.input(id, stream)? else {
+            let whole = usize::try_from(body.1).unwrap_or(usize::MAX);
+            return self.spend_late(id, charge(whole)).map(|()| Event::Ignored);
+        };
+        if input.incoming.is_some() {
+            return Err(Violation::Fragment(id));
+        }
+        input.receiving.take(id, sequence, length)?;
+        Ok(match body.0 {
+            Some(total) => {
+                input.incoming = Some(Box::new(Assembly::new(header, total, true)));
+                Event::Ignored
+            }
+            None => Event::Input { id, stream },
+        })
+    }
+
+    fn on_input_end<'f>(&mut self, id: u64, stream: u64, count: u64) -> Result<Event<'_, 'f, T>, Violation> {
+        let Some(input) = self.input(id, stream)? else {
+            return self.spend_late(id, charge(0)).map(|()| Event::Ignored);
+        };
+        if input.incoming.is_some() {
+            return Err(Violation::Fragment(id));
+        }
+        let expected = input.receiving.next_sequence;
+        if count != expected {
+            return Err(Violation::StreamSequence { expected, got: count });
+        }
+        input.ended = true;
+        Ok(Event::InputEnd { id, stream })
+    }
+
+    /// Stream `stream`, from 1, among the arguments of call `id` of the peer; `None` when we do not serve that call any
+    /// more.
+    fn input(&mut self, id: u64, stream: u64) -> Result<Option<&mut Input>, Violation> {
+        self.parity(id, false)?;
+        let known = id <= self.last_incoming;
+        match self.served.get_mut(id) {
+            Some(call) => {
+                let index = usize::try_from(stream - 1).unwrap_or(usize::MAX);
+                let open = call.inputs.get_mut(index).filter(|input| !input.ended);
+                open.map(Some).ok_or(Violation::UnexpectedItem(id))
+            }
+            None if known => Ok(None),
+            None => Err(Violation::Id(id)),
+        }
+    }
+
+    fn on_part<'f>(
+        &mut self,
+        id: u64,
+        stream: u64,
+        fragment: &[u8],
+        now: Millis,
+    ) -> Result<Event<'_, 'f, T>, Violation> {
+        if fragment.is_empty() {
+            return Err(Violation::Fragment(id));
+        }
+        let ours = self.parity(id, true).is_ok();
+        let limit = self.ours.body;
+        let place = if ours {
+            let call = self.calls.get_mut(id).filter(|_| stream == 0);
+            call.map(|call| (&mut call.incoming, call.cancelled))
+        } else {
+            let call = self.served.get_mut(id);
+            call.and_then(|call| match usize::try_from(stream).unwrap_or(usize::MAX).checked_sub(1) {
+                None => Some((&mut call.arguments, false)),
+                Some(index) => call.inputs.get_mut(index).map(|input| (&mut input.incoming, false)),
+            })
+        };
+        let Some((place, broken_off)) = place else {
+            return self.late_part(id, ours, fragment, now).map(|()| Event::Ignored);
+        };
+        let Some(assembly) = place else {
+            return if broken_off { Ok(Event::Ignored) } else { Err(Violation::Fragment(id)) };
+        };
+        let before = assembly.charge();
+        if !assembly.add(fragment) {
+            return Err(Violation::Fragment(id));
+        }
+        let after = assembly.charge();
+        let whole = if assembly.is_complete() { place.take() } else { None };
+        self.assembling = self.assembling - before + after;
+        if self.assembling > limit {
+            return Err(Violation::ReceiveBudget { limit });
+        }
+        Ok(match whole {
+            Some(assembly) => {
+                self.assembling -= after;
+                Event::Assembled(assembly.finish())
+            }
+            None => Event::Ignored,
+        })
+    }
+
+    /// A fragment for a call that is over, on one side or the other.
+    fn late_part(&mut self, id: u64, ours: bool, fragment: &[u8], now: Millis) -> Result<(), Violation> {
+        if ours && self.late < fragment.len() as u64 {
+            return self.stray(None, now);
+        }
+        if !ours {
+            self.parity(id, false)?;
+            if id > self.last_incoming {
+                return Err(Violation::Id(id));
+            }
+        }
+        self.spend_late(id, fragment.len() as u64)
+    }
+
+    fn on_credit<'f>(&mut self, id: u64, stream: u64, bytes: u64) -> Result<Event<'_, 'f, T>, Violation> {
+        let is_input = stream != 0;
+        self.parity(id, is_input)?;
+        let known = is_input || id <= self.last_incoming;
+        let index = usize::try_from(stream).unwrap_or(usize::MAX).checked_sub(1);
+        let sending = match index {
+            None => self.served.get_mut(id).map(|call| call.stream.as_mut()),
+            Some(index) => self.calls.get_mut(id).map(|call| call.inputs.get_mut(index)),
+        };
+        match sending {
+            Some(Some(sending)) => {
+                sending.window.grant(bytes).ok_or(Violation::Flow(id))?;
+                Ok(Event::Credit { id, stream })
+            }
+            // Its stream, or its call, has just ended: the two frames crossed.
+            None if known => Ok(Event::Ignored),
+            Some(None) | None => Err(Violation::Flow(id)),
+        }
+    }
+
+    fn on_cancel<'p, 'f>(&'p mut self, id: u64, reason: &'f str) -> Result<Event<'p, 'f, T>, Violation> {
+        self.parity(id, false)?;
+        let Some(call) = self.served.get_mut(id) else { return Ok(Event::Ignored) };
+        // Its streams have ended, whatever was on its way.
+        for input in &mut call.inputs {
+            input.ended = true;
+            self.assembling -= input.incoming.take().map_or(0, |incoming| incoming.charge());
+        }
+        if let Some(arguments) = call.arguments.take() {
+            self.assembling -= arguments.charge();
+            return Ok(Event::Withdrawn { id });
+        }
+        // An item that is on its way out is broken off.
+        if let Some(stream) = &mut call.stream
+            && stream.busy
+        {
+            stream.busy = false;
+            self.outbox.remove(id);
+        }
+        Ok(Event::Cancel { id, reason })
     }
 
     /// Takes the call that a terminal frame answers out of the table; `None` when nobody knows it.
     fn answered(&mut self, id: u64, now: Millis) -> Result<Option<Outgoing<T>>, Violation> {
         self.parity(id, true)?;
-        let call = self.calls.remove(id);
+        let call = self.forget(id);
         if call.is_none() {
-            self.stray(now)?;
+            self.stray(None, now)?;
         }
         Ok(call)
     }
 
-    /// An answer to nothing: dropped, but not for ever. An id that was never given out is no stray but a lie.
-    fn stray(&mut self, now: Millis) -> Result<(), Violation> {
-        if self.stray_budget.spend(now) { Ok(()) } else { Err(Violation::Flood("answers to unknown calls")) }
+    /// An answer to nothing, perhaps with a body of `total` bytes behind it: dropped, but not for ever. An id that was
+    /// never given out is no stray but a lie.
+    fn stray(&mut self, total: Option<u64>, now: Millis) -> Result<(), Violation> {
+        if !self.stray_budget.spend(now) {
+            return Err(Violation::Flood("answers to unknown calls"));
+        }
+        self.expect_late(total.unwrap_or(0));
+        Ok(())
+    }
+
+    /// Something came for call `id`, which we have answered, that the peer may have sent before it knew.
+    fn spend_late(&mut self, id: u64, bytes: u64) -> Result<(), Violation> {
+        self.late = self.late.checked_sub(bytes).ok_or(Violation::Flow(id))?;
+        Ok(())
     }
 
     fn control(&mut self, now: Millis) -> Result<(), Violation> {
@@ -213,8 +485,4 @@ impl<T> Peer<T> {
         let given_out = !ours || id < self.next_id;
         if id != 0 && (id % 2 == 1) == odd && given_out { Ok(()) } else { Err(Violation::Id(id)) }
     }
-}
-
-fn only_output(stream: u64) -> Result<(), Violation> {
-    if stream == 0 { Ok(()) } else { Err(Violation::Unsupported("streams as arguments")) }
 }
