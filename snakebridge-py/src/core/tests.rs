@@ -31,7 +31,7 @@ fn put(reader: &mut Reader, header: &Header<'_>) {
 #[test]
 fn who_has_something_else_to_do_does_not_wait_for_what_the_watcher_has_taken_out_of_the_pipe() {
     let (core, _there, _back) = core();
-    assert_eq!(core.wait_for_frames(true), Waited::Frames);
+    assert_eq!(core.wait_for_work(true), Waited::Frames);
 }
 
 #[test]

@@ -1,6 +1,5 @@
 //! From a bare process to a worker that may be called: `start`, then `ready`, or `fail`.
 
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
@@ -10,6 +9,7 @@ use snakebridge::wire::limits::{MAX_HANDSHAKE, MAX_TOOLS, is_tool_name};
 use snakebridge::wire::msgpack::{put_array, put_map, put_nil, put_str, put_uint};
 use snakebridge::{Value, body, manifest};
 
+use super::serving::{Functions, SERVING, Serving};
 use super::tools::Tools;
 use super::{CORE, core, fork};
 use crate::core::{Core, ToolTable};
@@ -23,9 +23,6 @@ const NONCE: &str = "SNAKEBRIDGE_NONCE";
 const PARENT: &str = "SNAKEBRIDGE_PARENT_PID";
 /// How long a worker that cannot start waits for the host to read why.
 const LAST_WORDS: Duration = Duration::from_secs(2);
-
-/// The tools, from `ready()` on.
-pub(super) static TOOLS: OnceLock<Tools> = OnceLock::new();
 
 /// Make the wire private (fds >= 64, 0 -> /dev/null, 1 -> stderr), arm the parent-death signal, check the parent, write magic
 /// and HELLO, wait for the host's HELLO and return its body.
@@ -75,14 +72,20 @@ pub(crate) fn fail(py: Python<'_>, exit_code: i32, body: &[u8]) -> PyResult<()> 
     exit::at_once(exit_code)
 }
 
-/// Announce READY. `tools` are (name, streams, run).
+/// Announce READY. `tools` are (name, streams, place, run).
 #[pyfunction]
-pub(crate) fn ready(py: Python<'_>, manifest: &[u8], tools: Vec<(String, bool, Py<PyAny>)>) -> PyResult<()> {
+pub(crate) fn ready(
+    py: Python<'_>,
+    manifest: &[u8],
+    tools: Vec<(String, bool, String, Py<PyAny>)>,
+    functions: Functions,
+) -> PyResult<()> {
     let core = core()?;
-    let tools = Tools::new(tools);
+    let tools = Tools::new(tools)?;
     let names = announcement(&tools, manifest.len())?;
-    let table = ToolTable::new(manifest, tools.names());
-    if TOOLS.set(tools).is_err() || core.say_ready(table, &manifest::hash(manifest), &names).is_err() {
+    let table = ToolTable::new(manifest, tools.entries());
+    let serving = Serving { core, tools, limits: core.host_limits(), functions };
+    if SERVING.set(serving).is_err() || core.say_ready(table, &manifest::hash(manifest), &names).is_err() {
         return Err(PyRuntimeError::new_err("`ready()` is called once, after `start()`"));
     }
     py.detach(|| core.flush());
@@ -100,7 +103,7 @@ fn announcement(tools: &Tools, manifest_length: usize) -> PyResult<Vec<u8>> {
     }
     let mut names = Vec::new();
     put_array(&mut names, u32::try_from(tools.len()).unwrap_or(u32::MAX));
-    for (name, _) in tools.names() {
+    for (name, ..) in tools.entries() {
         if !is_tool_name(name) {
             return refuse(format!(
                 "`{}` is no tool name: letters, digits, `_`, `.` and `-`, at most 128, beginning with a letter or `_`",
