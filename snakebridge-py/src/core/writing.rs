@@ -43,16 +43,11 @@ pub(crate) struct Sent {
 }
 
 impl Core {
-    /// The magic: the first that the host hears.
-    pub(crate) fn say_magic(&self) {
-        self.output().frames().extend_from_slice(&MAGIC);
-    }
-
-    /// HELLO, once the host has said its own: this worker takes what its host takes, who is configured by somebody.
+    /// The magic and HELLO: the first that the host hears.
     pub(crate) fn say_hello(&self, body: &[u8]) {
-        let mut state = self.state();
-        state.peer.mirror_limits();
-        state.peer.hello(body, self.output().frames());
+        let (mut state, mut output) = (self.state(), self.output());
+        output.frames().extend_from_slice(&MAGIC);
+        state.peer.hello(body, output.frames());
     }
 
     /// READY: from now on calls may come.

@@ -50,12 +50,10 @@ pub(crate) fn start(py: Python<'_>) -> PyResult<Py<PyBytes>> {
     let identity = identity(py)?;
     let core = Core::new(descriptors::take_standard_streams()?, limits(), &nonce)?;
     let core = CORE.get_or_init(|| core);
-    core.say_magic();
+    core.say_hello(&identity);
     let Some(hello) = py.detach(|| core.wait_for_hello()) else {
         exit::because(exit::HOST_GONE, "the host closed the wire before it said HELLO");
     };
-    core.say_hello(&identity);
-    py.detach(|| core.flush());
     fork::begin_watching(core)?;
     if let Some(page) = status_page(&hello, parent, &nonce) {
         core.report_on(page);

@@ -4,7 +4,7 @@ use super::{Input, Outgoing, Peer, Phase, Receiving, Refused, Request, Role, Sen
 use crate::wire::fragment::{Body, Fragment};
 use crate::wire::frame::{CallHeader, call_flag};
 use crate::wire::limits::MAX_HANDSHAKE;
-use crate::wire::{Executed, Header, Limits, Millis, VERSIONS, codec};
+use crate::wire::{Executed, Header, Millis, VERSIONS, codec};
 
 /// The longest reason of a CANCEL or GOAWAY and the longest error code, in bytes: headers are short.
 const MAX_REASON: usize = 512;
@@ -16,14 +16,6 @@ fn shortened(text: &str, limit: usize) -> &str {
 }
 
 impl<T> Peer<T> {
-    /// Before our HELLO and behind the peer's: accepts what the peer accepts. The frame limit, which the driver needs from
-    /// the first frame on, stays.
-    pub fn mirror_limits(&mut self) {
-        if self.phase == Phase::Starting {
-            self.ours = Limits { frame: self.ours.frame, ..self.theirs };
-        }
-    }
-
     /// Writes our HELLO; `body` says who we are. The first thing a driver does.
     pub fn hello(&mut self, body: &[u8], out: &mut Vec<u8>) {
         if !self.closed {
