@@ -161,6 +161,12 @@ class LedgerAdapter(BaseAdapter):
                 self.ledger.note(note)
 
     @tool
+    def count_and_sum(self, n: int) -> Iterator[int]:
+        """Count to `n`, and return the sum."""
+        yield from range(n)
+        return sum(range(n))
+
+    @tool
     def count_then_fail(self, n: int) -> Iterator[int]:
         """Count to `n`, then raise."""
         yield from range(n)

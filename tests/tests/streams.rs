@@ -137,6 +137,23 @@ async fn chunks_show_the_final_mark_and_the_metadata() -> Result<()> {
 }
 
 #[tokio::test]
+async fn what_a_generator_returns_is_there_once_the_stream_has_ended() -> Result<()> {
+    let ledger = Ledger::new();
+    let bridge = ledger.tools().workers(1).start().await?;
+    let mut stream = bridge.stream::<u64>("count_and_sum", args! { n: 101 });
+    assert_eq!(stream.returned::<u64>()?, None, "not yet");
+    while let Some(item) = stream.next().await {
+        item?;
+    }
+    assert_eq!(stream.returned::<u64>()?, Some(5050));
+    assert_eq!(stream.returned::<String>().unwrap_err().code(), "unserializable");
+    let mut plain = bridge.stream::<u64>("count", args! { n: 0 });
+    assert!(plain.next().await.is_none());
+    assert_eq!(plain.returned::<u64>()?, None, "it returns nothing");
+    bridge.shutdown().await
+}
+
+#[tokio::test]
 async fn a_stream_has_a_deadline_too() -> Result<()> {
     let ledger = Ledger::new();
     let bridge = ledger.tools().workers(1).start().await?;

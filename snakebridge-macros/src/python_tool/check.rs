@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use syn::{Attribute, Receiver, ReceiverKind, TraitItem, TraitItemFn};
+use syn::{Attribute, Receiver, ReceiverKind, TraitItem, TraitItemFn, TypeImplTrait};
 
 use super::model::{Answer, Method, Passing, PythonName, ToolTrait};
 use crate::diag::Diagnostics;
@@ -88,7 +88,10 @@ fn arguments(method: &Method, diagnostics: &mut Diagnostics) {
     let last = method.arguments.len().saturating_sub(1);
     let mut kwargs = false;
     for (index, argument) in method.arguments.iter().enumerate() {
-        rules::parameter_type(&argument.ty, diagnostics);
+        match types::as_stream(&argument.ty) {
+            Some(stream) if argument.passing == Passing::Stream => stream_argument(stream, diagnostics),
+            _ => drop(rules::parameter_type(&argument.ty, diagnostics)),
+        }
         if argument.passing == Passing::Fields {
             if kwargs {
                 diagnostics.report(&argument.ident, "two arguments are `kwargs`; put all fields into one");
@@ -101,6 +104,22 @@ fn arguments(method: &Method, diagnostics: &mut Diagnostics) {
         } else {
             twice(&mut seen, &argument.name, "arguments", diagnostics);
         }
+    }
+}
+
+fn stream_argument(stream: &TypeImplTrait, diagnostics: &mut Diagnostics) {
+    match types::stream_item(stream) {
+        None => diagnostics.report(stream, "the stream does not say its items: write `impl Stream<Item = T>`"),
+        Some(item) => {
+            if let Some(borrow) = types::borrow(item) {
+                let message = "items are pulled by another task while the call runs and cannot borrow: use owned types";
+                diagnostics.report(borrow, message);
+            }
+        }
+    }
+    if let Some(lifetime) = types::stream_lifetime(stream) {
+        let message = "the stream is pulled by another task while the call runs: remove the lifetime";
+        diagnostics.report(lifetime, message);
     }
 }
 

@@ -37,7 +37,7 @@ fn emitted_trait(tools: &ToolTrait) -> TokenStream {
         _ => None,
     });
     for (function, method) in functions.zip(&tools.methods) {
-        let output = trait_output(&method.answer, &quote!(use<Self>));
+        let output = trait_output(method, &quote!(use<Self>));
         function.sig.asyncness = None;
         function.sig.output = ReturnType::Type(Token![->](output.span()), Box::new(Type::Verbatim(output)));
     }
@@ -47,8 +47,10 @@ fn emitted_trait(tools: &ToolTrait) -> TokenStream {
     }
 }
 
-/// What a method of the trait returns. `captured` keeps a stream from borrowing the arguments.
-fn trait_output(answer: &Answer, captured: &TokenStream) -> TokenStream {
+/// What a method of the trait returns. `captured` keeps a stream from borrowing the arguments; where one of these is a
+/// stream itself, Rust has no way to say so, and the output captures them all.
+fn trait_output(method: &Method, captured: &TokenStream) -> TokenStream {
+    let answer = &method.answer;
     match answer {
         Answer::Unary(output) => {
             let span = answer_span(answer);
@@ -60,8 +62,10 @@ fn trait_output(answer: &Answer, captured: &TokenStream) -> TokenStream {
                 .filter(|bound| !matches!(bound, TypeParamBound::PreciseCapture(_)))
                 .filter(|bound| bound_named(bound, "Send").is_none());
             let span = answer_span(answer);
-            let captured = moved(captured, span);
-            quote_spanned!(span=> impl #(#bounds +)* ::core::marker::Send + #captured)
+            let takes_streams = method.arguments.iter().any(|argument| argument.passing == Passing::Stream);
+            let captured = (!takes_streams).then(|| moved(captured, span));
+            let captured = captured.map(|captured| quote_spanned!(span=> + #captured));
+            quote_spanned!(span=> impl #(#bounds +)* ::core::marker::Send #captured)
         }
     }
 }
@@ -124,7 +128,7 @@ fn client_method(krate: &Path, visibility: &Visibility, method: &Method) -> Toke
     let docs = method_docs(method);
     // `self` as the user wrote it: in a trait that `macro_rules!` made, another `self` would be unknown.
     let this = signature.receiver().map(|receiver| receiver.self_token);
-    let arguments = method.arguments.iter().map(encoded);
+    let arguments = method.arguments.iter().map(|argument| encoded(krate, argument));
     let span = answer_span(&method.answer);
     let (output, make) = match &method.answer {
         Answer::Unary(output) => (returned(krate, output, "Call", "CallOutput"), "call"),
@@ -184,7 +188,7 @@ fn returned(krate: &Path, result: &Type, future: &str, bound: &str) -> TokenStre
 }
 
 /// The link of the chain that encodes an argument; an error points at the argument's type.
-fn encoded(argument: &Argument) -> TokenStream {
+fn encoded(krate: &Path, argument: &Argument) -> TokenStream {
     let Argument { ident, ty, name, passing, .. } = argument;
     let name = &name.text;
     let span = place_of(referenced(ty));
@@ -195,6 +199,10 @@ fn encoded(argument: &Argument) -> TokenStream {
         Passing::Named => "named",
         Passing::Optional => "optional",
         Passing::Fields => return quote_spanned!(span=> .fields(#borrow #value)),
+        Passing::Stream => {
+            let krate = moved(krate, span);
+            return quote_spanned!(span=> .named(#name, &#krate::body::Input::new(#value)));
+        }
     };
     let method = Ident::new(method, span);
     quote_spanned!(span=> .#method(#name, #borrow #value))
@@ -225,7 +233,7 @@ fn implementation(tools: &ToolTrait) -> TokenStream {
         let signature = &method.signature;
         let (ident, inputs) = (&signature.ident, &signature.inputs);
         let conditions = kept(&method.attributes, is_condition);
-        let output = trait_output(&method.answer, &quote!(use<>));
+        let output = trait_output(method, &quote!(use<>));
         let this = signature.receiver().map(|receiver| receiver.self_token);
         let arguments = method.arguments.iter().map(|argument| &argument.ident);
         let call = quote_spanned!(answer_span(&method.answer)=> Self::#ident(#this, #(#arguments),*));

@@ -59,6 +59,8 @@ pub(super) enum Passing {
     Optional,
     /// Its fields are named arguments.
     Fields,
+    /// By name, item by item while the call runs.
+    Stream,
 }
 
 /// What a tool answers with.

@@ -4,7 +4,10 @@ use proc_macro2::TokenStream;
 use quote::format_ident;
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
-use syn::{FnArg, Ident, Item, ItemTrait, LitStr, PatType, ReturnType, Signature, TraitItem, TraitItemFn, parse_quote};
+use syn::{
+    FnArg, Ident, Item, ItemTrait, LitStr, PatType, ReturnType, Signature, TraitItem, TraitItemFn, Type,
+    TypeParamBound, parse_quote, parse_quote_spanned,
+};
 
 use super::model::{Answer, Argument, Method, Passing, PythonName, ToolTrait};
 use crate::attrs::{Entries, Key, Shape, Table, docs, is_doc};
@@ -216,11 +219,32 @@ fn argument(input: &mut PatType, diagnostics: &mut Diagnostics) -> Option<Argume
         Passing::Fields
     } else if types::is_named(types::referenced(&input.ty), "Option") {
         Passing::Optional
+    } else if types::as_stream(&input.ty).is_some() {
+        sendable(&mut input.ty);
+        Passing::Stream
     } else {
         Passing::Named
     };
     let name = name(&keys, &ident, Named::Argument, diagnostics);
     Some(Argument { ident, ty: (*input.ty).clone(), docs, name, passing })
+}
+
+/// Adds what a stream needs so that another task can pull it: nobody should have to write `+ Send + 'static`.
+fn sendable(ty: &mut Type) {
+    let ty = match ty {
+        Type::Group(group) => return sendable(&mut group.elem),
+        Type::Paren(paren) => return sendable(&mut paren.elem),
+        Type::ImplTrait(ty) => ty,
+        _ => return,
+    };
+    // Where the user's own tokens are, so that a message about the stream points at it.
+    let span = ty.impl_token.span;
+    if !ty.bounds.iter().any(|bound| types::bound_named(bound, "Send").is_some()) {
+        ty.bounds.push(parse_quote_spanned!(span=> ::core::marker::Send));
+    }
+    if !ty.bounds.iter().any(|bound| matches!(bound, TypeParamBound::Lifetime(_))) {
+        ty.bounds.push(parse_quote_spanned!(span=> 'static));
+    }
 }
 
 fn answer(signature: &Signature, diagnostics: &mut Diagnostics) -> Option<Answer> {

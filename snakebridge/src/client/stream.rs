@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use bytes::Bytes;
 use futures::Stream;
 use serde::de::DeserializeOwned;
 
@@ -33,7 +34,12 @@ pub struct ToolStream<T, E = Error> {
 enum State {
     New(Result<Encoded>),
     Open(Arc<PendingCall>),
-    Ended,
+    /// With what the generator returned, if it ended well.
+    Ended(Bytes),
+}
+
+impl State {
+    const ENDED: Self = Self::Ended(Bytes::new());
 }
 
 /// An item with what the tool said about it.
@@ -59,10 +65,34 @@ impl<T, E> ToolStream<T, E> {
         Chunks(self)
     }
 
+    /// What the Python generator returned by its `return`, once the stream has ended well; `None` before that, and when
+    /// it returned nothing.
+    ///
+    /// ```no_run
+    /// # use snakebridge::prelude::*;
+    /// # async fn example(bridge: Bridge) -> Result<()> {
+    /// let mut rows = bridge.stream::<Value>("rows", args! {});
+    /// while let Some(row) = rows.next().await {
+    ///     println!("{:?}", row?);
+    /// }
+    /// let total: Option<u64> = rows.returned()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// `Unserializable` when the value does not fit `R`.
+    pub fn returned<R: DeserializeOwned>(&self) -> Result<Option<R>> {
+        match &self.state {
+            State::Ended(value) if !value.is_empty() => decode(&self.prepared.tool, value).map(Some),
+            _ => Ok(None),
+        }
+    }
+
     /// The next item, still encoded.
     fn poll_item(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Item>>> {
         if let State::New(_) = self.state {
-            let State::New(arguments) = std::mem::replace(&mut self.state, State::Ended) else { unreachable!() };
+            let State::New(arguments) = std::mem::replace(&mut self.state, State::ENDED) else { unreachable!() };
             match self.prepared.submit(arguments, true) {
                 Ok(call) => self.state = State::Open(call),
                 Err(error) => return Poll::Ready(Some(Err(error))),
@@ -77,20 +107,21 @@ impl<T, E> ToolStream<T, E> {
                 }
                 Some(Ok(item))
             }
-            Next::End(_) => {
-                self.state = State::Ended;
+            Next::End(value) => {
+                self.state = State::Ended(value);
                 None
             }
             Next::Failed(error) => {
-                self.state = State::Ended;
+                self.state = State::ENDED;
                 Some(Err(error))
             }
         })
     }
 
     fn close(&mut self) {
-        if let State::Open(call) = std::mem::replace(&mut self.state, State::Ended) {
-            self.prepared.abandon(&call);
+        if let State::Open(call) = &self.state {
+            self.prepared.abandon(call);
+            self.state = State::ENDED;
         }
     }
 }

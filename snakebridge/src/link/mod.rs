@@ -70,6 +70,8 @@ struct State {
     output: Output,
     /// Small frames since the last fragment of a large body.
     small_frames: u32,
+    /// Calls whose large arguments have all been written, until the writer task tells.
+    arrived: Vec<Arc<PendingCall>>,
 }
 
 /// So many small frames pass a large body before a fragment of it goes first.
@@ -112,7 +114,7 @@ impl State {
 
     /// Appends a fragment of a large body, if there is one.
     fn append_fragment(&mut self) -> bool {
-        let Self { peer, output, small_frames } = self;
+        let Self { peer, output, small_frames, arrived } = self;
         *small_frames = 0;
         let Some(fragment) = output.append(|out| peer.fragment(out)) else { return false };
         if fragment.last
@@ -120,6 +122,7 @@ impl State {
         {
             if fragment.stream == 0 {
                 sent.end = output.end();
+                arrived.push(Arc::clone(&sent.call));
             } else {
                 sent.call.has_room();
             }
@@ -156,6 +159,7 @@ pub struct Link {
     reading: Mutex<Option<Reading>>,
     /// Times are told to the peer in milliseconds since this instant.
     started: Instant,
+    service: Arc<dyn Service>,
     /// Where streams among arguments are pulled: calls may be sent by somebody who is in no runtime at all.
     runtime: Handle,
 }
@@ -181,8 +185,9 @@ impl Link {
         output.append(|out| peer.hello(greeting.hello, out));
         let link = Arc::new(Self {
             worker,
-            state: Mutex::new(State { peer, output, small_frames: 0 }),
-            reading: Mutex::new(Some(Reading::new(pipes.source, service, control))),
+            state: Mutex::new(State { peer, output, small_frames: 0, arrived: Vec::new() }),
+            reading: Mutex::new(Some(Reading::new(pipes.source, Arc::clone(&service), control))),
+            service,
             started: Instant::now(),
             runtime: Handle::current(),
         });

@@ -284,11 +284,16 @@ impl<T> Peer<T> {
         now: Millis,
     ) -> Result<Event<'_, 'f, T>, Violation> {
         self.parity(id, true)?;
-        match self.calls.get_mut(id) {
-            Some(call) => call.incoming = Some(Box::new(Assembly::new(header, total, !call.cancelled))),
-            None => self.stray(Some(total), now)?,
+        if self.calls.get_mut(id).is_none() {
+            return self.stray(Some(total), now).map(|()| Event::Ignored);
         }
-        Ok(Event::Ignored)
+        // Looked up again because the borrow of the happy path reaches into the event.
+        let Some(call) = self.calls.get_mut(id) else { return Ok(Event::Ignored) };
+        call.incoming = Some(Box::new(Assembly::new(header, total, !call.cancelled)));
+        Ok(match header {
+            Header::Item { .. } => Event::Ignored,
+            _ => Event::Answering { id, call: &mut call.data },
+        })
     }
 
     fn on_input<'f>(

@@ -39,6 +39,7 @@ enum Seen {
     Credit(u64, u64),
     Input(u64, u64, Vec<u8>),
     InputEnd(u64, u64),
+    Answering(u64),
     Withdrawn(u64),
     GoAway(u64),
     Cancel(u64),
@@ -60,6 +61,7 @@ fn try_deliver(peer: &mut TestPeer, mut bytes: &[u8]) -> Result<Vec<Seen>, Viola
         seen.push(match event {
             Event::Hello => Seen::Hello,
             Event::Ready { .. } => Seen::Ready,
+            Event::Answering { id, .. } => Seen::Answering(id),
             Event::Call(call) => Seen::Call(call.id, call.target.to_owned(), body),
             Event::Reply { id, .. } => Seen::Reply(id, body),
             Event::Failed { id, code, executed, .. } => Seen::Failed(id, code.to_owned(), executed),
