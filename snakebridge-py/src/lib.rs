@@ -11,6 +11,7 @@
 compile_error!("snakebridge workers need Unix: Linux, or macOS at best effort");
 
 mod core;
+mod sync;
 mod system;
 mod worker;
 

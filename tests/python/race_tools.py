@@ -1,6 +1,6 @@
 """Tools that take a given short time in different ways, so that their end can be raced with."""
 
-import contextlib
+import asyncio
 import time
 from collections.abc import Iterator
 
@@ -35,10 +35,15 @@ class RaceAdapter(BaseAdapter):
         return answer(number)
 
     @tool
+    async def dozes(self, number: int, micros: int) -> int:
+        """Wait for so long on the loop."""
+        await asyncio.sleep(micros / 1e6)
+        return answer(number)
+
+    @tool
     def guards(self, number: int, micros: int) -> int:
-        """Compute for so long behind a shield, if this version of the package has them."""
-        shield = getattr(self.session_context, "shield", contextlib.nullcontext)
-        with shield():
+        """Compute for so long behind a shield."""
+        with self.session_context.shield():
             spin(micros)
         return answer(number)
 

@@ -8,36 +8,42 @@ use futures::future::poll_immediate;
 use snakebridge::prelude::*;
 use snakebridge_tests::{eventually, python_folder};
 
+const CALLS: u64 = 10_000;
+
 #[tokio::test]
 async fn a_storm_of_ten_thousand_cancels_leaves_everything_where_it_was() -> Result<()> {
-    let bridge = Bridge::builder()
-        .adapter("race_tools:RaceAdapter")
-        .python_path(python_folder())
-        .workers(1)
-        .queue_limit(20_000)
-        .cancel_grace(Duration::from_secs(60))
-        .start()
-        .await?;
+    // All wait but those that are prefetched; all wait but those for the threads; all are with the worker at once.
+    weather(Profile::Process, "spins").await?;
+    weather(Profile::Threads(2), "spins").await?;
+    weather(Profile::Async, "dozes").await
+}
+
+async fn weather(profile: Profile, tool: &'static str) -> Result<()> {
+    let builder = Bridge::builder().adapter("race_tools:RaceAdapter").python_path(python_folder()).workers(1);
+    let builder = builder.queue_limit(20_000).cancel_grace(Duration::from_secs(60)).profile(profile);
+    let limits = snakebridge::wire::Limits { calls: 2 * CALLS, ..Default::default() };
+    let at_once = if profile == Profile::Async { 10_000 } else { 20 };
+    let bridge = builder.limits(limits).max_concurrency(at_once).start().await?;
     // What the first round makes grow, the others must not.
-    storm(&bridge, 10_000).await;
+    storm(&bridge, tool).await;
     let (files, memory) = (open_files(), resident_bytes());
     for _ in 0..3 {
-        storm(&bridge, 10_000).await;
+        storm(&bridge, tool).await;
     }
     assert_eq!(open_files(), files);
     let grown = resident_bytes().saturating_sub(memory);
-    assert!(grown < 16 << 20, "{grown} bytes");
-    assert_eq!(bridge.call::<u64>("spins", args! { number: 1, micros: 0 }).await?, 8);
+    assert!(grown < 16 << 20, "{profile:?}: {grown} bytes");
+    assert_eq!(bridge.call::<u64>(tool, args! { number: 1, micros: 0 }).await?, 8);
     assert_eq!(bridge.workers()[0].number, 1, "nobody was killed for it");
     bridge.shutdown().await
 }
 
 /// Makes so many calls and drops them: some before they are sent, some in the worker, some answered; from the front,
 /// from the back and in between.
-async fn storm(bridge: &Bridge, calls: u64) {
+async fn storm(bridge: &Bridge, tool: &str) {
     let mut storm = Vec::new();
-    for number in 0..calls {
-        let mut made = bridge.call::<u64>("spins", args! { number: number, micros: 0 });
+    for number in 0..CALLS {
+        let mut made = bridge.call::<u64>(tool, args! { number: number, micros: 0 });
         if let Some(answer) = poll_immediate(&mut made).await {
             assert_eq!(answer.unwrap(), number * 7 + 1);
         } else {

@@ -164,6 +164,25 @@ async fn a_shutdown_does_not_wait_for_what_does_not_let_go() -> Result<()> {
 }
 
 #[tokio::test]
+async fn beside_those_that_serve_as_many_may_be_draining_and_no_more() -> Result<()> {
+    let bridge = scripted().profile(Profile::Async).cancel_grace(Duration::from_millis(50)).start().await?;
+    let mut siblings = Vec::new();
+    for number in [1, 2] {
+        ready(&bridge, number).await;
+        siblings.push(begin(&bridge, "hold", 1).await);
+        drop(begin(&bridge, "stubborn", 1).await);
+        eventually("it to drain", || worker(&bridge, number).unwrap().draining.then_some(())).await;
+    }
+    let waiting = begin(&bridge, "answer", 1).await;
+    assert!(worker(&bridge, 3).is_none(), "there is room for one beside the one that serves");
+    siblings.remove(0);
+    let third = ready(&bridge, 3).await;
+    assert!(join_all(waiting).await.into_iter().all(|answer| answer.unwrap() == third.pid));
+    drop(siblings);
+    bridge.shutdown().await
+}
+
+#[tokio::test]
 async fn a_worker_that_goes_away_finishes_what_it_has_and_the_rest_runs_elsewhere_unnoticed() -> Result<()> {
     let bridge = scripted().profile(Profile::Async).start().await?;
     let mut events = bridge.events();

@@ -1,7 +1,7 @@
 //! Calls that are given up around the moment at which they end, with another call right behind them: row H3 of the fault
 //! catalogue, and "never hitting the next call".
 //!
-//! A few thousand pairs by default; `SNAKEBRIDGE_RACES=100000` runs so many. The seed is printed; `SNAKEBRIDGE_SEED`
+//! A few thousand pairs for each profile by default; `SNAKEBRIDGE_RACES=100000` runs so many. The seed is printed; `SNAKEBRIDGE_SEED`
 //! repeats it, as far as races repeat.
 
 #![allow(missing_docs, clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
@@ -16,7 +16,7 @@ use snakebridge::telemetry::Event;
 use snakebridge_tests::{eventually, python_folder};
 
 const PAIRS: u64 = 3_000;
-const TOOLS: [&str; 4] = ["spins", "sleeps", "guards", "counts"];
+const TOOLS: [&str; 5] = ["spins", "sleeps", "dozes", "guards", "counts"];
 
 /// A number from the environment.
 fn setting(name: &str) -> Option<u64> {
@@ -86,18 +86,32 @@ async fn until(moment: Instant, mut call: BoxFuture<'static, Result<()>>) -> Opt
 
 #[tokio::test]
 async fn a_cancel_around_the_end_of_its_call_hits_that_call_and_no_other() -> Result<()> {
+    race(Profile::Process).await
+}
+
+#[tokio::test]
+async fn on_threads_it_hits_no_other_either() -> Result<()> {
+    race(Profile::Threads(2)).await
+}
+
+#[tokio::test]
+async fn on_a_loop_it_hits_no_other_either() -> Result<()> {
+    race(Profile::Async).await
+}
+
+async fn race(profile: Profile) -> Result<()> {
     let seed = setting("SNAKEBRIDGE_SEED").unwrap_or_else(|| {
         use std::hash::{BuildHasher, RandomState};
         RandomState::new().hash_one(0) | 1
     });
     let pairs = setting("SNAKEBRIDGE_RACES").unwrap_or(PAIRS);
-    println!("SNAKEBRIDGE_SEED={seed} SNAKEBRIDGE_RACES={pairs}");
+    println!("{profile:?}: SNAKEBRIDGE_SEED={seed} SNAKEBRIDGE_RACES={pairs}");
     let mut dice = Dice(seed);
-    let bridge = races().start().await?;
+    let bridge = races().profile(profile).start().await?;
     let mut events = bridge.events();
     let (mut answered, mut given_up) = (0u64, 0u64);
     for pair in 0..pairs {
-        let mut pick = || TOOLS[usize::try_from(dice.roll(4)).unwrap()];
+        let mut pick = || TOOLS[usize::try_from(dice.roll(TOOLS.len() as u64)).unwrap()];
         let (first, second) = (pick(), pick());
         let micros = dice.roll(200);
         let mut cancelled = call(&bridge, first, pair * 2, micros);
@@ -119,7 +133,7 @@ async fn a_cancel_around_the_end_of_its_call_hits_that_call_and_no_other() -> Re
         };
         kept.unwrap_or_else(|error| panic!("pair {pair}, `{first}` then `{second}`: nobody gave this up: {error:?}"));
     }
-    println!("{answered} answered, {given_up} given up");
+    println!("{profile:?}: {answered} answered, {given_up} given up");
     assert!(answered > 0 && given_up > 0, "{answered} answered, {given_up} given up: nothing was raced");
     eventually("every call to be settled", || (bridge.workers()[0].in_flight == 0).then_some(())).await;
     let lost = std::iter::from_fn(|| events.try_recv().ok()).find(|event| matches!(event, Event::WorkerLost { .. }));

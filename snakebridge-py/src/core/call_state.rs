@@ -1,7 +1,7 @@
 //! Whether one call runs, whether it is cancelled, and whether it has been told so. Pure atomics.
 
-use std::sync::atomic::Ordering::{Relaxed, SeqCst};
-use std::sync::atomic::{AtomicU32, AtomicU64};
+use crate::sync::atomic::Ordering::{Relaxed, SeqCst};
+use crate::sync::atomic::{AtomicU32, AtomicU64};
 use std::time::Duration;
 
 use crate::system::clock::Nanoseconds;

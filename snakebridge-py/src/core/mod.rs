@@ -103,8 +103,7 @@ pub(crate) struct Core {
 
 impl Core {
     /// A core for the calling thread, which becomes the main thread, over `wire`.
-    pub(crate) fn new(wire: Wire, nonce: &str) -> io::Result<Self> {
-        let limits = Limits::default();
+    pub(crate) fn new(wire: Wire, limits: Limits, nonce: &str) -> io::Result<Self> {
         Ok(Self {
             input: wire.input,
             output_end: wire.output,

@@ -17,7 +17,7 @@ const PATIENCE: Option<Duration> = Some(Duration::from_secs(20));
 fn core() -> (Core, OwnedFd, OwnedFd) {
     let (input, there) = rustix::pipe::pipe().unwrap();
     let (back, output) = rustix::pipe::pipe().unwrap();
-    (Core::new(Wire { input, output }, "").unwrap(), there, back)
+    (Core::new(Wire { input, output }, Limits::default(), "").unwrap(), there, back)
 }
 
 /// A frame comes as if the main thread had read it.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
+use snakebridge::wire::Limits;
 use snakebridge::wire::limits::{MAX_HANDSHAKE, MAX_TOOLS, is_tool_name};
 use snakebridge::wire::msgpack::{put_array, put_map, put_nil, put_str, put_uint};
 use snakebridge::{Value, body, manifest};
@@ -21,6 +22,8 @@ use crate::system::{descriptors, exit, hardening, signal};
 const NONCE: &str = "SNAKEBRIDGE_NONCE";
 /// The host's process id. Taken out of `os.environ` once it is checked: it is wrong for every child of this process.
 const PARENT: &str = "SNAKEBRIDGE_PARENT_PID";
+/// What this side accepts, if the host wants anything but the defaults.
+const LIMITS: &str = "SNAKEBRIDGE_LIMITS";
 /// How long a worker that cannot start waits for the host to read why.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
@@ -45,7 +48,7 @@ pub(crate) fn start(py: Python<'_>) -> PyResult<Py<PyBytes>> {
     };
     hardening::arm(parent);
     let identity = identity(py)?;
-    let core = Core::new(descriptors::take_standard_streams()?, &nonce)?;
+    let core = Core::new(descriptors::take_standard_streams()?, limits(), &nonce)?;
     let core = CORE.get_or_init(|| core);
     core.say_hello(&identity);
     let Some(hello) = py.detach(|| core.wait_for_hello()) else {
@@ -123,6 +126,18 @@ fn announcement(tools: &Tools, manifest_length: usize) -> PyResult<Vec<u8>> {
     Ok(names)
 }
 
+/// What this side accepts. A host that says nothing that can be read gets the defaults.
+fn limits() -> Limits {
+    std::env::var(LIMITS).ok().and_then(|text| parse_limits(&text)).unwrap_or_default()
+}
+
+/// Six numbers in the order in which HELLO announces them.
+fn parse_limits(text: &str) -> Option<Limits> {
+    let numbers: Vec<u64> = text.split(',').map(|number| number.parse().ok()).collect::<Option<_>>()?;
+    let [frame, body, depth, items, window, calls] = numbers[..] else { return None };
+    Some(Limits { frame, body, depth, items, window, calls })
+}
+
 /// The body of our HELLO: who we are.
 fn identity(py: Python<'_>) -> PyResult<Vec<u8>> {
     let sys = py.import("sys")?;
@@ -160,4 +175,18 @@ fn status_page(hello: &[u8], parent: Option<i32>, nonce: &str) -> Option<StatusP
     let greeting: Value = body::decode(hello).ok()?;
     let host = parent.unwrap_or_else(|| rustix::process::Pid::as_raw(rustix::process::getppid()));
     StatusPage::open(host, greeting["status_fd"].as_u64()?, nonce)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn six_numbers_are_limits_and_anything_else_is_not() {
+        let limits = parse_limits("2097152,268435456,64,1000000,262144,20000").unwrap();
+        assert_eq!(limits, Limits { frame: 2 << 20, calls: 20_000, ..Limits::default() });
+        for text in ["", "1,2,3", "1,2,3,4,5,six", "1,2,3,4,5,6,7", "1, 2, 3, 4, 5, 6"] {
+            assert_eq!(parse_limits(text), None, "{text}");
+        }
+    }
 }

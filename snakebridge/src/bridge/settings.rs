@@ -34,7 +34,8 @@ pub(super) fn check_limits(limits: &Limits) -> Result<()> {
         // Decoders recurse: each level takes its part of a thread's stack.
         ("depth", limits.depth, 16..=256, "levels"),
         ("items", limits.items, 10_000..=GIB, "values"),
-        ("window", limits.window, KIB..=GIB, "bytes"),
+        // Credit comes for half a window at a time, and credits are counted against floods.
+        ("window", limits.window, 64 * KIB..=GIB, "bytes"),
         ("calls", limits.calls, 1..=1_000_000, "calls"),
     ];
     for (name, value, range, unit) in checks {

@@ -82,8 +82,8 @@ pub(crate) struct Submission {
 }
 
 impl Task for Arc<PendingCall> {
-    fn key(&self) -> usize {
-        Arc::as_ptr(self).addr()
+    fn key(&self) -> u64 {
+        Arc::as_ptr(self).addr() as u64
     }
 
     fn tool(&self) -> &ToolName {

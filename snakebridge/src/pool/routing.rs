@@ -158,8 +158,7 @@ impl Pool {
         let now = Instant::now();
         let (next, draining) = {
             let mut state = self.lock();
-            state.scheduler.finished(worker, call, now);
-            if state.scheduler.is_drained(worker) {
+            if state.scheduler.finished(worker, call, now) {
                 // The timekeeper ends it.
                 self.alarm.set(Some(now));
             }

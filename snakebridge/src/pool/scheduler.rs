@@ -12,10 +12,12 @@ mod queue;
 mod tests;
 
 use std::collections::HashMap;
+use std::hash::BuildHasherDefault;
 use std::time::{Duration, Instant};
 
 use self::queue::Queue;
 use crate::link::ToolName;
+use crate::wire::table::IdHasher;
 
 /// How much expected work may stand before a call in a worker. About what a wake-up across cores and a round trip cost
 /// on a small machine, several times over; see `docs/performance.md`.
@@ -30,7 +32,7 @@ const REMEMBERED_TOOLS: usize = 4096;
 /// What the scheduler has to know about a call.
 pub(super) trait Task: Clone {
     /// Tells calls apart.
-    fn key(&self) -> usize;
+    fn key(&self) -> u64;
     /// The tool it calls.
     fn tool(&self) -> &ToolName;
     /// Streams are pulled between calls; they count as load, not as something to wait for.
@@ -61,6 +63,9 @@ pub(super) enum Capacity {
     Concurrent(usize),
 }
 
+/// Something about each of many calls, by their keys: addresses, which one multiplication spreads as well as ids.
+type ByKey<T> = HashMap<u64, T, BuildHasherDefault<IdHasher>>;
+
 #[derive(Debug)]
 struct Assigned {
     stream: bool,
@@ -76,7 +81,7 @@ struct Seat {
     /// It finishes what it has.
     closed: bool,
     /// What it has not answered.
-    assigned: HashMap<usize, Assigned>,
+    assigned: ByKey<Assigned>,
     /// How many of them are no streams, and how long those are expected to take together.
     calls: usize,
     expected: Duration,
@@ -96,7 +101,7 @@ impl Seat {
         }
     }
 
-    fn add(&mut self, key: usize, assigned: Assigned) {
+    fn add(&mut self, key: u64, assigned: Assigned) {
         if !assigned.stream {
             self.calls += 1;
             self.expected += assigned.expected;
@@ -104,7 +109,7 @@ impl Seat {
         self.assigned.insert(key, assigned);
     }
 
-    fn take(&mut self, key: usize) -> Option<Assigned> {
+    fn take(&mut self, key: u64) -> Option<Assigned> {
         let assigned = self.assigned.remove(&key)?;
         if !assigned.stream {
             self.calls -= 1;
@@ -134,7 +139,7 @@ impl<C: Task> Scheduler<C> {
             worker,
             capacity,
             closed: false,
-            assigned: HashMap::new(),
+            assigned: ByKey::default(),
             calls: 0,
             expected: Duration::ZERO,
             last_finished: None,
@@ -184,16 +189,18 @@ impl<C: Task> Scheduler<C> {
         self.seats.iter_mut().find(|seat| seat.worker == worker)
     }
 
-    /// A call is answered.
-    pub(super) fn finished(&mut self, worker: u64, call: &C, now: Instant) {
-        let Some(seat) = self.seat(worker) else { return };
-        let Some(assigned) = seat.take(call.key()) else { return };
+    /// A call is answered. True when it was the last of a closed worker.
+    pub(super) fn finished(&mut self, worker: u64, call: &C, now: Instant) -> bool {
+        let Some(seat) = self.seat(worker) else { return false };
+        let Some(assigned) = seat.take(call.key()) else { return false };
+        let drained = seat.closed && seat.assigned.is_empty();
         // It began when it was sent, or when the one before it ended.
         let began = seat.last_finished.map_or(assigned.since, |finished| finished.max(assigned.since));
         seat.last_finished = Some(now);
         if !assigned.stream && matches!(seat.capacity, Capacity::Serial(_)) {
             self.learn(call.tool(), now.saturating_duration_since(began));
         }
+        drained
     }
 
     /// The next call to send, and where to.
@@ -234,11 +241,6 @@ impl<C: Task> Scheduler<C> {
     /// Calls that are with this worker.
     pub(super) fn assigned_to(&self, worker: u64) -> usize {
         self.seats.iter().find(|seat| seat.worker == worker).map_or(0, |seat| seat.assigned.len())
-    }
-
-    /// Whether this worker takes no more calls and has finished those it had.
-    pub(super) fn is_drained(&self, worker: u64) -> bool {
-        self.seats.iter().any(|seat| seat.worker == worker && seat.closed && seat.assigned.is_empty())
     }
 
     /// Gives the call to the worker with the least in flight among those that accept one.

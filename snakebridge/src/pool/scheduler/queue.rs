@@ -1,20 +1,20 @@
 //! Calls that wait, first in, first out, where anybody may leave from the middle.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
-use super::Task;
+use super::{ByKey, Task};
 
 /// Ordered by place in line; who leaves finds their place by their key. So a thousand callers that give up at once cost
 /// a thousand small steps and leave nothing behind.
 #[derive(Debug)]
 pub(super) struct Queue<C> {
     line: BTreeMap<i64, C>,
-    places: HashMap<usize, i64>,
+    places: ByKey<i64>,
 }
 
 impl<C: Task> Queue<C> {
     pub(super) fn new() -> Self {
-        Self { line: BTreeMap::new(), places: HashMap::new() }
+        Self { line: BTreeMap::new(), places: ByKey::default() }
     }
 
     pub(super) fn len(&self) -> usize {

@@ -16,8 +16,8 @@ struct TestCall {
 }
 
 impl Task for TestCall {
-    fn key(&self) -> usize {
-        self.key
+    fn key(&self) -> u64 {
+        self.key as u64
     }
     fn tool(&self) -> &ToolName {
         &self.tool
@@ -191,7 +191,7 @@ fn a_closed_worker_takes_no_more_and_is_still_counted_until_it_has_finished() {
     assert_eq!(scheduler.submit(call(1, "t"), now), Ok(Placement::Queued));
     assert!(scheduler.next(now).is_none());
     assert_eq!((scheduler.assigned(), scheduler.assigned_to(1)), (1, 1));
-    scheduler.finished(1, &running, now);
+    assert!(scheduler.finished(1, &running, now), "that was its last");
     assert_eq!((scheduler.assigned(), scheduler.assigned_to(1)), (0, 0));
     scheduler.add_worker(2, Capacity::Serial(1000));
     assert_eq!(scheduler.next(now).map(|(worker, call)| (worker, call.key)), Some((2, 1)));

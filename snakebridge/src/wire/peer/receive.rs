@@ -71,7 +71,10 @@ impl<T> Peer<T> {
                 self.on_credit(id, stream, bytes)
             }
             Header::Cancel { id, reason } => {
-                self.control(now)?;
+                // A host may give up as many calls as it makes, all of them at once if need be.
+                if self.role == Role::Host {
+                    self.control(now)?;
+                }
                 self.on_cancel(id, reason)
             }
             Header::GoAway { last, reason } => {

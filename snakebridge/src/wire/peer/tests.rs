@@ -113,6 +113,22 @@ fn the_worker_calls_the_host_with_the_same_frames() {
 }
 
 #[test]
+fn a_host_may_give_up_any_number_of_calls_at_once_and_a_worker_may_not() {
+    let limits = Limits { calls: 50_000, ..Limits::default() };
+    let (mut host, mut worker) = open_pair(limits);
+    let give_up = |from: &mut TestPeer, to: &mut TestPeer| {
+        let mut bytes = Vec::new();
+        let ids: Vec<u64> = (0..25_000).map(|_| from.call(&request("add"), NONE, "a", &mut bytes).unwrap()).collect();
+        for id in ids {
+            assert!(from.cancel(id, "dropped", &mut bytes));
+        }
+        try_deliver(to, &bytes).map(|seen| seen.len())
+    };
+    assert_eq!(give_up(&mut host, &mut worker), Ok(50_000));
+    assert_eq!(give_up(&mut worker, &mut host), Err(Violation::Flood("control frames")));
+}
+
+#[test]
 fn a_cancel_that_crosses_the_reply_is_ignored_and_the_reply_is_still_known() {
     let (mut host, mut worker) = open_pair(Limits::default());
     let (mut there, mut back) = (Vec::new(), Vec::new());
