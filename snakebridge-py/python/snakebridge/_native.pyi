@@ -117,6 +117,8 @@ class LoopServer:
     """The descriptor that the host writes to."""
     output: int
     """The descriptor that the host reads from."""
+    wakeup: int
+    """Readable when `turn` is due though nothing was written."""
 
     def __init__(self, spawn: Callable[[CallCoroutine, Call], None], wake: Callable[[int], None]) -> None: ...
     def begin_poll(self) -> tuple[bool, bool]:
@@ -131,7 +133,11 @@ class LoopServer:
         """Say that the loop is back. Returns whether somebody has left something to do."""
 
     def turn(self) -> bool:
-        """Read and run what is there. Returns False when the host has closed the wire."""
+        """Read and run what is there.
+
+        Returns False when the host has closed the wire, or when the worker was asked to end and has answered
+        everything.
+        """
 
     def end(self) -> None:
         """Close the streams that nobody reads any more."""
@@ -141,6 +147,9 @@ def start() -> bytes:
 
 def fail(exit_code: int, body: bytes) -> NoReturn:
     """Tell the host why this worker cannot start, and end the process."""
+
+def stacks_descriptor() -> int | None:
+    """Where the host wants the stacks of all threads; None where it has made no room for them."""
 
 class Functions(TypedDict):
     """What the native half needs of the Python half."""

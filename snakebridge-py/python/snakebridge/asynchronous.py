@@ -108,12 +108,14 @@ def serve() -> None:
 
     server = _native.LoopServer(spawn, _wake)
     loop.add_reader(server.input, turn)
+    loop.add_reader(server.wakeup, turn)
     _selector.server = server
     try:
         loop.run_forever()
     finally:
         _selector.server = None
         loop.remove_reader(server.input)
+        loop.remove_reader(server.wakeup)
     server.end()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import io
 import os
 import signal
@@ -42,6 +43,9 @@ FUNCTIONS: _native.Functions = {
     "describe": describe,
     "set_context": set_context,
 }
+
+
+STANDARD_ERROR = 2
 
 
 class HostHello(msgspec.Struct, frozen=True):
@@ -93,10 +97,13 @@ def _print_promptly() -> None:
 
 def _install_hooks() -> None:
     """Forks, signals and swallowed cancellations, before any code of the user's can meet one."""
+    # The host asks for the stacks of a worker that it is about to kill; the handler needs no Python to run.
+    stacks = _native.stacks_descriptor()
+    faulthandler.register(signal.SIGUSR2, file=STANDARD_ERROR if stacks is None else stacks)
     os.register_at_fork(
         before=_native.before_fork,
         after_in_parent=_native.after_fork_in_parent,
-        after_in_child=_native.after_fork_in_child,
+        after_in_child=_forget_worker,
     )
     signal.signal(signal.SIGURG, _native.on_cancel_signal)
     report = sys.unraisablehook
@@ -109,6 +116,12 @@ def _install_hooks() -> None:
             report(event)
 
     sys.unraisablehook = unraisable
+
+
+def _forget_worker() -> None:
+    """In a forked child, which is no worker."""
+    faulthandler.unregister(signal.SIGUSR2)
+    _native.after_fork_in_child()
 
 
 def _rearm() -> bool:

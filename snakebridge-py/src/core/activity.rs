@@ -127,6 +127,11 @@ impl Activity {
         self.epoch.load(SeqCst) == epoch
     }
 
+    /// Whether the main thread waits for the host.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.epoch.load(SeqCst).is_multiple_of(2)
+    }
+
     /// The watcher has stopped helping and will set the timer.
     pub(super) fn end_help(&self) {
         self.phase.store(WATCHING, SeqCst);

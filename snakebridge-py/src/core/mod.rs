@@ -27,6 +27,7 @@
 
 mod activity;
 mod call_state;
+mod ending;
 mod inputs;
 mod output;
 mod reading;
@@ -90,6 +91,11 @@ pub(crate) struct Core {
     /// Tells the watcher to stop helping, or to look again.
     call_off: Wakeup,
     watcher_ends: AtomicBool,
+    /// SIGTERM has come.
+    terminating: AtomicBool,
+    said_go_away: AtomicBool,
+    /// Wakes a main thread that polls.
+    rouse: Wakeup,
     main_thread: MainThread,
     tools: OnceLock<ToolTable>,
     status_page: OnceLock<StatusPage>,
@@ -114,6 +120,9 @@ impl Core {
             ticker: Ticker::new()?,
             call_off: Wakeup::new()?,
             watcher_ends: AtomicBool::new(false),
+            terminating: AtomicBool::new(false),
+            said_go_away: AtomicBool::new(false),
+            rouse: Wakeup::new()?,
             main_thread: MainThread::this(),
             tools: OnceLock::new(),
             status_page: OnceLock::new(),
@@ -168,9 +177,19 @@ impl Core {
         is_due
     }
 
-    /// The ends of the wire, for whoever polls them.
-    pub(crate) fn descriptors(&self) -> (RawFd, RawFd) {
-        (self.input.as_raw_fd(), self.output_end.as_raw_fd())
+    /// The ends of the wire, and what is readable when the main thread is wanted otherwise, for whoever polls them.
+    pub(crate) fn descriptors(&self) -> [RawFd; 3] {
+        [self.input.as_raw_fd(), self.output_end.as_raw_fd(), self.rouse.as_fd().as_raw_fd()]
+    }
+
+    /// Where the stacks of all threads are to be written when the host asks for them.
+    pub(crate) fn stacks(&self) -> Option<RawFd> {
+        self.status_page.get()?.stacks()
+    }
+
+    /// The main thread has come, whatever it was wanted for.
+    pub(crate) fn calm(&self) {
+        self.rouse.clear();
     }
 
     fn has_executors(&self) -> bool {
@@ -182,6 +201,10 @@ impl Core {
         close_in_child(self.input.as_fd());
         close_in_child(self.output_end.as_fd());
         self.call_off.close_in_child();
+        self.rouse.close_in_child();
+        if let Some(page) = self.status_page.get() {
+            page.close_in_child();
+        }
         self.ticker.close_in_child();
     }
 

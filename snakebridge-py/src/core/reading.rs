@@ -71,6 +71,10 @@ impl Core {
     /// else to do. What is for executor threads goes to them without the GIL, which they want.
     pub(crate) fn wait_for_work(&self, something_to_do: bool) -> Waited {
         loop {
+            if self.is_finished() {
+                self.flush_all();
+                return Waited::End;
+            }
             let written = self.write_with_fragments();
             // While there is no room nothing else may add to what waits for it.
             let may_go_on = something_to_do && written != Written::NoRoom;

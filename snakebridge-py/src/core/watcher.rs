@@ -54,6 +54,12 @@ impl Core {
             if self.watcher_ends.load(SeqCst) {
                 return;
             }
+            if self.is_terminating() {
+                self.say_go_away();
+                self.write_pending();
+                self.rouse_main();
+                self.ticker.set(REPEAT);
+            }
             match self.activity.look() {
                 Look::Park => continue,
                 Look::Again => {}
@@ -69,6 +75,7 @@ impl Core {
         let mut has_routed = false;
         while !self.watcher_ends.load(SeqCst) {
             has_routed = has_routed || self.route_for_main();
+            self.say_go_away();
             let needed = self.activity.needs_help(epoch);
             // Large bodies are the main thread's to go on with once it is back.
             let written = match needed {

@@ -19,8 +19,8 @@ const BATCH: usize = 16 * 1024;
 /// How long to wait for room before looking whether somebody else has written everything.
 const ROOM: Duration = Duration::from_millis(100);
 
-/// Fragments in a row, before somebody looks whether there is something to read: two milliseconds' worth of a slow machine.
-const FRAGMENTS: usize = 16;
+/// Fragments in a row, before somebody looks whether there is something to read.
+const FRAGMENTS: usize = 4;
 
 /// How far everything is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

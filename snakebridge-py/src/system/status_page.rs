@@ -6,15 +6,21 @@
 #![expect(unsafe_code, reason = "memory shared with another process")]
 
 use std::fs::File;
+use std::io::{Seek, SeekFrom};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::mm::{MapFlags, ProtFlags, mmap};
 
+use super::descriptors::{close_in_child, make_private};
+
 /// Bytes of the page that are used.
 const SIZE: usize = 64;
 /// How much of the nonce the page repeats.
 const NONCE: usize = 16;
+/// Where the stacks of all threads begin.
+const STACKS: u64 = 4096;
 /// Where the counters stand.
 const LAST_STARTED: usize = 16;
 const LAST_FINISHED: usize = 24;
@@ -24,6 +30,8 @@ const LAST_FINISHED: usize = 24;
 pub(crate) struct StatusPage {
     last_started: &'static AtomicU64,
     last_finished: &'static AtomicU64,
+    /// The file behind the page, at the place where the stacks of all threads belong.
+    stacks: Option<OwnedFd>,
 }
 
 impl StatusPage {
@@ -44,11 +52,27 @@ impl StatusPage {
         // valid for ever. Any bits are a valid u64, and all access to them here is atomic, as is the host's. The file was
         // seen to be long enough; a host that shrinks it later kills this worker (SIGBUS), no more.
         let counter = |offset: usize| unsafe { &*page.add(offset / size_of::<AtomicU64>()) };
-        let page = Self { last_started: counter(LAST_STARTED), last_finished: counter(LAST_FINISHED) };
+        let page = Self {
+            last_started: counter(LAST_STARTED),
+            last_finished: counter(LAST_FINISHED),
+            stacks: stacks_place(file),
+        };
         // Until now the page claimed that every call may have started, as it does for workers that do not keep it.
         page.last_started.store(0, Ordering::Release);
         page.finished(0);
         Some(page)
+    }
+
+    /// Where the stacks of all threads are to be written; nowhere where the host has made no room for them.
+    pub(crate) fn stacks(&self) -> Option<RawFd> {
+        self.stacks.as_ref().map(AsRawFd::as_raw_fd)
+    }
+
+    /// In a forked child: see [`close_in_child`].
+    pub(crate) fn close_in_child(&self) {
+        if let Some(stacks) = &self.stacks {
+            close_in_child(stacks.as_fd());
+        }
     }
 
     /// Call `id` is about to enter user code.
@@ -61,4 +85,13 @@ impl StatusPage {
     pub(crate) fn finished(&self, id: u64) {
         self.last_finished.store(id, Ordering::Release);
     }
+}
+
+/// The file at the place of the stacks, out of reach of tools.
+fn stacks_place(mut file: File) -> Option<OwnedFd> {
+    if file.metadata().ok()?.len() <= STACKS {
+        return None;
+    }
+    file.seek(SeekFrom::Start(STACKS)).ok()?;
+    make_private(&OwnedFd::from(file)).ok()
 }

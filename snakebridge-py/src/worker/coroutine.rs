@@ -92,6 +92,11 @@ impl CallCoroutine {
         value: Option<&Bound<'_, PyAny>>,
         traceback: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Py<PyAny>> {
+        if !self.has_started.load(SeqCst)
+            && let Some(call) = lock(&self.call).take()
+        {
+            return self.never_ran(py, call);
+        }
         self.step(py, |coroutine| {
             let thrown = match (value, traceback) {
                 (None, None) => coroutine.call_method1("throw", (kind,)),
@@ -162,19 +167,34 @@ impl CallCoroutine {
             Ok(Step::Return(value)) => Ok(value),
             Err(error) => Err(error),
         };
-        self.answer(py, outcome, serving);
+        self.answer(py, outcome)?;
         call.into_iter().for_each(ActiveCall::end);
         serving.flush_if_helped(py);
         Err(PyStopIteration::new_err(()))
     }
 
-    fn answer(&self, py: Python<'_>, outcome: PyResult<Bound<'_, PyAny>>, serving: &Serving) {
-        let id = self.id;
-        serving.core.left_beside(id);
-        let live = live().as_mut().and_then(|live| live.remove(&id));
+    /// The task was cancelled before its first step.
+    fn never_ran(&self, py: Python<'_>, call: ActiveCall) -> PyResult<Py<PyAny>> {
+        self.coroutine.call_method0(py, "close")?;
+        let serving = self.leave()?;
+        serving.fail_cancelled(self.id, Executed::Never);
+        call.end();
+        Err(PyStopIteration::new_err(()))
+    }
+
+    /// The call is about to be answered, and nobody looks for its coroutine any more.
+    fn leave(&self) -> PyResult<&'static Serving> {
+        let serving = serving()?;
+        serving.core.left_beside(self.id);
+        let live = live().as_mut().and_then(|live| live.remove(&self.id));
         let task = lock(&self.task).take();
         drop((live, task));
-        let Some(tool) = serving.tools.get(self.tool) else { return };
+        Ok(serving)
+    }
+
+    fn answer(&self, py: Python<'_>, outcome: PyResult<Bound<'_, PyAny>>) -> PyResult<()> {
+        let (id, serving) = (self.id, self.leave()?);
+        let Some(tool) = serving.tools.get(self.tool) else { return Ok(()) };
         match outcome {
             Ok(value) if tool.streams => serving.end_stream(id, &value),
             Ok(value) => {
@@ -187,6 +207,7 @@ impl CallCoroutine {
                 serving.fail_with(py, id, error);
             }
         }
+        Ok(())
     }
 
     fn cancel_task(&self, py: Python<'_>) {

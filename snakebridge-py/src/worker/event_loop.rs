@@ -26,6 +26,9 @@ pub(crate) struct LoopServer {
     /// The descriptor that the host reads from.
     #[pyo3(get)]
     output: RawFd,
+    /// Readable when the loop is wanted for something else.
+    #[pyo3(get)]
+    wakeup: RawFd,
 }
 
 #[pymethods]
@@ -36,9 +39,9 @@ impl LoopServer {
         if HOOKS.set(Hooks { spawn, wake }).is_err() {
             return Err(PyRuntimeError::new_err("one event loop serves"));
         }
-        let (input, output) = core.descriptors();
+        let [input, output, wakeup] = core.descriptors();
         let server = RefCell::new(Server::new(serving()?));
-        Ok(Self { core, server, may_go_on: Cell::new(false), input, output })
+        Ok(Self { core, server, may_go_on: Cell::new(false), input, output, wakeup })
     }
 
     /// The loop is about to poll. Whether it must not wait, because there is something to do; and whether everything is
@@ -59,7 +62,8 @@ impl LoopServer {
         self.core.has_news()
     }
 
-    /// Read what is there, run what is there. False when the host has closed the wire.
+    /// Read what is there, run what is there. False when the host has closed the wire, or SIGTERM has come and everything is
+    /// answered.
     fn turn(&self, py: Python<'_>) -> PyResult<bool> {
         if self.core.read_what_is_there() == Waited::End {
             return Ok(false);
@@ -68,8 +72,13 @@ impl LoopServer {
             .server
             .try_borrow_mut()
             .map_err(|_| PyRuntimeError::new_err("a tool must not run the loop that runs it"))?;
+        self.core.calm();
         self.may_go_on.set(server.turn(py));
-        Ok(true)
+        let is_finished = self.core.is_finished();
+        if is_finished {
+            py.detach(|| self.core.flush_all());
+        }
+        Ok(!is_finished)
     }
 
     /// The host has closed the wire: close what it will not read.

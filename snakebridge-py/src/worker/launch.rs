@@ -15,7 +15,7 @@ use super::tools::Tools;
 use super::{CORE, core, fork};
 use crate::core::{Core, ToolTable};
 use crate::system::status_page::StatusPage;
-use crate::system::{descriptors, exit, hardening};
+use crate::system::{descriptors, exit, hardening, signal};
 
 /// Names the launch; the host gives it to one process and expects it back in HELLO. It stays in the environment, also of
 /// what tools start: `/proc/PID/environ` is where strays of a launch are found by.
@@ -75,6 +75,12 @@ pub(crate) fn fail(py: Python<'_>, exit_code: i32, body: &[u8]) -> PyResult<()> 
     exit::at_once(exit_code)
 }
 
+/// The descriptor where the stacks of all threads are to be written when the host asks for them; None where it wants none.
+#[pyfunction]
+pub(crate) fn stacks_descriptor() -> PyResult<Option<i32>> {
+    Ok(core()?.stacks())
+}
+
 /// Announce READY. `tools` are (name, streams, place, run).
 #[pyfunction]
 pub(crate) fn ready(
@@ -87,6 +93,8 @@ pub(crate) fn ready(
     let tools = Tools::new(tools)?;
     let names = announcement(&tools, manifest.len())?;
     let table = ToolTable::new(manifest, tools.entries());
+    // From the first call on; until then SIGTERM ends the process as any other.
+    signal::on_termination(|| CORE.get().into_iter().for_each(Core::terminate));
     let serving = Serving { core, tools, limits: core.host_limits(), functions };
     if SERVING.set(serving).is_err() || core.say_ready(table, &manifest::hash(manifest), &names).is_err() {
         return Err(PyRuntimeError::new_err("`ready()` is called once, after `start()`"));

@@ -9,11 +9,10 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use super::call::{self, ActiveCall};
-use super::coroutine;
-use super::fork;
 use super::objects::call_with;
 use super::serving::Serving;
 use super::stream::{Stream, Turn};
+use super::{coroutine, fork};
 use crate::core::{CallRequest, Place};
 
 /// The main thread's part of serving.

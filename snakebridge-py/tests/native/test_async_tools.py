@@ -108,16 +108,22 @@ def test_a_coroutine_that_blocks_the_loop_is_interrupted(host, how):
 def test_one_cancelled_coroutine_never_disturbs_its_siblings(host):
     numbers = [host.call("wait", {"door": "a"}) for _ in range(10)]
     victim = host.call("wait", {"door": "a"})
-    blocker = host.call("blocks", {"how": "sleep"})
+    assert host.ask("noted") == [], "and all of them wait"
     host.cancel(victim)
+    assert host.receive() == host_cancelled(victim)
+    blocker = host.call("blocks", {"how": "sleep"})
     host.cancel(blocker)
-    assert sorted(header[1:] for header, _ in frames(host, 2)) == [
-        [victim, "cancelled", 1],
-        [blocker, "cancelled", 1],
-    ]
+    assert host.receive()[0][:3] == [ERROR, blocker, "cancelled"]
     host.call("open", {"door": "a"})
     answers = {header[1] for header, _ in frames(host, 11) if header[0] == REPLY}
     assert answers >= set(numbers)
+
+
+def test_a_coroutine_that_is_cancelled_before_its_first_step_never_ran(host):
+    numbers = range(1, 201, 2)
+    calls = [host.frame([CALL, n, "wait"], encode({"door": "a"})) for n in numbers]
+    host.write(b"".join(calls + [host.frame([CANCEL, n, "test"]) for n in numbers]))
+    assert sorted(header for header, _ in frames(host, 100)) == [[ERROR, n, "cancelled", 0] for n in numbers]
 
 
 def test_a_coroutine_is_cancelled_once_and_may_go_on(host):

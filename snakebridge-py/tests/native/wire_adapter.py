@@ -6,6 +6,7 @@ import ctypes
 import gc
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -274,6 +275,15 @@ class Wire(BaseAdapter):
         if child == 0:
             return ["the child's reply"]
         return ["parent", os.waitpid(child, 0)[1], [str(warning.message) for warning in caught]]
+
+    @tool
+    def fork_and_terminate(self) -> int:
+        """The exit code of a child that is told to end."""
+        child = os.fork()
+        if child == 0:
+            time.sleep(60)
+        os.kill(child, signal.SIGTERM)
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
     @tool
     def fork_from_thread(self, seconds: float):

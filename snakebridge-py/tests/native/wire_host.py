@@ -21,7 +21,7 @@ class Host(ScriptedHost):
         super().__init__(adapter, python_path=[str(HERE)], **hello)
 
     def ready(self):
-        header, _ = self.receive()
+        header, self.tools = self.receive()
         assert header[0] == READY, header
         return self
 
