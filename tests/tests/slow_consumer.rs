@@ -35,5 +35,6 @@ async fn a_slow_consumer_leaves_the_memory_of_both_sides_flat() -> Result<()> {
     let (host_after, worker_after) = (host_memory("VmRSS"), worker().await?);
     assert!(host_after < host_before + 4096, "the host grew from {host_before} to {host_after} KiB");
     assert!(worker_after < worker_before + 4096, "the worker grew from {worker_before} to {worker_after} KiB");
+    drop(items);
     bridge.shutdown().await
 }

@@ -4,6 +4,7 @@
 //! untouched. As soon as something was pulled the call is committed to the worker it is with.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use futures::StreamExt;
 use tokio::runtime::Handle;
@@ -32,7 +33,8 @@ async fn send(call: Arc<PendingCall>, number: u64, mut stream: InputStream) {
                 // The tool waits for an item that will not come.
                 let message = format!("an item of stream {number} among the arguments: {}", error.kind());
                 call.complete(Err(Error::new(ErrorKind::InvalidArgument { message }, Executed::Maybe)));
-                link.cancel(id, "an argument cannot be encoded", std::time::Instant::now());
+                link.cancel(id, "an argument cannot be encoded", Instant::now());
+                link.service.gave_up();
                 return;
             }
             None => {

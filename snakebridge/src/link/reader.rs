@@ -93,6 +93,9 @@ pub(crate) trait Service: Send + Sync + 'static {
     /// The tool of a call of the host has ended, and its result, which is large, has begun to come.
     fn answering(&self, call: &Arc<PendingCall>);
 
+    /// The connection has cancelled a call by itself: somebody has to look whether that helped.
+    fn gave_up(&self);
+
     /// A call of the host was answered: there may be room for another.
     fn finished(&self, call: &Arc<PendingCall>);
 }

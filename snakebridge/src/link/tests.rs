@@ -50,6 +50,7 @@ impl Service for NoTools {
     }
     fn cancel(&self, _: u64) {}
     fn arrived(&self, _: &Arc<PendingCall>) {}
+    fn gave_up(&self) {}
     fn answering(&self, _: &Arc<PendingCall>) {}
     fn finished(&self, _: &Arc<PendingCall>) {}
 }

@@ -214,6 +214,11 @@ impl Pool {
     pub(super) fn cancel(&self, link: &Link, id: u64, reason: &str) {
         let now = Instant::now();
         link.cancel(id, reason, now);
+        self.look_after_grace(now);
+    }
+
+    /// Something was cancelled: when the grace is over, somebody looks whether that helped.
+    pub(super) fn look_after_grace(&self, now: Instant) {
         self.alarm.set(now.checked_add(self.config.cancel_grace));
     }
 

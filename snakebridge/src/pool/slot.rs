@@ -49,6 +49,12 @@ impl Service for Surroundings {
         }
     }
 
+    fn gave_up(&self) {
+        if let Some(pool) = self.pool.upgrade() {
+            pool.look_after_grace(Instant::now());
+        }
+    }
+
     fn finished(&self, call: &Arc<PendingCall>) {
         if let Some(pool) = self.pool.upgrade() {
             pool.finished(self.worker, call);
