@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 from snakebridge import BaseAdapter, StreamChunk, tool
@@ -161,7 +161,7 @@ class LedgerAdapter(BaseAdapter):
                 self.ledger.note(note)
 
     @tool
-    def count_and_sum(self, n: int) -> Iterator[int]:
+    def count_and_sum(self, n: int) -> Generator[int, None, int]:
         """Count to `n`, and return the sum."""
         yield from range(n)
         return sum(range(n))
