@@ -82,3 +82,8 @@ pub use worker::Profile;
 
 #[cfg(all(feature = "host", not(target_os = "linux")))]
 compile_error!("snakebridge's host runs on Linux; macOS is not supported yet, and Windows is not");
+
+/// The Rust in the documents compiles.
+#[cfg(all(doctest, feature = "macros"))]
+#[doc = include_str!("../../docs/concurrency.md")]
+struct Documents;

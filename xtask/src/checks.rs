@@ -50,7 +50,7 @@ pub(crate) fn test() -> Vec<Check> {
         Check::new("pytest", |workspace, environment| {
             environment.program(workspace, "python", PACKAGE).arguments(&["-m", "pytest"]).run()
         }),
-        Check::new("README: the Python snippets", readme::run_python),
+        Check::new("the documents' Python snippets", readme::run_python),
         Check::new("the demonstration", |workspace, environment| {
             environment
                 .cargo(workspace, &["run", "--release", "--package", "snakebridge-examples", "--bin", "demo"])

@@ -1,5 +1,5 @@
-//! README's code blocks: the first two are the two commands, and the Python ones run as they stand. (The Rust one is run
-//! with its Python by the end-to-end tests.)
+//! The code blocks of the documents: README's first two are the two commands, and all Python runs as it stands. (The Rust of
+//! README is run with its Python by the end-to-end tests; that of the other documents is compiled with the crate's own.)
 
 use std::fs;
 use std::path::Path;
@@ -11,6 +11,9 @@ use crate::workspace::Workspace;
 /// What a reader finds first.
 const COMMANDS: [&str; 2] = ["cargo xtask demo", "cargo xtask test"];
 
+/// The documents with Python in them.
+const WITH_PYTHON: [&str; 2] = ["README.md", "docs/concurrency.md"];
+
 /// A fenced block of a Markdown text.
 #[derive(Debug, PartialEq, Eq)]
 struct Block<'a> {
@@ -21,7 +24,7 @@ struct Block<'a> {
 
 /// Fails unless the first two blocks are the two commands and nothing else.
 pub(crate) fn check_commands(root: &Path) -> Result<()> {
-    let text = read(root)?;
+    let text = read(root, "README.md")?;
     let blocks = blocks(&text);
     for (index, command) in COMMANDS.iter().enumerate() {
         let found = blocks.get(index).map(|block| block.code.trim_end());
@@ -36,19 +39,21 @@ pub(crate) fn check_commands(root: &Path) -> Result<()> {
 
 /// Runs every Python block in a process of its own.
 pub(crate) fn run_python(workspace: &Workspace, environment: &Environment) -> Result<()> {
-    let text = read(&workspace.root)?;
-    let folder = workspace.target.join("readme");
-    fs::create_dir_all(&folder).map_err(|error| Failure::new(format!("`{}`: {error}", folder.display())))?;
-    for block in blocks(&text).iter().filter(|block| block.language == "python") {
-        let file = folder.join(format!("line_{}.py", block.line));
-        fs::write(&file, &block.code).map_err(|error| Failure::new(format!("`{}`: {error}", file.display())))?;
-        environment.program(workspace, "python", "").arguments(&["-W", "error"]).argument(&file).run()?;
+    for document in WITH_PYTHON {
+        let text = read(&workspace.root, document)?;
+        let folder = workspace.target.join("documents").join(document);
+        fs::create_dir_all(&folder).map_err(|error| Failure::new(format!("`{}`: {error}", folder.display())))?;
+        for block in blocks(&text).iter().filter(|block| block.language == "python") {
+            let file = folder.join(format!("line_{}.py", block.line));
+            fs::write(&file, &block.code).map_err(|error| Failure::new(format!("`{}`: {error}", file.display())))?;
+            environment.program(workspace, "python", "").arguments(&["-W", "error"]).argument(&file).run()?;
+        }
     }
     Ok(())
 }
 
-fn read(root: &Path) -> Result<String> {
-    let path = root.join("README.md");
+fn read(root: &Path, document: &str) -> Result<String> {
+    let path = root.join(document);
     fs::read_to_string(&path).map_err(|error| Failure::new(format!("`{}` cannot be read: {error}", path.display())))
 }
 
