@@ -102,9 +102,9 @@ impl Value {
         if let Self::Map(entries) = self { Some(entries) } else { None }
     }
 
-    /// The entry of a map under a string key.
+    /// The entry of a map under a string key; the last one where a key comes twice, as in Python.
     pub fn get(&self, key: &str) -> Option<&Value> {
-        self.as_map()?.iter().find(|(entry, _)| entry.as_str() == Some(key)).map(|(_, value)| value)
+        self.as_map()?.iter().rfind(|(entry, _)| entry.as_str() == Some(key)).map(|(_, value)| value)
     }
 }
 
