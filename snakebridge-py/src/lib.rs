@@ -11,6 +11,7 @@
 compile_error!("snakebridge workers need Unix: Linux, or macOS at best effort");
 
 mod core;
+mod sync;
 mod system;
 mod worker;
 
@@ -26,11 +27,17 @@ mod _native {
     #[pymodule_export]
     use super::worker::cancel::{on_cancel_signal, rearm_cancel};
     #[pymodule_export]
+    use super::worker::coroutine::{CallCoroutine, send_item};
+    #[pymodule_export]
+    use super::worker::event_loop::LoopServer;
+    #[pymodule_export]
+    use super::worker::executor::run_executor;
+    #[pymodule_export]
     use super::worker::fork::{after_fork_in_child, after_fork_in_parent, before_fork};
     #[pymodule_export]
     use super::worker::frames::{check_value, decode_frame, encode_frame};
     #[pymodule_export]
-    use super::worker::host_call::host_call;
+    use super::worker::host_call::{abandon_host_call, begin_host_call, host_call, take_answer};
     #[pymodule_export]
     use super::worker::launch::{fail, ready, start};
     #[pymodule_export]

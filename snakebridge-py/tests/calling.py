@@ -1,5 +1,8 @@
 """Calls tools the way a worker does: through their trampoline, with encoded arguments and results."""
 
+import asyncio
+import inspect
+
 import msgspec
 
 from snakebridge import tool
@@ -19,7 +22,8 @@ def trampoline(function):
 def call(function, /, *positional, **named):
     """Call a function and decode its result; positional arguments travel in the array form."""
     body = [positional, named] if positional else named
-    return msgspec.msgpack.decode(trampoline(function)(msgspec.msgpack.encode(body)))
+    result = trampoline(function)(msgspec.msgpack.encode(body))
+    return msgspec.msgpack.decode(asyncio.run(result) if inspect.iscoroutine(result) else result)
 
 
 def stream(function, /, **named):

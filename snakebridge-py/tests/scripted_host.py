@@ -14,7 +14,12 @@ from pathlib import Path
 import msgspec
 
 MAGIC = b"SNKB\0\0\0\1"
-HELLO, READY, CALL, REPLY, ERROR, ITEM, END, _, CREDIT, CANCEL = range(10)
+HELLO, READY, CALL, REPLY, ERROR, ITEM, END, PART, CREDIT, CANCEL = range(10)
+GOAWAY = 14
+FRAGMENT = 64 << 10
+"""Bodies that are longer travel in fragments of at most so many bytes."""
+TOTAL = {CALL: 8, REPLY: 2, ITEM: 5, END: 4}
+"""Where a header says how long the body is that follows in fragments."""
 LIMITS = {
     "frame": 1 << 20,
     "body": 256 << 20,
@@ -45,6 +50,7 @@ class ScriptedHost:
             bufsize=0,
         )
         self._received = b""
+        self._large = {}
         self._last_id = -1
         body = {
             "version": "0.1.0",
@@ -68,25 +74,64 @@ class ScriptedHost:
         self.process.communicate()
 
     def send(self, header, body=b""):
-        """Write one frame."""
-        frame = encode(header) + body
-        self.process.stdin.write(len(frame).to_bytes(4, "big") + frame)
+        """Write one frame; or, where the body is large, its header and the fragments."""
+        self.write(self.frame(header, body))
+
+    def frame(self, header, body=b""):
+        """The bytes that `send` writes."""
+        if len(body) <= FRAGMENT:
+            frame = encode(header) + body
+            return len(frame).to_bytes(4, "big") + frame
+        place = TOTAL[header[0]]
+        announced = [*header, *[None] * (place - len(header)), len(body), *header[place + 1 :]]
+        stream = header[2] if header[0] in (ITEM, END) else 0
+        parts = (body[start : start + FRAGMENT] for start in range(0, len(body), FRAGMENT))
+        frames = [self.frame(announced), *(self.frame([PART, header[1], stream], part) for part in parts)]
+        return b"".join(frames)
+
+    def write(self, data):
+        view = memoryview(data)
+        while view:
+            view = view[self.process.stdin.write(view) :]
 
     def receive(self):
-        """Header and decoded body (None where there is none) of the next frame."""
+        """Header and decoded body (None where there is none) of the next message, put together where it is
+        large.
+
+        The header is then as it would be of a small one.
+        """
+        while True:
+            header, body = self.receive_frame()
+            if header[0] == PART:
+                whole, parts, total = self._large[header[1], header[2]]
+                parts.append(body)
+                if sum(map(len, parts)) == total:
+                    del self._large[header[1], header[2]]
+                    return whole, decode(b"".join(parts))
+            elif len(header) > TOTAL.get(header[0], 99) and (total := header[TOTAL[header[0]]]) is not None:
+                stream = header[2] if header[0] in (ITEM, END) else 0
+                self._large[header[1], stream] = header[: TOTAL[header[0]]], [], total
+            elif header[0] == ERROR and (header[1], 0) in self._large:
+                raise AssertionError(f"{header} before the body that it follows is complete")
+            else:
+                return header, decode(body) if body else None
+
+    def receive_frame(self):
+        """Header and encoded body of the next frame."""
         frame = self._take(int.from_bytes(self._take(4), "big"))
         for length in range(2, len(frame) + 1):  # the header ends where it can be decoded for the first time
             try:
                 header = decode(frame[:length])
             except msgspec.DecodeError:
                 continue
-            return header, decode(frame[length:]) if length < len(frame) else None
+            return header, frame[length:]
         raise AssertionError(f"no header in {frame!r}")
 
-    def call(self, target, arguments=None, *, flags=0, remaining=None, session=None, meta=None):
+    def call(self, target, arguments=None, *, flags=0, remaining=None, session=None, meta=None, inputs=0):
         """Send a CALL and return its id."""
         self._last_id += 2
         header = [CALL, self._last_id, target, flags, remaining, session, None, meta]
+        header += [None, inputs] if inputs else []
         self.send(header, encode({} if arguments is None else arguments))
         return self._last_id
 

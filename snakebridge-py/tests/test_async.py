@@ -1,18 +1,15 @@
-"""`async def` tools run to completion; asynchronous generators are streams."""
+"""What the trampoline of an `async def` tool gives: a coroutine of the encoded result.
+
+How worker and loop run it is in `native/test_async_tools.py`.
+"""
 
 import asyncio
 import functools
 
 import pytest
 
-from calling import call, stream
-from snakebridge import asynchronous, tool
-
-
-@pytest.fixture(autouse=True)
-def _close_the_loop():
-    yield
-    asynchronous.finish()
+from calling import call, trampoline
+from snakebridge import AdapterError, InvalidArgument, tool
 
 
 def test_an_async_tool_gives_its_result():
@@ -30,13 +27,6 @@ def test_an_async_tool_may_return_at_once():
     assert call(answer) == 42
 
 
-def test_every_call_of_a_worker_runs_on_one_loop():
-    async def loop():
-        return id(asyncio.get_running_loop())
-
-    assert call(loop) == call(loop)
-
-
 def test_an_exception_of_an_async_tool_passes_through():
     async def fail():
         await asyncio.sleep(0)
@@ -46,41 +36,23 @@ def test_an_exception_of_an_async_tool_passes_through():
         call(fail)
 
 
-def test_an_asynchronous_generator_is_a_stream():
-    async def count(n: int):
-        for number in range(n):
-            await asyncio.sleep(0)
-            yield number
+def test_arguments_of_an_async_tool_are_checked_before_it_runs():
+    async def add(a: int):
+        raise AssertionError("it must not run")
 
-    assert stream(count, n=3) == [0, 1, 2]
-
-
-def test_a_stream_that_is_not_read_to_its_end_is_closed():
-    closed = []
-
-    async def forever():
-        try:
-            while True:
-                yield 1
-        finally:
-            await asyncio.sleep(0)
-            closed.append(True)
-
-    from calling import trampoline
-
-    items = trampoline(forever)(b"\x80")
-    assert next(items) == 1
-    items.close()
-    assert closed == [True]
+    with pytest.raises(InvalidArgument, match="`a`: expected `int`"):
+        call(add, a="x")
 
 
-def test_a_coroutine_may_return_what_is_streamed():
-    @tool(supports_streaming=True)
-    async def fetch():
-        await asyncio.sleep(0)
-        return [1, 2]
+def test_nothing_of_an_async_tool_runs_before_the_loop_steps_it():
+    ran = []
 
-    assert stream(fetch) == [1, 2]
+    async def note():
+        ran.append(True)
+
+    coroutine = trampoline(note)(b"\x80")
+    assert ran == []
+    coroutine.close()
 
 
 def test_a_decorator_may_run_the_coroutine_itself():
@@ -101,20 +73,25 @@ def test_a_decorator_may_run_the_coroutine_itself():
     assert call(answer) == 42
 
 
-def test_tasks_that_are_left_behind_are_cancelled_at_the_end():
-    ended = []
+@pytest.mark.parametrize("place", ["main", "thread"])
+def test_an_async_tool_runs_on_the_loop_and_nowhere_else(place):
+    @tool(run_on=place)
+    async def answer():
+        return 42
 
-    async def leave():
-        async def behind():
-            try:
-                await asyncio.sleep(1000)
-            finally:
-                ended.append(True)
+    with pytest.raises(AdapterError, match=f'asynchronous and cannot run on "{place}": write run_on="loop"'):
+        trampoline(answer)
 
-        leave.task = asyncio.ensure_future(behind())
-        await asyncio.sleep(0)
 
-    call(leave)
-    assert ended == []
-    asynchronous.finish()
-    assert ended == [True]
+def test_a_synchronous_tool_cannot_run_on_the_loop():
+    @tool(run_on="loop")
+    def answer():
+        return 42
+
+    with pytest.raises(AdapterError, match='synchronous and cannot run on "loop": write run_on="main" or'):
+        trampoline(answer)
+
+
+def test_a_place_that_is_none_is_refused_where_it_is_written():
+    with pytest.raises(TypeError, match="run_on"):
+        tool(run_on="gpu")

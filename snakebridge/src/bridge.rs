@@ -1,5 +1,7 @@
 //! The facade: a [`Bridge`] to Python, and the builder that starts it.
 
+mod settings;
+
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,16 +10,17 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::sync::broadcast;
 
+use self::settings::{check_concurrency, check_limits, configuration};
 use crate::body::Arguments;
 use crate::client::{AsCaller, Call, Caller, PythonTools, ToolStream};
-use crate::error::{Error, Result, StartFailure};
+use crate::error::Result;
 use crate::manifest::Manifest;
 use crate::pool::{PoolConfig, PoolHandle, WorkerInfo};
 use crate::telemetry::{Event, Events};
 use crate::tools::{Registry, Tools};
 use crate::value::Value;
 use crate::wire::Limits;
-use crate::worker::{Environment, Interpreter, WorkerConfig};
+use crate::worker::{Environment, Interpreter, Profile, WorkerConfig};
 
 /// A pool of Python workers, ready for calls.
 ///
@@ -40,6 +43,9 @@ pub struct Builder {
     environment: Environment,
     tools: Tools,
     workers: Option<usize>,
+    profile: Profile,
+    max_concurrency: Option<usize>,
+    limits: Limits,
     start_timeout: Duration,
     call_timeout: Duration,
     stream_timeout: Duration,
@@ -72,6 +78,9 @@ impl Bridge {
             environment: Environment::default(),
             tools: Tools::new(),
             workers: None,
+            profile: Profile::default(),
+            max_concurrency: None,
+            limits: Limits::default(),
             start_timeout: Duration::from_mins(1),
             call_timeout: Duration::from_mins(5),
             stream_timeout: Duration::from_mins(15),
@@ -203,7 +212,18 @@ impl Builder {
         self
     }
 
+    /// How many calls and streams a worker has at once. Default: 1000 for the profiles `Process` (which runs one of them
+    /// at a time) and `Async`, 16 more than its threads for `Threads`. Never more than the worker itself allows.
+    pub fn max_concurrency(mut self, calls: usize) -> Self {
+        self.max_concurrency = Some(calls);
+        self
+    }
+
     setters! {
+        /// How each worker runs its calls. Default: one at a time.
+        profile: Profile,
+        /// The sizes and numbers that both sides keep to.
+        limits: Limits,
         /// How long a worker may take from launch to ready. Default 60 s.
         start_timeout: Duration,
         /// Deadline of calls that name none. Default 300 s.
@@ -235,6 +255,9 @@ impl Builder {
             Some(workers) => workers,
             None => std::thread::available_parallelism().map_or(1, usize::from),
         };
+        self.profile.check()?;
+        check_concurrency(self.max_concurrency)?;
+        check_limits(&self.limits)?;
         let events = Events::new();
         let worker = WorkerConfig {
             interpreter: Interpreter::find(self.python.as_deref())?,
@@ -242,13 +265,15 @@ impl Builder {
             config: self.config.map_err(|error| configuration(&format!("`.config(..)`: {}", error.kind())))?,
             python_path: self.python_path.iter().map(|path| absolute(path)).collect::<Result<_>>()?,
             environment: self.environment,
-            limits: Limits::default(),
+            limits: self.limits,
+            profile: self.profile,
             start_timeout: self.start_timeout,
             exit_grace: Duration::from_secs(2),
         };
         let config = PoolConfig {
             worker,
             workers,
+            max_concurrency: self.max_concurrency,
             call_timeout: self.call_timeout,
             stream_timeout: self.stream_timeout,
             queue_timeout: self.queue_timeout,
@@ -280,10 +305,6 @@ impl Builder {
         }
         Ok(adapter.clone())
     }
-}
-
-fn configuration(message: &str) -> Error {
-    Error::start_failed(StartFailure::Configuration, message)
 }
 
 fn absolute(path: &Path) -> Result<PathBuf> {
@@ -322,5 +343,13 @@ mod tests {
         assert!(refused(Bridge::builder().adapter("a").adapter("b")).await.contains("`a` and `b`"));
         assert!(refused(Bridge::builder().adapter("os;system")).await.contains("expected `module:Class`"));
         assert!(refused(Bridge::builder().adapter("a").workers(0)).await.contains("expected at least 1"));
+        let builder = || Bridge::builder().adapter("a");
+        for threads in [0, usize::MAX] {
+            let message = refused(builder().profile(Profile::Threads(threads))).await;
+            assert!(message.contains(&format!("Threads({threads})")) && message.contains("1 to 1024"), "{message}");
+        }
+        assert!(refused(builder().max_concurrency(0)).await.contains("max_concurrency(0)"));
+        let limits = Limits { window: 0, ..Limits::default() };
+        assert!(refused(builder().limits(limits)).await.contains("window: 0"));
     }
 }

@@ -77,6 +77,8 @@ pub use snakebridge_macros::{python_tool, tool};
 #[cfg(feature = "host")]
 pub use tools::ToolContext;
 pub use value::Value;
+#[cfg(feature = "host")]
+pub use worker::Profile;
 
 #[cfg(all(feature = "host", not(target_os = "linux")))]
 compile_error!("snakebridge's host runs on Linux; macOS is not supported yet, and Windows is not");

@@ -3,6 +3,6 @@
 pub use futures::{Stream, StreamExt};
 
 pub use crate::body::Input;
-pub use crate::{Bridge, Bytes, Call, Error, Result, ToolContext, ToolStream, Value, args, tools};
+pub use crate::{Bridge, Bytes, Call, Error, Profile, Result, ToolContext, ToolStream, Value, args, tools};
 #[cfg(feature = "macros")]
 pub use crate::{python_tool, tool};

@@ -37,6 +37,35 @@ pub enum Event {
         /// Calls it had but never started; they go to another worker.
         never: usize,
     },
+    /// A worker is killed, because a cancelled call in it went on for longer than it may. Its `WorkerLost` follows.
+    WorkerKilled {
+        /// Its number.
+        worker: u64,
+        /// Its process.
+        pid: u32,
+        /// The tool that went on.
+        tool: String,
+        /// The correlation id of that call, if its caller gave one.
+        correlation_id: Option<String>,
+        /// What its threads were doing, as Python's `faulthandler` tells it; `None` when it could not tell any more.
+        stacks: Option<String>,
+    },
+    /// A worker gets no more calls, and another one takes its place. It ends when those it has are done.
+    WorkerDraining {
+        /// Its number.
+        worker: u64,
+        /// Its process.
+        pid: u32,
+        /// Why.
+        reason: String,
+    },
+    /// A worker that was draining has ended in good order.
+    WorkerRetired {
+        /// Its number.
+        worker: u64,
+        /// Its process.
+        pid: u32,
+    },
     /// A worker could not start.
     StartFailed {
         /// Its number.
@@ -88,10 +117,13 @@ impl Events {
 
     pub(crate) fn emit(&self, event: Event) {
         match &event {
-            Event::WorkerReady { .. } => tracing::debug!(target: "snakebridge::worker", ?event),
+            Event::WorkerReady { .. } | Event::WorkerRetired { .. } => {
+                tracing::debug!(target: "snakebridge::worker", ?event);
+            }
+            Event::WorkerDraining { .. } => tracing::info!(target: "snakebridge::worker", ?event),
             Event::CallRepeated { .. } => tracing::info!(target: "snakebridge::call", ?event),
             Event::CallLost { .. } => tracing::warn!(target: "snakebridge::call", ?event),
-            Event::WorkerLost { .. } | Event::StartFailed { .. } => {
+            Event::WorkerLost { .. } | Event::WorkerKilled { .. } | Event::StartFailed { .. } => {
                 tracing::warn!(target: "snakebridge::worker", ?event);
             }
         }

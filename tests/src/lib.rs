@@ -142,3 +142,13 @@ where
     }
     outputs
 }
+
+/// A figure of this process from `/proc/self/status`, such as `VmRSS`, in KiB.
+///
+/// # Panics
+/// When there is no such line.
+pub fn host_memory(what: &str) -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").expect("Linux has it");
+    let line = status.lines().find(|line| line.starts_with(what)).expect("a line of that name");
+    line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number of KiB")
+}

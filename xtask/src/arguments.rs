@@ -12,7 +12,8 @@ usage: cargo xtask COMMAND
   demo [CSV]      run the demonstration, on Fisher's iris table or on a table of your own
   test [--full]   run every check; --full adds the slow ones (further Python versions)
   lint            run only the checks that read the source (rustfmt, clippy, layering, ruff, mypy)
-  bench NAME      run a benchmark: floor (serial latency beside a bare pipe between two processes)
+  bench NAME      run a benchmark: floor (serial latency beside a bare pipe between two processes),
+                  large (small calls while 128 MiB travel on the same pipes)
   fuzz [TARGET] [--seconds N] [--minimise]
                   look for inputs that break the wire: frame_decoder, value_decode, handshake, peer, or all of them,
                   60 seconds each; --minimise then makes the committed corpus anew (needs a nightly compiler)
@@ -27,7 +28,7 @@ pub(crate) struct Benchmark {
     pub(crate) name: &'static str,
 }
 
-const BENCHMARKS: &[Benchmark] = &[Benchmark { name: "floor" }];
+const BENCHMARKS: &[Benchmark] = &[Benchmark { name: "floor" }, Benchmark { name: "large" }];
 
 const COMMANDS: &[&str] = &["demo", "test", "lint", "bench", "fuzz", "setup", "help"];
 

@@ -39,6 +39,10 @@ pub(crate) fn test() -> Vec<Check> {
             environment.cargo(workspace, &tests).run()
         }),
         Check::new("the extension's own tests", extension),
+        Check::new("the worker's atomics under every interleaving", |workspace, _| {
+            let models = ["test", "--manifest-path", "loom/Cargo.toml", "--target-dir", "target/loom"];
+            cargo(workspace, &models).run()
+        }),
         Check::new("the fuzz targets over their corpus", |workspace, _| {
             let replay = ["test", "--manifest-path", "fuzz/Cargo.toml", "--no-default-features"];
             cargo(workspace, &replay).arguments(&["--target-dir", "target/fuzz"]).run()

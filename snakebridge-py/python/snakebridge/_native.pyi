@@ -3,8 +3,8 @@
 Everything here is for the package's own Python; adapters meet `Cancelled` only.
 """
 
-from collections.abc import Callable
-from typing import Any, NoReturn, final
+from collections.abc import Callable, Coroutine, Generator
+from typing import Any, Literal, NoReturn, TypeAlias, TypedDict, final
 
 __version__: str
 """Version of the wheel, equal to the crate's."""
@@ -15,7 +15,8 @@ PROTOCOL_VERSION: int
 class Cancelled(BaseException):
     """The call was cancelled.
 
-    Raised once inside a synchronous tool; catch it to clean up, then let it pass.
+    Raised once inside a synchronous tool; catch it to clean up, then let it pass. Asynchronous tools get
+    `asyncio.CancelledError`.
     """
 
 class RemoteError(Exception):
@@ -56,51 +57,164 @@ class Call:
     def ended(self) -> bool:
         """Whether the call has been answered, so that nothing can be asked in its name any more."""
 
+    def check_cancelled(self) -> None:
+        """Raise the cancellation if the call is cancelled and outside of every shield.
+
+        Raises:
+            Cancelled: On any thread, and in any tool, but
+            asyncio.CancelledError: on the event loop.
+        """
+
+    def begin_shield(self) -> None:
+        """Enter a section that must finish: no cancellation is raised in it."""
+
+    def end_shield(self) -> None:
+        """Leave a section that must finish: leaving the outermost one raises what `check_cancelled` does."""
+
+    @property
+    def has_credit(self) -> bool:
+        """Whether the stream that answers the call may send an item."""
+
+    def next_input(self, number: int) -> bytes | None:
+        """The next item of stream `number` among the arguments, or None at its end. Waits without the GIL.
+
+        Raises:
+            RuntimeError: If the call has ended.
+            Cancelled: If the call is cancelled meanwhile; on the event loop `asyncio.CancelledError`.
+        """
+
+    def take_input(self, number: int) -> tuple[bool, bytes | None]:
+        """Whether the next item, or the end, is here; and what `next_input` gives. Does not wait.
+
+        `LoopServer` wakes the call's id when something has come.
+        """
+
+    context: Any
+    """What the Python half keeps with the call; dropped when that ends."""
+
+@final
+class CallCoroutine(Coroutine[Any, None, None]):
+    """The coroutine of a call, to be run as a task. It answers the call itself and never fails."""
+
+    def attach(self, task: Any) -> None:
+        """Say which task runs it: the one that a cancellation of the call cancels."""
+
+    def __await__(self) -> Generator[Any]: ...
+    def send(self, value: None) -> Any: ...
+    def throw(self, kind: Any, value: Any = None, traceback: Any = None) -> Any: ...
+    def close(self) -> None: ...
+
+@final
+class LoopServer:
+    """Serves from inside an event loop that polls the wire.
+
+    Args:
+        spawn: Makes a task of a call's coroutine.
+        wake: Wakes what waits for credit of a call, or for the answer to a call of ours, by the call's id.
+    """
+
+    input: int
+    """The descriptor that the host writes to."""
+    output: int
+    """The descriptor that the host reads from."""
+
+    def __init__(self, spawn: Callable[[CallCoroutine, Call], None], wake: Callable[[int], None]) -> None: ...
+    def begin_poll(self) -> tuple[bool, bool]:
+        """Say that the loop is about to poll.
+
+        Returns:
+            Whether it must not wait, because there is something to do; and whether everything is written. If
+            not, it has to come back when `output` has room.
+        """
+
+    def end_poll(self) -> bool:
+        """Say that the loop is back. Returns whether somebody has left something to do."""
+
+    def turn(self) -> bool:
+        """Read and run what is there. Returns False when the host has closed the wire."""
+
+    def end(self) -> None:
+        """Close the streams that nobody reads any more."""
+
 def start() -> bytes:
     """Make the wire private, arm the parent-death signal, exchange HELLOs; returns the body of the host's."""
 
 def fail(exit_code: int, body: bytes) -> NoReturn:
     """Tell the host why this worker cannot start, and end the process."""
 
-def ready(manifest: bytes, tools: list[tuple[str, bool, Callable[[bytes], Any]]]) -> None:
-    """Announce READY with ``(name, streams, run)`` of every tool.
+class Functions(TypedDict):
+    """What the native half needs of the Python half."""
 
-    ``run(arguments)`` returns the encoded result, or, where the tool streams, an iterator of values.
-    """
+    encode: Callable[[Any], bytes]
+    """Encodes a stream item, or a generator's return value."""
+    refuse: Callable[[Any, Exception], NoReturn]
+    """Raises what to tell the caller for a value and what `encode` raised for it."""
+    chunk_type: type
+    """`StreamChunk`."""
+    encode_chunk: Callable[[Any], tuple[int, bytes]]
+    """Item flags and body of a chunk; flag 1: final, flag 2: the body is ``[data, metadata]``."""
+    describe: Callable[[BaseException], tuple[str, int, bytes]]
+    """Error code, executed and error body of what a tool raised."""
+    set_context: Callable[[Any], None]
+    """Sets the context variable of the calling thread to the `context` of a call, or to None."""
 
-def serve(
-    encode: Callable[[Any], bytes],
-    refuse: Callable[[Any, Exception], NoReturn],
-    chunk_type: type,
-    encode_chunk: Callable[[Any], tuple[int, bytes]],
-    describe: Callable[[BaseException], tuple[str, int, bytes]],
-) -> None:
-    """Read, run and answer calls on this thread until the host closes the wire.
+ToolEntry: TypeAlias = tuple[str, bool, Literal["main", "thread", "loop"], Callable[[bytes], Any]]
+"""``(name, streams, place, run)`` of a tool. ``run(arguments)`` returns the encoded result, or, where the
+tool streams, an iterator of values. On the loop it returns a coroutine, which gives the encoded result, or
+sends the items itself and gives what a generator returned."""
 
-    Args:
-        encode: Encodes a stream item, or a generator's return value.
-        refuse: Raises what to tell the caller for a value and what `encode` raised for it.
-        chunk_type: `StreamChunk`.
-        encode_chunk: Item flags and body of a chunk; flag 1: final, flag 2: the body is ``[data, metadata]``.
-        describe: Error code, executed and error body of what a tool raised.
+def ready(manifest: bytes, tools: list[ToolEntry], functions: Functions) -> None:
+    """Announce READY."""
+
+def serve() -> None:
+    """Read, run and answer calls on this thread until the host closes the wire."""
+
+def run_executor() -> None:
+    """Run calls of the tools that run on threads on this one, until the host closes the wire."""
+
+def send_item(item: Any) -> Literal["more", "pause", "room", "credit", "over"]:
+    """Send an item of the stream that the running coroutine answers with.
+
+    Returns:
+        What has to come before the next item: nothing; a pause, because others wait; room in the pipe;
+        credit. Or that none may follow.
     """
 
 def current_call() -> Call | None:
-    """The call that runs on the main thread, asked from the main thread; elsewhere None."""
+    """The call that runs on the calling thread, None where none does."""
 
 def host_call(call: Call, target: str, body: bytes, timeout: float | None) -> bytes:
     """Call a tool of the host inside `call` and wait for its reply without the GIL.
 
     Raises:
         RemoteError: If the host answers with an error.
-        Cancelled: If the call is cancelled meanwhile.
+        Cancelled: If the call is cancelled meanwhile; on the event loop `asyncio.CancelledError`.
     """
 
-def on_cancel_signal(signum: int, frame: Any) -> None:
-    """Handle SIGURG: raise `Cancelled` if the call that runs is the one that was cancelled."""
+def begin_host_call(call: Call, target: str, body: bytes) -> int:
+    """Call a tool of the host inside `call` without waiting, and return the id of the call.
 
-def rearm_cancel() -> None:
-    """Say that a raised `Cancelled` was swallowed by Python, so that it is raised again."""
+    `LoopServer` wakes that id when the answer has come.
+    """
+
+def take_answer(number: int) -> bytes:
+    """The reply to a call that `begin_host_call` made, once it has come.
+
+    Raises:
+        RemoteError: If the host answered with an error.
+    """
+
+def abandon_host_call(number: int) -> None:
+    """Say that nobody waits any more for the answer to a call that `begin_host_call` made."""
+
+def on_cancel_signal(signum: int, frame: Any) -> None:
+    """Handle SIGURG: raise the cancellation if the call that runs is the one that was cancelled."""
+
+def rearm_cancel() -> bool:
+    """Say that a raised cancellation was swallowed by Python, so that it is raised again.
+
+    Returns False when the running call is not cancelled.
+    """
 
 def before_fork() -> None:
     """Stop the watcher, so that the child finds one thread and free locks."""

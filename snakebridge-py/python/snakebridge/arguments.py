@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import msgspec
 
 from snakebridge.annotations import type_text, undecodable
-from snakebridge.errors import AdapterError, InvalidArgument, Problem
+from snakebridge.errors import AdapterError, InvalidArgument, Problem, mismatch
 from snakebridge.suggestions import nearest
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class ArgumentReader:
         }
         self._open = next((parameter for parameter in parameters if parameter.kind == "var_keyword"), None)
         for parameter in parameters:
-            if (reason := undecodable(parameter.annotation)) is not None:
+            if (reason := undecodable(parameter.wire_type)) is not None:
                 raise AdapterError(
                     f"tool `{tool}`: parameter `{parameter.name}` cannot be of type "
                     f"{type_text(parameter.annotation)}: {reason}"
@@ -136,7 +136,7 @@ class ArgumentReader:
         problems = []
         for name, parameter in self._named.items():
             if name in pieces:
-                problems += _mismatch(name, parameter.annotation, pieces[name])
+                problems += _mismatch(name, parameter.wire_type, pieces[name])
             elif parameter.required:
                 problems.append(Problem(name, "missing", expected=f"`{type_text(parameter.annotation)}`"))
         free = [name for name in self._named if name not in pieces]
@@ -176,21 +176,16 @@ def _is_map(body: bytes) -> bool:
 def _field(parameter: Parameter) -> tuple[str, Any] | tuple[str, Any, Any]:
     default = parameter.default
     if default is msgspec.UNSET:
-        return parameter.name, parameter.annotation
+        return parameter.name, parameter.wire_type
     if type(default) in SIMPLE_DEFAULTS:
-        return parameter.name, parameter.annotation, default
-    return parameter.name, parameter.annotation, msgspec.field(default_factory=lambda: default)
+        return parameter.name, parameter.wire_type, default
+    return parameter.name, parameter.wire_type, msgspec.field(default_factory=lambda: default)
 
 
 def _mismatch(name: str, annotation: Any, piece: msgspec.Raw) -> list[Problem]:
-    """What is wrong with one argument: msgspec says it in words and a path, which become parts here."""
+    """What is wrong with one argument."""
     try:
         msgspec.msgpack.decode(piece, type=annotation)
     except Exception as error:
-        text, _, path = str(error).partition(" - at `$")
-        where = name + path.removesuffix("`")
-        expected, _, actual = text.partition(", got ")
-        if expected.startswith("Expected "):
-            return [Problem(name, "mismatch", where, expected.removeprefix("Expected "), actual or None)]
-        return [Problem(name, "invalid", where, text)]
+        return [mismatch(name, name, error)]
     return []

@@ -1,69 +1,120 @@
-"""`async def` tools, run to completion on one event loop per worker.
+"""The event loop of a worker whose adapter has something asynchronous: what such a worker waits in.
 
-Imported only by workers whose adapter has something asynchronous: asyncio takes 30 ms and several MB. The
-loop turns only while a tool runs, so tasks that a tool leaves behind stand still until the next one.
+Each call of an ``async def`` tool is a task on it, so calls overlap while they wait. What tools leave behind
+on the loop keeps running. The wire is one of the descriptors that the loop polls, and synchronous tools of
+the main thread run inside its callback, as if there were no loop.
+
+Imported only by workers that need it: asyncio takes 30 ms and several MB.
 """
 
 from __future__ import annotations
 
 import asyncio
-import signal
+import contextvars
+import selectors
+from asyncio.events import _get_running_loop, _set_running_loop
 from typing import TYPE_CHECKING, Any
 
 from snakebridge import _native
-from snakebridge.current import current_context
+from snakebridge.current import context_of, host_error, set_context
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Iterator
-    from types import FrameType
+    from collections.abc import AsyncIterable, Awaitable, Iterable
 
 _loop: asyncio.AbstractEventLoop | None = None
+_selector: _Selector | None = None
+"""What the loop polls with."""
 
-_running: asyncio.Task[Any] | None = None
-"""What `complete` waits for: what a cancellation of the call cancels."""
+ROOM = 0
+"""What waits under no call's id: until everything is written, so that what is fast waits for a slow host."""
 
-_was_cancelled = False
-"""Whether it was the caller who cancelled `_running`, and not the tool itself."""
+_waiting: dict[int, set[asyncio.Future[None]]] = {}
+"""What coroutines wait for: credit and items, by the id of the call that they answer; the answer to a call of
+ours, by its own."""
+
+_tasks: set[asyncio.Task[None]] = set()
+"""Tasks of calls. The loop itself would let them be collected while they wait."""
 
 
-def complete(awaitable: Awaitable[Any] | Any) -> Any:
-    """Run an awaitable on the worker's loop and return its result.
+class _Selector(selectors.DefaultSelector):
+    """Polls as any selector, and tells the native half when it waits and when it is back.
 
-    Raises:
-        Cancelled: If the call was cancelled. The tool has seen `asyncio.CancelledError` then.
+    Somebody else may have read what was in the wire (the watcher helps while a callback runs long), so the
+    wire counts as ready whenever there is something to do.
     """
-    global _running, _was_cancelled
-    if not hasattr(type(awaitable), "__await__"):
-        return awaitable  # a decorator has run the coroutine by itself
-    loop = _running_loop()
-    # The task copies this thread's context variables, and its threads copy them from the task: whoever asked
-    # here last may have been another call.
-    current_context()
-    _was_cancelled = False
-    _running = loop.create_task(_await(awaitable))
-    try:
-        return loop.run_until_complete(_running)
-    except asyncio.CancelledError:
-        if _was_cancelled:
-            raise _native.Cancelled from None
-        raise
-    finally:
-        _running = None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.server: _native.LoopServer | None = None
+        self._waits_for_room = False
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        server = self.server
+        if server is None:
+            return super().select(timeout)
+        has_work, is_written = server.begin_poll()
+        if self._waits_for_room is is_written:
+            self._wait_for_room(server, not is_written)
+        if is_written and ROOM in _waiting:
+            _wake(ROOM)
+            has_work = True
+        try:
+            ready = super().select(0 if has_work else timeout)
+        finally:
+            has_work = server.end_poll() or has_work
+        if self._waits_for_room:
+            ready = [(key, events) for key, events in ready if key.fd != server.output]
+        if has_work and all(key.fd != server.input for key, _ in ready):
+            ready.append((self.get_key(server.input), selectors.EVENT_READ))
+        return ready
+
+    def _wait_for_room(self, server: _native.LoopServer, waits: bool) -> None:
+        if waits:
+            self.register(server.output, selectors.EVENT_WRITE)
+        else:
+            self.unregister(server.output)
+        self._waits_for_room = waits
 
 
-def iterate(items: AsyncIterator[Any]) -> Iterator[Any]:
-    """Iterate over an asynchronous iterator from the outside, one item a turn of the loop."""
+def complete(awaitable: Awaitable[Any]) -> Any:
+    """Run an awaitable on the worker's loop while that does not serve, and return its result."""
+    return running_loop().run_until_complete(_await(awaitable))
+
+
+def serve() -> None:
+    """Read, run and answer calls on this thread until the host closes the wire."""
+    loop = running_loop()
+    assert _selector is not None
+    # Taken before any call: what synchronous tools set in their context variables is not for coroutines.
+    pristine = contextvars.copy_context()
+
+    def spawn(coroutine: _native.CallCoroutine, call: _native.Call) -> None:
+        own = pristine.copy()
+        own.run(_enter, call)
+        task = loop.create_task(coroutine, context=own)
+        coroutine.attach(task)
+        _tasks.add(task)
+        task.add_done_callback(_tasks.discard)
+
+    def turn() -> None:
+        # Synchronous tools may run loops of their own.
+        _set_running_loop(None)
+        try:
+            goes_on = server.turn()
+        finally:
+            _set_running_loop(loop)
+        if not goes_on:
+            loop.stop()
+
+    server = _native.LoopServer(spawn, _wake)
+    loop.add_reader(server.input, turn)
+    _selector.server = server
     try:
-        while True:
-            try:
-                item = complete(anext(items))
-            except StopAsyncIteration:
-                return
-            yield item
+        loop.run_forever()
     finally:
-        close = getattr(items, "aclose", None)
-        if close is not None:
-            complete(close())
+        _selector.server = None
+        loop.remove_reader(server.input)
+    server.end()
 
 
 def finish() -> None:
@@ -84,44 +135,118 @@ def finish() -> None:
         loop.close()
 
 
+def running_loop() -> asyncio.AbstractEventLoop:
+    """The loop of this worker."""
+    global _loop, _selector
+    if _loop is None:
+        _selector = _Selector()
+        _loop = asyncio.SelectorEventLoop(_selector)
+        asyncio.set_event_loop(_loop)
+    return _loop
+
+
+def is_running() -> bool:
+    """Whether the code that asks runs on the worker's loop while that serves."""
+    serves = _selector is not None and _selector.server is not None
+    return serves and _get_running_loop() is _loop
+
+
+async def call_host(call: _native.Call, target: str, arguments: bytes) -> bytes:
+    """Call a target of the host inside `call`, from the worker's loop, which goes on meanwhile.
+
+    Raises:
+        HostToolError: If the host answered with an error.
+    """
+    try:
+        number = _native.begin_host_call(call, target, arguments)
+        try:
+            await _wait(number)
+        except BaseException:
+            _native.abandon_host_call(number)
+            raise
+        return _native.take_answer(number)
+    except _native.RemoteError as error:
+        raise host_error(error) from None
+
+
+async def next_input(call: _native.Call, number: int) -> bytes | None:
+    """The next item of a stream among the arguments of `call`, or None at its end."""
+    while True:
+        is_here, body = call.take_input(number)
+        if is_here:
+            return body
+        await _wait(call.id)
+
+
+async def send_all(items: AsyncIterable[Any] | Iterable[Any]) -> Any:
+    """Send the items of a stream as credit comes, and return what a generator returned.
+
+    An asynchronous generator returns nothing; a coroutine may give a synchronous one, though.
+    """
+    if hasattr(type(items), "__aiter__"):
+        iterator = aiter(items)  # type: ignore[arg-type]
+        try:
+            async for item in iterator:
+                if not await _send(item):
+                    return None
+        finally:
+            await _close(iterator)
+        return None
+    synchronous = iter(items)  # type: ignore[arg-type]
+    try:
+        while True:
+            try:
+                item = next(synchronous)
+            except StopIteration as end:
+                return end.value
+            if not await _send(item):
+                return None
+    finally:
+        if hasattr(synchronous, "close"):
+            synchronous.close()
+
+
+async def _send(item: Any) -> bool:
+    """Send one item, and wait until another may follow. False when none may."""
+    match _native.send_item(item):
+        case "over":
+            return False
+        case "pause":
+            await asyncio.sleep(0)
+        case "room":
+            await _wait(ROOM)
+        case "credit":
+            call = _native.current_call()
+            assert call is not None
+            while not call.has_credit:
+                await _wait(call.id)
+                if call.cancelled:
+                    raise asyncio.CancelledError
+    return True
+
+
+async def _close(iterator: Any) -> None:
+    close = getattr(iterator, "aclose", None)
+    if close is not None:
+        await close()
+
+
 async def _await(awaitable: Awaitable[Any]) -> Any:
     return await awaitable
 
 
-def _running_loop() -> asyncio.AbstractEventLoop:
-    global _loop
-    if _loop is None:
-        _loop = asyncio.new_event_loop()
-        _loop.set_exception_handler(_on_exception)
-        asyncio.set_event_loop(_loop)
-        signal.signal(signal.SIGURG, _on_cancel_signal)
-    return _loop
+async def _wait(number: int) -> None:
+    """Wait until something has come to a call. It need not be what is waited for: look again."""
+    future = asyncio.get_running_loop().create_future()
+    _waiting.setdefault(number, set()).add(future)
+    await future
 
 
-def _on_cancel_signal(signum: int, frame: FrameType | None) -> None:
-    """Cancel the task that runs, as asyncio does it for Ctrl-C.
-
-    An exception out of a signal handler could end anywhere inside the loop, and take a callback with it.
-    """
-    try:
-        _native.on_cancel_signal(signum, frame)
-    except _native.Cancelled:
-        if _running is None:  # arguments are decoded, or a result is encoded
-            raise
-        _cancel_running()
+def _wake(number: int) -> None:
+    for future in _waiting.pop(number, ()):
+        if not future.done():
+            future.set_result(None)
 
 
-def _on_exception(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """A callback of the loop, waiting for the host, was told of the cancellation: pass it on to the tool."""
-    if isinstance(context.get("exception"), _native.Cancelled):
-        _cancel_running()
-    else:
-        loop.default_exception_handler(context)
-
-
-def _cancel_running() -> None:
-    global _was_cancelled
-    if _running is not None and _loop is not None:
-        _was_cancelled = True
-        _running.cancel()
-        _loop.call_soon_threadsafe(lambda: None)  # wakes it if it sleeps
+def _enter(call: _native.Call) -> None:
+    set_context(context_of(call))

@@ -20,13 +20,6 @@ if TYPE_CHECKING:
 
 _context: ContextVar[SessionContext | None] = ContextVar("snakebridge_context", default=None)
 
-_contexts: dict[int, tuple[_native.Call, SessionContext]] = {}
-"""Contexts by call id. Streams take turns on one thread, and each must find its own context again, because a
-context has what it asked of the host."""
-
-PRUNE_ABOVE = 64
-"""Contexts after which those of ended calls are dropped; as many as calls that a worker takes ahead."""
-
 
 def current_context() -> SessionContext | None:
     """The context of the call that runs here, or None outside of calls.
@@ -37,19 +30,29 @@ def current_context() -> SessionContext | None:
     call = None if native is None else native.current_call()
     if call is None:
         return _context.get()
-    known = _contexts.get(call.id)
-    context = _remember(call) if known is None else known[1]
+    context = call.context
+    if context is None:
+        context = context_of(call)
+        _context.set(context)
+    return context  # type: ignore[no-any-return]
+
+
+def context_of(call: _native.Call) -> SessionContext:
+    """The context of a call: one object while the call runs, because it keeps what it asked of the host."""
+    context: SessionContext | None = call.context
+    if context is None:
+        context = call.context = SessionContext(RunningCall(call), call.session_id or "")
+    return context
+
+
+def set_context(context: SessionContext | None) -> None:
+    """Say to which context the code belongs that runs on this thread, or in these context variables.
+
+    The native side says it for the calls that asked for their context: when a stream's turn begins, so that
+    what copies the context variables in it finds its own; and None when a call leaves, so that nobody finds
+    an earlier call's.
+    """
     _context.set(context)
-    return context
-
-
-def _remember(call: _native.Call) -> SessionContext:
-    if len(_contexts) >= PRUNE_ABOVE:
-        for number in [number for number, (other, _) in _contexts.items() if other.ended]:
-            del _contexts[number]
-    context = SessionContext(RunningCall(call), call.session_id or "")
-    _contexts[call.id] = (call, context)
-    return context
 
 
 class RunningCall:
@@ -79,6 +82,18 @@ class RunningCall:
         """Whether the caller no longer wants the result."""
         return self._call.cancelled
 
+    def check_cancelled(self) -> None:
+        """Raise the cancellation if there is one and no shield."""
+        self._call.check_cancelled()
+
+    def begin_shield(self) -> None:
+        """Hold the cancellation back."""
+        self._call.begin_shield()
+
+    def end_shield(self) -> None:
+        """Raise the cancellation that was held back, if this was the outermost shield."""
+        self._call.end_shield()
+
     def call(self, target: str, arguments: bytes) -> bytes:
         """Call a target of the host inside this call and wait for the encoded result."""
         from snakebridge import _native
@@ -86,10 +101,19 @@ class RunningCall:
         try:
             return _native.host_call(self._call, target, arguments, None)
         except _native.RemoteError as error:
-            raise _host_error(error) from None
+            raise host_error(error) from None
+
+    async def acall(self, target: str, arguments: bytes) -> bytes:
+        """Call a target of the host inside this call; other coroutines run meanwhile."""
+        asynchronous = sys.modules.get("snakebridge.asynchronous")
+        if asynchronous is not None and asynchronous.is_running():
+            return await asynchronous.call_host(self._call, target, arguments)  # type: ignore[no-any-return]
+        import asyncio  # it runs: this is a loop of the tool's own
+
+        return await asyncio.to_thread(self.call, target, arguments)
 
 
-def _host_error(error: _native.RemoteError) -> HostToolError:
+def host_error(error: _native.RemoteError) -> HostToolError:
     """What the host answered, as the exception that adapters catch."""
     body: dict[str, Any] = {}
     if error.body:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 import msgspec
 
@@ -33,6 +33,7 @@ class ToolOptions(msgspec.Struct, frozen=True):
     timeout: float | None = None
     idempotent: bool = False
     tags: tuple[str, ...] = ()
+    run_on: Literal["main", "thread", "loop"] | None = None
 
 
 @overload
@@ -46,6 +47,7 @@ def tool(
     timeout: float | None = None,
     idempotent: bool = False,
     tags: Iterable[str] = (),
+    run_on: Literal["main", "thread", "loop"] | None = None,
 ) -> Callable[[Decorated], Decorated]: ...
 def tool(function: Any = None, /, **options: Any) -> Any:
     """Make a method of an adapter, or a function of an adapter module, callable from Rust.
@@ -59,7 +61,11 @@ def tool(function: Any = None, /, **options: Any) -> Any:
             paragraph of the docstring); `supports_streaming`, whether the tool's result is a stream of items
             (default: whether the function is a generator); `timeout` in seconds, the default deadline of
             calls; `idempotent`, a promise that running a call twice does no harm, so that the host may repeat
-            one that was lost with its worker; `tags`, free words for grouping.
+            one that was lost with its worker; `tags`, free words for grouping; `run_on`, where the tool runs:
+            on the worker's ``"main"`` thread, one call after the other, where a cancellation interrupts it;
+            on a ``"thread"`` beside other calls, where it has to ask for its cancellation; or on the
+            ``"loop"``, as every ``async def`` tool (default: on threads where the host gave the worker some,
+            else on the main thread).
 
     Raises:
         TypeError: For an unknown option or one of the wrong type.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
@@ -15,6 +15,9 @@ from snakebridge.signature import Parameter, Signature, read_signature
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import ModuleType
+
+
+Place = Literal["main", "thread", "loop"]
 
 
 class ToolDefinition(msgspec.Struct, frozen=True):
@@ -35,6 +38,12 @@ class ToolDefinition(msgspec.Struct, frozen=True):
         """The parameters that a call gives."""
         return [parameter for parameter in self.signature.parameters if not parameter.injected]
 
+    def place(self, threads: int) -> Place:
+        """Where it runs, in a worker that was given so many threads."""
+        if self.signature.is_async:
+            return "loop"
+        return self.options.run_on or ("thread" if threads else "main")
+
 
 def define_tool(function: Callable[..., Any], options: ToolOptions) -> ToolDefinition:
     """Read everything about one decorated function.
@@ -48,6 +57,13 @@ def define_tool(function: Callable[..., Any], options: ToolOptions) -> ToolDefin
     except ValueError as error:
         raise AdapterError(f"{_origin(function)}: {error}; name it by @tool(name=...)") from None
     signature = read_signature(function, name)
+    if options.run_on is not None and signature.is_async is not (options.run_on == "loop"):
+        right = 'run_on="loop", or leave it out' if signature.is_async else 'run_on="main" or "thread"'
+        kind = "asynchronous" if signature.is_async else "synchronous"
+        raise AdapterError(
+            f"{_origin(function)}: tool `{name}` is {kind} and cannot run on "
+            f'"{options.run_on}": write {right}'
+        )
     return ToolDefinition(
         name=name,
         function=function,

@@ -112,6 +112,16 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
                 return f"`{self.path or self.parameter}`: expected {self.expected}{actual}"
 
 
+def mismatch(parameter: str, place: str, error: Exception) -> Problem:
+    """What msgspec says about a value at `place`, in words and a path, as a problem with its parts."""
+    text, _, path = str(error).partition(" - at `$")
+    where = place + path.removesuffix("`")
+    expected, _, actual = text.partition(", got ")
+    if expected.startswith("Expected "):
+        return Problem(parameter, "mismatch", where, expected.removeprefix("Expected "), actual or None)
+    return Problem(parameter, "invalid", where, text)
+
+
 class InvalidArgument(Exception):
     """The arguments of a call do not fit the tool.
 

@@ -152,6 +152,10 @@ class HostTools(Mapping[str, HostTool]):
 
 
 def call_host(stub: HostStub, target: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Call a tool of the host: arguments by name travel as a map, positional ones in front of such a map."""
-    arguments = encode_checked([args, kwargs] if args else kwargs)
-    return msgspec.msgpack.decode(stub.call(target, arguments))
+    """Call a tool of the host and wait for its result."""
+    return msgspec.msgpack.decode(stub.call(target, encode_arguments(args, kwargs)))
+
+
+def encode_arguments(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes:
+    """Arguments for a tool of the host: a map by name, with positional ones in front of such a map."""
+    return encode_checked([args, kwargs] if args else kwargs)

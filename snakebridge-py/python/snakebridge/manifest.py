@@ -8,6 +8,7 @@ import msgspec
 
 from snakebridge.annotations import description_of, json_schema, type_text
 from snakebridge.errors import AdapterError
+from snakebridge.inputs import input_type
 
 if TYPE_CHECKING:
     from snakebridge.definitions import ToolDefinition
@@ -72,15 +73,18 @@ def _tool(definition: ToolDefinition) -> dict[str, Any]:
 
 
 def _parameter(parameter: Parameter) -> dict[str, Any]:
-    return {
+    stream = input_type(parameter.annotation)
+    described = {
         "name": parameter.name,
         "type": type_text(parameter.annotation),
-        "schema": json_schema(parameter.annotation),
+        # Of one item, where it is a stream of them.
+        "schema": json_schema(parameter.annotation if stream is None else stream.item),
         "description": description_of(parameter.annotation),
         "required": parameter.required,
         "default": _default(parameter.default),
         "kind": parameter.kind,
     }
+    return described if stream is None else {**described, "stream": True}
 
 
 def _default(value: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from snakebridge.host_tools import HostStub, HostTools, call_host
+from snakebridge.host_tools import HostStub, HostTools, call_host, encode_arguments
 
 
 class CallMetadata(msgspec.Struct, frozen=True):
@@ -31,6 +31,18 @@ class SessionStub(HostStub, Protocol):
     @property
     def cancelled(self) -> bool:
         """Whether the caller no longer wants the result."""
+
+    def check_cancelled(self) -> None:
+        """Raise the cancellation if there is one and no shield."""
+
+    def begin_shield(self) -> None:
+        """Hold the cancellation back."""
+
+    def end_shield(self) -> None:
+        """Raise the cancellation that was held back, if this was the outermost shield."""
+
+    async def acall(self, target: str, arguments: bytes) -> bytes:
+        """The same as `call`; other coroutines run meanwhile."""
 
 
 class SessionContext:
@@ -78,9 +90,27 @@ class SessionContext:
     def cancelled(self) -> bool:
         """Whether the caller no longer wants the result.
 
-        A synchronous tool on the main thread is interrupted by `Cancelled` anyway; other threads ask here.
+        A tool on the main thread is interrupted anyway; other threads ask here, or by `check_cancelled`.
         """
         return self._stub.cancelled
+
+    def check_cancelled(self) -> None:
+        """Raise the cancellation if the caller no longer wants the result; does nothing inside `shield`.
+
+        Raises:
+            Cancelled: In a synchronous tool, and on threads.
+            asyncio.CancelledError: In an asynchronous tool.
+        """
+        self._stub.check_cancelled()
+
+    def shield(self) -> Shield:
+        """A section that must finish: ``with context.shield(): ...``.
+
+        A cancellation that comes meanwhile is raised when the outermost one is left. It protects the code
+        that runs: a generator may still end where it yields, and the host still kills a worker that ignores a
+        cancellation for longer than its grace period.
+        """
+        return Shield(self._stub)
 
     @property
     def tools(self) -> HostTools:
@@ -104,9 +134,32 @@ class SessionContext:
         """
         return call_host(self._stub, tool_name, args, kwargs)
 
+    async def acall_tool(self, tool_name: str, /, *args: Any, **kwargs: Any) -> Any:
+        """Call a tool of the host by name from an asynchronous tool; other calls run while it waits.
+
+        Raises:
+            HostToolError: If the host has no such tool, or the tool failed.
+            Unserializable: If an argument has no form on the wire.
+        """
+        arguments = encode_arguments(args, kwargs)
+        return msgspec.msgpack.decode(await self._stub.acall(tool_name, arguments))
+
     def call_elixir_tool(self, tool_name: str, /, **kwargs: Any) -> Any:
         """The same as `call_tool`, with named arguments."""
         return call_host(self._stub, tool_name, (), kwargs)
 
     def __repr__(self) -> str:
         return f"<SessionContext of session {self._session_id!r}>"
+
+
+class Shield:
+    """Holds cancellation back while it is entered. May be entered again inside itself."""
+
+    def __init__(self, stub: SessionStub) -> None:
+        self._stub = stub
+
+    def __enter__(self) -> None:
+        self._stub.begin_shield()
+
+    def __exit__(self, *_: object) -> None:
+        self._stub.end_shield()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from snakebridge.errors import AdapterError
+from snakebridge.inputs import input_type
 from snakebridge.session import SessionContext
 
 if TYPE_CHECKING:
@@ -35,6 +36,14 @@ class Parameter(msgspec.Struct, frozen=True):
 
     injected: bool = False
     """Whether the worker gives it, because it is annotated with `SessionContext`; calls cannot."""
+
+    @property
+    def wire_type(self) -> Any:
+        """What its argument is decoded into: the annotation, but for a stream."""
+        kind = input_type(self.annotation)
+        if kind is None:
+            return self.annotation
+        return kind.wire if self.default is msgspec.UNSET else kind.wire | None
 
     @property
     def required(self) -> bool:

@@ -6,11 +6,12 @@ import io
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING, Any, Literal, NoReturn
+from typing import Any, Literal, NoReturn
 
 import msgspec
 
 from snakebridge import _native
+from snakebridge.current import set_context
 from snakebridge.encoding import encode, encode_chunk, refuse, result_encoder
 from snakebridge.errors import AdapterError
 from snakebridge.failures import describe, error_parts
@@ -26,14 +27,21 @@ from snakebridge.manifest import build_manifest
 from snakebridge.streams import StreamChunk
 from snakebridge.trampoline import build_trampoline
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 Why = Literal["import", "init", "adapter"]
 
 EXIT_CODES: dict[Why, int] = {"import": 3, "adapter": 3, "init": 4}
 """Code or names that will be wrong next time too end with 3; a constructor that failed (a network, perhaps)
 with 4."""
+
+
+FUNCTIONS: _native.Functions = {
+    "encode": result_encoder.encode,
+    "refuse": refuse,
+    "chunk_type": StreamChunk,
+    "encode_chunk": encode_chunk,
+    "describe": describe,
+    "set_context": set_context,
+}
 
 
 class HostHello(msgspec.Struct, frozen=True):
@@ -42,6 +50,8 @@ class HostHello(msgspec.Struct, frozen=True):
     adapter: str | None = None
     config: Any = None
     python_path: list[str] = []
+    threads: int = 0
+    """Executor threads for the tools that do not say where they run; none: they run on the main thread."""
 
 
 def run(greeting: bytes) -> None:
@@ -51,11 +61,24 @@ def run(greeting: bytes) -> None:
     _print_promptly()
     _install_hooks()
     adapter, manifest, tools = _load(hello)
-    _native.ready(manifest, tools)
+    _native.ready(manifest, tools, FUNCTIONS)
     try:
-        _native.serve(result_encoder.encode, refuse, StreamChunk, encode_chunk, describe)
+        _serve(hello, any(place == "thread" for _, _, place, _ in tools))
     finally:
         _clean_up(adapter)
+
+
+def _serve(hello: HostHello, has_threads: bool) -> None:
+    if has_threads:
+        from snakebridge import executor  # only for adapters that use it
+
+        executor.start(max(1, hello.threads))
+    if "snakebridge.asynchronous" in sys.modules:
+        sys.modules["snakebridge.asynchronous"].serve()
+    else:
+        _native.serve()
+    if has_threads:
+        executor.join()
 
 
 def _print_promptly() -> None:
@@ -80,20 +103,29 @@ def _install_hooks() -> None:
 
     def unraisable(event: sys.UnraisableHookArgs) -> None:
         # Python drops what is raised in __del__ and weak reference callbacks, a cancellation as well.
-        if not issubclass(event.exc_type, _native.Cancelled):
+        if issubclass(event.exc_type, _native.Cancelled):
+            _rearm()
+        elif not (_is_asyncio_cancellation(event.exc_type) and _rearm()):
             report(event)
-            return
-        while True:
-            try:
-                _native.rearm_cancel()
-                return
-            except _native.Cancelled:
-                continue  # a signal was still under way and hit this hook, where Python drops it again
 
     sys.unraisablehook = unraisable
 
 
-def _load(hello: HostHello) -> tuple[LoadedAdapter, bytes, list[tuple[str, bool, Callable[[bytes], Any]]]]:
+def _rearm() -> bool:
+    """Have the cancellation that Python dropped raised again. False when it was not the running call's."""
+    while True:
+        try:
+            return _native.rearm_cancel()
+        except BaseException:
+            continue  # a signal was still under way and hit this function, whose caller Python ignores
+
+
+def _is_asyncio_cancellation(kind: type[BaseException]) -> bool:
+    asyncio = sys.modules.get("asyncio")
+    return asyncio is not None and issubclass(kind, asyncio.CancelledError)
+
+
+def _load(hello: HostHello) -> tuple[LoadedAdapter, bytes, list[_native.ToolEntry]]:
     """Import, make and describe the adapter; a failure of any step is told to the host and ends the process.
 
     The steps run code of the user's, so they may raise anything, SystemExit and KeyboardInterrupt included.
@@ -110,7 +142,10 @@ def _load(hello: HostHello) -> tuple[LoadedAdapter, bytes, list[tuple[str, bool,
         instance = make_adapter(source, hello.config)
         why = "adapter"
         adapter = collect_tools(source, instance)
-        tools = [(tool.name, tool.streams, build_trampoline(tool)) for tool in adapter.tools]
+        tools = [
+            (tool.name, tool.streams, tool.place(hello.threads), build_trampoline(tool))
+            for tool in adapter.tools
+        ]
         manifest = build_manifest(
             adapter.spec, adapter.name, adapter.version, adapter.description, adapter.tools
         )

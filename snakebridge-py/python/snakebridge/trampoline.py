@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 from snakebridge.arguments import ArgumentReader
 from snakebridge.current import current_context
 from snakebridge.encoding import refuse, result_encoder
+from snakebridge.inputs import opener
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable
 
     from snakebridge.definitions import ToolDefinition
     from snakebridge.signature import Parameter
@@ -38,6 +39,28 @@ def run(body):
     return {call}
 """
 
+# A decorator may have run the coroutine by itself, and then there is nothing to await.
+_ASYNC_UNARY = """\
+async def run(body):
+    {read}
+    result = {call}
+    if hasattr(type(result), "__await__"):
+        result = await result
+    try:
+        return encode(result)
+    except Exception as error:
+        refuse(result, error)
+"""
+
+_ASYNC_STREAM = """\
+async def run(body):
+    {read}
+    items = {call}
+    if hasattr(type(items), "__await__"):
+        items = await items
+    return await send_all(check(items))
+"""
+
 _CLOSED = """\
 try:
         arguments = decode(body)
@@ -50,8 +73,9 @@ _OPEN = "arguments, extra = read_open(body)"
 def build_trampoline(definition: ToolDefinition) -> Callable[[bytes], Any]:
     """Generate the function that runs a tool from the body of a CALL.
 
-    It returns the encoded result, or, for a streaming tool, an iterator of values. What the tool raises
-    passes through unchanged; a body that does not fit raises InvalidArgument before the tool is entered.
+    It returns the encoded result, or, for a streaming tool, an iterator of values. For an asynchronous tool
+    it returns a coroutine that gives the encoded result, or sends the items. What the tool raises passes
+    through unchanged; a body that does not fit raises InvalidArgument before the tool is entered.
 
     Raises:
         AdapterError: If a parameter's type is one that arguments cannot be decoded into.
@@ -69,17 +93,26 @@ def build_trampoline(definition: ToolDefinition) -> Callable[[bytes], Any]:
         "refuse": refuse,
     }
 
-    call = f"function({', '.join(map(_pass, signature.parameters))})"
+    for parameter in definition.parameters:
+        if (opens := opener(definition.name, parameter.name, parameter.annotation)) is not None:
+            namespace[f"open_{parameter.name}"] = opens
+    values = [_pass(parameter, f"open_{parameter.name}" in namespace) for parameter in signature.parameters]
+    call = f"function({', '.join(values)})"
     if signature.is_async:
         from snakebridge import asynchronous  # asyncio doubles a worker's memory
 
-        namespace["complete"], namespace["turn"] = asynchronous.complete, asynchronous.iterate
-        call = f"turn({call})" if signature.is_async_generator else f"complete({call})"
+        namespace["send_all"] = asynchronous.send_all
     if definition.streams:
-        namespace["iterate"] = _iterator_of(definition.name)
-        call = f"iterate({call})"
-
-    template = _STREAM if definition.streams else _UNARY
+        namespace["check"] = _items_check(definition.name)
+    match signature.is_async, definition.streams:
+        case False, False:
+            template = _UNARY
+        case False, True:
+            template, call = _STREAM, f"iter(check({call}))"
+        case True, False:
+            template = _ASYNC_UNARY
+        case _:
+            template = _ASYNC_STREAM
     source = template.format(read=_OPEN if is_open else _CLOSED, call=call)
     # What varies in the source are the names of parameters, which are identifiers.
     exec(compile(source, FILE_NAME, "exec"), namespace)
@@ -87,23 +120,27 @@ def build_trampoline(definition: ToolDefinition) -> Callable[[bytes], Any]:
     return run
 
 
-def _pass(parameter: Parameter) -> str:
+def _pass(parameter: Parameter, is_stream: bool) -> str:
     """The source that passes one parameter."""
     if parameter.kind == "var_keyword":
         return "**extra"
     value = "current_context()" if parameter.injected else f"arguments.{parameter.name}"
+    if is_stream:
+        value = f"open_{parameter.name}({value})"
     return f"{parameter.name}={value}" if parameter.kind == "keyword_only" else value
 
 
-def _iterator_of(tool: str) -> Callable[[Any], Iterator[Any]]:
+def _items_check(tool: str) -> Callable[[Any], Any]:
     """A check of what a streaming tool returns: a generator, or anything else to iterate over on purpose."""
 
-    def iterate(result: Iterable[Any]) -> Iterator[Any]:
-        if isinstance(result, str | bytes | bytearray | dict) or not hasattr(type(result), "__iter__"):
+    def check(result: Any) -> Any:
+        kind = type(result)
+        can_iterate = hasattr(kind, "__iter__") or hasattr(kind, "__aiter__")
+        if isinstance(result, str | bytes | bytearray | dict) or not can_iterate:
             raise TypeError(
                 f"tool `{tool}` is declared with supports_streaming=True and returned "
-                f"{type(result).__name__}: yield the items, or return an iterator of them"
+                f"{kind.__name__}: yield the items, or return an iterator of them"
             )
-        return iter(result)
+        return result
 
-    return iterate
+    return check

@@ -12,7 +12,7 @@
 //! Every access is sequentially consistent. Each side writes one variable and then reads the other's (the epoch and the
 //! phase), and at least one of them must see what the other wrote.
 
-use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::SeqCst};
+use crate::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::SeqCst};
 use std::time::Duration;
 
 /// From here on a call is long. Helping starts one to two ticks into it.

@@ -6,6 +6,10 @@
 //! a tick it reads what arrives and writes what is pending, owning nothing while it waits ([`watcher`], [`activity`]). So
 //! PING and CANCEL are answered whatever Python does, and there is nothing to hand over or back.
 //!
+//! Where tools run on **executor threads**, those are threads of Python that wait here for jobs and answer by themselves
+//! ([`turns`]): whoever reads fills their queue. Where tools are coroutines, the main thread waits in the event loop's poll
+//! instead of read(2), and reads only what is surely there.
+//!
 //! What a frame means is decided in one place, [`routing`], by whichever thread has read it. What that thread cannot do
 //! itself is left for the main thread or for a waiting one ([`state`]).
 //!
@@ -15,13 +19,15 @@
 //!
 //! 1. `reader`: the receive buffer and the right to read. The main thread keeps it while it blocks in read(2), and only it
 //!    may block; the watcher tries for it and reads only what is surely there.
-//! 2. `state`: the peer, and what was read for somebody else.
-//! 3. `output`: bytes that are not written yet.
+//! 2. `state`: the peer, what was read for somebody else, and which calls run.
+//! 3. `output`: bytes that are not written yet. And, never together with it, the main thread's own call in [`OnMain`].
 //!
 //! No holder of any of them waits for the GIL or runs Python code. `state` and `output` are never held across anything that
 //! can block: whoever waits for room in the pipe does so without `output`, so the watcher never waits behind a full pipe.
 
 mod activity;
+mod call_state;
+mod inputs;
 mod output;
 mod reading;
 mod receive_buffer;
@@ -31,24 +37,29 @@ mod state;
 #[cfg(test)]
 mod tests;
 mod tool_table;
+mod turns;
 mod watcher;
 mod writing;
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use snakebridge::wire::{Limits, Peer, Role};
 
 use self::activity::Activity;
+pub(crate) use self::call_state::CallState;
+pub(crate) use self::inputs::NextInput;
 use self::output::Output;
-pub(crate) use self::reading::{Awaited, Waited};
+pub(crate) use self::reading::{Awaited, Inside, Waited};
 use self::receive_buffer::Reader;
-use self::running::Running;
+use self::running::OnMain;
+pub(crate) use self::running::Place;
 use self::state::State;
-pub(crate) use self::state::{Answer, CallRequest};
+pub(crate) use self::state::{Answer, CallRequest, Interest, Job};
 pub(crate) use self::tool_table::ToolTable;
+pub(crate) use self::writing::Written;
 use crate::system::descriptors::{Wire, close_in_child};
 use crate::system::signal::MainThread;
 use crate::system::status_page::StatusPage;
@@ -66,12 +77,14 @@ pub(crate) struct Core {
     output: Mutex<Output>,
     /// Signalled, with `state`, when an answer of the host or a cancellation has come.
     arrivals: Condvar,
+    /// Signalled, with `state`, when there is a job for an executor thread.
+    jobs: Condvar,
     /// Somebody read something that the main thread has to act on. Written under `state`; lets the main thread skip it.
     news: AtomicBool,
     /// Whether the main thread has come to serve; before, it imports and initializes.
     serving: AtomicBool,
-    /// Which call runs, and whether it is cancelled.
-    pub(crate) running: Running,
+    /// Which call runs on the main thread, and whether it is cancelled.
+    pub(crate) running: OnMain,
     activity: Activity,
     ticker: Ticker,
     /// Tells the watcher to stop helping, or to look again.
@@ -84,8 +97,7 @@ pub(crate) struct Core {
 
 impl Core {
     /// A core for the calling thread, which becomes the main thread, over `wire`.
-    pub(crate) fn new(wire: Wire, nonce: &str) -> io::Result<Self> {
-        let limits = Limits::default();
+    pub(crate) fn new(wire: Wire, limits: Limits, nonce: &str) -> io::Result<Self> {
         Ok(Self {
             input: wire.input,
             output_end: wire.output,
@@ -94,9 +106,10 @@ impl Core {
             state: Mutex::new(State::new(Peer::new(Role::Worker, limits, nonce))),
             output: Mutex::new(Output::default()),
             arrivals: Condvar::new(),
+            jobs: Condvar::new(),
             news: AtomicBool::new(false),
             serving: AtomicBool::new(false),
-            running: Running::default(),
+            running: OnMain::default(),
             activity: Activity::default(),
             ticker: Ticker::new()?,
             call_off: Wakeup::new()?,
@@ -139,7 +152,7 @@ impl Core {
         }
     }
 
-    /// Call `id` has left user code: no cancel can reach it any more.
+    /// Call `id` on the main thread has left user code: no cancel can reach it any more.
     pub(crate) fn left(&self, id: u64) {
         if let Some(page) = self.status_page.get() {
             page.finished(id);
@@ -148,9 +161,20 @@ impl Core {
     }
 
     /// The running call swallowed its cancellation where Python cannot raise: tell it again.
-    pub(crate) fn cancel_again(&self) {
-        self.running.forget_acknowledgement();
+    /// False when there was nothing to swallow.
+    pub(crate) fn cancel_again(&self) -> bool {
+        let is_due = self.running.forget_acknowledgement();
         self.call_off.raise();
+        is_due
+    }
+
+    /// The ends of the wire, for whoever polls them.
+    pub(crate) fn descriptors(&self) -> (RawFd, RawFd) {
+        (self.input.as_raw_fd(), self.output_end.as_raw_fd())
+    }
+
+    fn has_executors(&self) -> bool {
+        self.tools.get().is_some_and(ToolTable::has_threads)
     }
 
     /// In a forked child, which must not keep the wire open. Nothing of the core may be used there afterwards.

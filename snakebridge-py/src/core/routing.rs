@@ -12,7 +12,9 @@ use snakebridge::wire::frame::{CallHeader, call_flag};
 use snakebridge::wire::{Event, Executed, Violation, codec};
 
 use super::receive_buffer::Reader;
-use super::state::{Answer, CallRequest, Interest, State};
+use super::running::Place;
+use super::state::{Answer, CallRequest, Interest, Job, State};
+use super::tool_table::Entry;
 use super::{Core, ToolTable};
 use crate::system::exit;
 
@@ -25,6 +27,17 @@ enum Routed {
     Done,
     /// A call to be run, with the place of its arguments in the receive buffer.
     Call(CallRequest, Range<usize>),
+}
+
+/// What others have read for the main thread.
+#[derive(Debug)]
+pub(crate) struct News {
+    /// So many calls are queued.
+    pub(crate) queued: usize,
+    /// Streams and coroutines that were cancelled at rest.
+    pub(crate) cancelled: Vec<u64>,
+    /// What coroutines may be waiting for has come to these calls, theirs or ours.
+    pub(crate) awakened: Vec<u64>,
 }
 
 impl Core {
@@ -46,7 +59,7 @@ impl Core {
         while !self.has_news() {
             let mut state = self.state();
             if let Routed::Call(request, body) = self.route_next(&mut reader, &mut state)? {
-                self.running.begin(request.id);
+                let request = self.begin_on_main(request, &mut state);
                 drop(state);
                 return Some((request, copy(reader.buffer.slice(body))));
             }
@@ -54,19 +67,31 @@ impl Core {
         None
     }
 
-    /// On the main thread, which has seen news: how many calls others have read, and the streams that were cancelled.
-    pub(crate) fn take_news(&self) -> (usize, Vec<u64>) {
+    /// On the main thread: what others have read for it.
+    pub(crate) fn take_news(&self) -> News {
         let mut state = self.state();
         self.news.store(false, Ordering::Release);
-        (state.queued(), std::mem::take(&mut state.cancelled))
+        News {
+            queued: state.queued(),
+            cancelled: std::mem::take(&mut state.cancelled),
+            awakened: std::mem::take(&mut state.awakened),
+        }
     }
 
     /// On the main thread: the oldest call that somebody else has read, made the running one.
     pub(crate) fn next_queued_call(&self) -> Option<(CallRequest, Vec<u8>)> {
         let mut state = self.state();
-        let call = state.dequeue()?;
-        self.running.begin(call.0.id);
-        Some(call)
+        let (request, body) = state.dequeue()?;
+        Some((self.begin_on_main(request, &mut state), body))
+    }
+
+    /// A call starts on the main thread: as what runs there, or with a state of its own where it will take turns with others.
+    fn begin_on_main(&self, mut request: CallRequest, state: &mut State) -> CallRequest {
+        match request.place {
+            Place::Loop => request.state = Some(state.beside.begin(request.id, Place::Loop)),
+            Place::Main | Place::Thread => self.running.begin(request.id),
+        }
+        request
     }
 
     /// On the main thread: it takes up something new without having waited for the host.
@@ -88,50 +113,60 @@ impl Core {
             Err(violation) => broken(&violation),
         };
         let body = &buffer.unread()[frame.body.clone()];
-        let mut run = None;
-        let whole;
-        let mut is_whole = false;
-        let (event, body) = match state.peer.receive(&frame.header, body, received_at.milliseconds()) {
-            Ok(Event::Assembled(assembled)) => {
-                whole = assembled;
-                is_whole = true;
-                (state.peer.complete(&whole.header), &whole.body[..])
+        let header;
+        // The body, where it has come in fragments and does not stand in the buffer.
+        let mut assembled = None;
+        let event = match state.peer.receive(&frame.header, body, received_at.milliseconds()) {
+            Ok(Event::Assembled(whole)) => {
+                header = whole.header;
+                assembled = Some(whole.body);
+                state.peer.complete(&header)
             }
-            event => (event, body),
+            event => event,
         };
+        let mut owned = || assembled.take().unwrap_or_else(|| body.to_vec());
+        let mut run = None;
         match event {
             Err(violation) => broken(&violation),
             Ok(Event::Call(call)) => {
                 let deadline = call.remaining.map(|left| received_at.after(Duration::from_millis(left)));
                 run = self.accept(&call, state).map(|tool| CallRequest {
                     id: call.id,
-                    tool,
+                    tool: tool.index,
                     session: call.session.map(Into::into),
                     metadata: call.meta.map(Into::into),
                     deadline,
+                    inputs: call.inputs,
+                    place: tool.place,
+                    state: None,
                 });
+                if let Some(request) = &run {
+                    state.inputs.begin(request.id, request.inputs);
+                }
+                if let Some(request) = run.take_if(|request| request.place == Place::Thread) {
+                    state.add_job(Job::Call(request, owned()));
+                    self.jobs.notify_one();
+                }
             }
-            Ok(Event::Hello) => state.hello = Some(body.to_vec()),
-            Ok(Event::Reply { id, call }) => self.deliver(state, id, call, || Answer::Reply(body.to_vec())),
+            Ok(Event::Hello) => state.hello = Some(owned()),
+            Ok(Event::Reply { id, call }) => self.deliver(state, id, call, || Answer::Reply(owned())),
             Ok(Event::Failed { id, call, code, executed }) => {
-                self.deliver(state, id, call, || Answer::Failure { code: code.into(), executed, body: body.to_vec() });
+                self.deliver(state, id, call, || Answer::Failure { code: code.into(), executed, body: owned() });
             }
-            // Whether this stream may go on is for the main thread to see.
-            Ok(Event::Credit { .. }) => self.announce(),
-            Ok(Event::Withdrawn { id }) => {
-                self.refuse(id, "cancelled", &Exception::new("cancelled", "cancelled before it started"), state);
-            }
+            Ok(Event::Credit { id, .. }) => self.credit(id, state),
+            Ok(Event::Input { id, stream }) => self.input(id, stream, Some(owned()), state),
+            Ok(Event::InputEnd { id, stream }) => self.input(id, stream, None, state),
+            Ok(Event::GoAway { last, .. }) => self.host_goes(last, state),
+            Ok(Event::Withdrawn { id }) => self.refuse_cancelled(id, state),
             Ok(Event::Cancel { id, .. }) => self.cancel(id, state),
             Ok(Event::Ping { nonce }) => self.answer_ping(nonce, state),
             // A worker asks for no streams and no PONG, and only a host hears READY and a failed start.
             Ok(_) => {}
         }
-        let whole = is_whole.then(|| body.to_vec());
         let (length, part) = (frame.length, frame.body);
         let place = buffer.consume(length, &part);
-        Some(match (run, whole) {
+        Some(match (run, assembled) {
             (Some(request), None) => Routed::Call(request, place),
-            // Its arguments came in fragments and do not stand in the buffer.
             (Some(request), Some(body)) => {
                 state.enqueue(request, body);
                 self.announce();
@@ -142,10 +177,10 @@ impl Core {
     }
 
     /// The tool that a call asks for. Calls that none can run are answered here.
-    fn accept(&self, call: &CallHeader<'_>, state: &mut State) -> Option<usize> {
+    fn accept(&self, call: &CallHeader<'_>, state: &mut State) -> Option<Entry> {
         let stream = call.flags & call_flag::STREAM != 0;
         let (code, message) = match self.tools.get().map(|tools| (tools, tools.find(call.target))) {
-            Some((_, Some(tool))) if tool.streams == stream => return Some(tool.index),
+            Some((_, Some(tool))) if tool.streams == stream => return Some(tool),
             Some((_, Some(_))) => {
                 ("invalid_argument", wrong_manner(call.target, if stream { "one value" } else { "a stream" }))
             }
@@ -181,26 +216,80 @@ impl Core {
     }
 
     fn deliver(&self, state: &mut State, id: u64, interest: Interest, answer: impl FnOnce() -> Answer) {
-        if interest == Interest::Awaited {
-            state.answers.insert(id, answer());
-            self.arrivals.notify_all();
+        match interest {
+            Interest::Abandoned => return,
+            Interest::Thread => self.arrivals.notify_all(),
+            Interest::Loop => {
+                state.awakened.push(id);
+                self.announce();
+            }
+        }
+        state.answers.insert(id, answer());
+    }
+
+    /// The stream that answers call `id` may have room again: whoever feeds it is to see.
+    pub(super) fn credit(&self, id: u64, state: &mut State) {
+        let Some(call) = state.beside.get_mut(id) else { return };
+        match call.place {
+            Place::Main => self.announce(),
+            Place::Thread => self.unpark(id, state),
+            Place::Loop => {
+                state.awakened.push(id);
+                self.announce();
+            }
         }
     }
 
     fn cancel(&self, id: u64, state: &mut State) {
-        if self.running.cancel(id) {
+        if let Some(call) = state.beside.get_mut(id) {
+            call.state.cancel(id);
+            // Threads that wait for the host inside it.
+            self.arrivals.notify_all();
+            if call.place == Place::Thread {
+                self.unpark(id, state);
+            } else if self.running.runs(id) {
+                self.main_thread.interrupt();
+            } else {
+                state.cancelled.push(id);
+                self.announce();
+            }
+        } else if self.running.shared().runs(id) {
+            self.running.shared().cancel(id);
             self.main_thread.interrupt();
             self.arrivals.notify_all();
         } else if state.withdraw(id) {
-            self.refuse(id, "cancelled", &Exception::new("cancelled", "cancelled before it started"), state);
-        } else if !state.cancelled.contains(&id) {
-            state.cancelled.push(id);
+            self.refuse_cancelled(id, state);
+        }
+    }
+
+    fn refuse_cancelled(&self, id: u64, state: &mut State) {
+        state.inputs.end(id);
+        self.refuse(id, "cancelled", &Exception::new("cancelled", "cancelled before it started"), state);
+    }
+
+    /// An item, or the end, of a stream that is an argument of call `id`.
+    fn input(&self, id: u64, stream: u64, item: Option<Vec<u8>>, state: &mut State) {
+        state.inputs.receive(id, stream, item);
+        self.arrivals.notify_all();
+        if state.beside.get_mut(id).is_some_and(|call| call.place == Place::Loop) {
+            state.awakened.push(id);
             self.announce();
         }
     }
 
+    /// The host answers none of our calls above `last`.
+    fn host_goes(&self, last: u64, state: &mut State) {
+        let error = Exception::new("shutting_down", "the host takes no more calls");
+        let body = snakebridge::body::encode(&error).unwrap_or_default();
+        for (id, interest) in state.peer.take_above(last) {
+            let failure =
+                || Answer::Failure { code: "shutting_down".into(), executed: Executed::Never, body: body.to_vec() };
+            self.deliver(state, id, interest, failure);
+        }
+    }
+
     fn answer_ping(&self, nonce: u64, state: &mut State) {
-        let (running, running_for) = self.running.report();
+        let (running, running_for) = state.beside.oldest(&self.running);
         let running_for = u64::try_from(running_for.as_millis()).unwrap_or(u64::MAX);
         state.peer.pong(nonce, (running, running_for), self.output().frames());
     }

@@ -1,88 +1,136 @@
-//! Which call runs on the main thread, and whether it has been told that it is cancelled. Pure atomics.
+//! Which calls run: the one on the main thread, and those beside it.
 
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering::{Relaxed, SeqCst};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use crate::system::clock::Nanoseconds;
+use super::call_state::{CallState, running_for};
+use super::lock;
 
-/// Ids of the running and of the cancelled call; 0 is no call.
+/// Where a tool runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// On the main thread, from beginning to end; a stream a turn at a time.
+    Main,
+    /// On one of the executor threads.
+    Thread,
+    /// On the main thread's event loop, a step at a time.
+    Loop,
+}
+
+/// What the main thread runs.
 ///
 /// A call is made the running one under the `state` lock, in the same breath in which it is taken out of the queue or the
 /// buffer. So a CANCEL, which is acted on under that lock, finds it in the queue or running, never in between.
 #[derive(Debug, Default)]
-pub(crate) struct Running {
-    id: AtomicU64,
-    since: AtomicU64,
-    cancelled: AtomicU64,
-    /// The last cancelled call in which the cancellation was raised.
-    acknowledged: AtomicU64,
+pub(crate) struct OnMain {
+    /// The calls that have no state of their own.
+    shared: CallState,
+    /// A stream's turn, or a coroutine's step.
+    own: Mutex<Option<Arc<CallState>>>,
 }
 
-impl Running {
-    /// Call `id` runs from now on. Under `state`.
+impl OnMain {
+    /// Call `id`, which has no state of its own, starts. Under `state`.
     pub(super) fn begin(&self, id: u64) {
-        self.since.store(Nanoseconds::about_now().0, Relaxed); // published by the id
-        self.id.store(id, SeqCst);
+        self.shared.begin(id);
     }
 
-    /// Call `id` cleans up after its cancellation, and is not told again.
-    pub(super) fn begin_cleanup(&self, id: u64) {
-        self.acknowledged.store(id, SeqCst);
-        self.begin(id);
-    }
-
-    /// Nothing runs.
+    /// The call that [`begin`](Self::begin) started has ended, or goes on with a state of its own.
     pub(super) fn end(&self) {
-        self.id.store(0, SeqCst);
+        self.shared.end();
+    }
+
+    /// The call with this state of its own is what runs; with `None` it is none of those. Returns what was. Under `state`.
+    pub(super) fn switch(&self, to: Option<Arc<CallState>>) -> Option<Arc<CallState>> {
+        std::mem::replace(&mut *self.own(), to)
+    }
+
+    /// The state of the calls that have none of their own.
+    pub(crate) fn shared(&self) -> &CallState {
+        &self.shared
     }
 
     /// Whether a call runs.
     pub(super) fn is_something(&self) -> bool {
-        self.id.load(SeqCst) != 0
+        self.with(|call| call.running().is_some())
     }
 
-    /// What runs, and for how long; 0 for nothing.
-    pub(super) fn report(&self) -> (u64, Duration) {
-        match self.id.load(SeqCst) {
-            0 => (0, Duration::ZERO),
-            id => (id, Nanoseconds::about_now().since(Nanoseconds(self.since.load(Relaxed)))),
-        }
+    /// Whether call `id` is what runs.
+    pub(super) fn runs(&self, id: u64) -> bool {
+        self.with(|call| call.runs(id))
     }
 
-    /// Cancels call `id` if it is the one that runs. Under `state`. True when it has to be interrupted.
-    pub(super) fn cancel(&self, id: u64) -> bool {
-        let runs = self.id.load(SeqCst) == id;
-        if runs {
-            self.cancelled.store(id, SeqCst);
-        }
-        runs
-    }
-
-    /// Whether call `id` was cancelled while it ran.
-    pub(crate) fn is_cancelled(&self, id: u64) -> bool {
-        self.cancelled.load(SeqCst) == id
-    }
-
-    /// Whether the running call is cancelled and has not been told.
+    /// Whether the running call must stop and has not been told.
     pub(super) fn is_unacknowledged(&self) -> bool {
-        let id = self.id.load(SeqCst);
-        id != 0 && self.cancelled.load(SeqCst) == id && self.acknowledged.load(SeqCst) != id
+        self.with(CallState::is_unacknowledged)
     }
 
-    /// On the main thread: whether the cancellation is to be raised now. Says so once for each call, and never for a signal
-    /// that was meant for an earlier one.
+    /// On the main thread: whether the cancellation is to be raised now.
     pub(crate) fn take_cancellation(&self) -> bool {
-        let due = self.is_unacknowledged();
-        if due {
-            self.acknowledged.store(self.id.load(SeqCst), SeqCst);
-        }
-        due
+        self.with(CallState::take_cancellation)
     }
 
-    /// What was raised had no effect.
-    pub(super) fn forget_acknowledgement(&self) {
-        self.acknowledged.store(0, SeqCst);
+    /// What was raised had no effect. True when it is to be raised again.
+    pub(super) fn forget_acknowledgement(&self) -> bool {
+        self.with(CallState::forget_acknowledgement)
+    }
+
+    /// Asks the call that runs.
+    fn with<R>(&self, ask: impl FnOnce(&CallState) -> R) -> R {
+        let own = self.own();
+        ask(own.as_deref().unwrap_or(&self.shared))
+    }
+
+    fn own(&self) -> MutexGuard<'_, Option<Arc<CallState>>> {
+        lock(&self.own)
+    }
+}
+
+/// A call that others run beside.
+#[derive(Debug)]
+pub(super) struct Beside {
+    pub(super) state: Arc<CallState>,
+    pub(super) place: Place,
+    /// Whether it is a stream of an executor thread that waits for credit and occupies no thread.
+    pub(super) is_parked: bool,
+}
+
+/// The calls that have a state of their own, by id.
+#[derive(Debug, Default)]
+pub(super) struct BesideMain(BTreeMap<u64, Beside>);
+
+impl BesideMain {
+    /// Call `id` runs at `place`, where others run beside it. Returns its state.
+    pub(super) fn begin(&mut self, id: u64, place: Place) -> Arc<CallState> {
+        let state = Arc::new(CallState::default());
+        state.begin(id);
+        self.0.insert(id, Beside { state: state.clone(), place, is_parked: false });
+        state
+    }
+
+    /// Call `id` has ended.
+    pub(super) fn end(&mut self, id: u64) {
+        if let Some(call) = self.0.remove(&id) {
+            call.state.end();
+        }
+    }
+
+    /// Call `id`, if it is one of them.
+    pub(super) fn get_mut(&mut self, id: u64) -> Option<&mut Beside> {
+        self.0.get_mut(&id)
+    }
+
+    /// All of them.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u64, &Beside)> {
+        self.0.iter().map(|(&id, call)| (id, call))
+    }
+
+    /// The call that has run for longest, of these and what the main thread runs, and for how long; 0 for none.
+    pub(super) fn oldest(&self, on_main: &OnMain) -> (u64, Duration) {
+        let beside = self.0.values().filter_map(|call| call.state.running());
+        let oldest = beside.chain(on_main.shared.running()).min_by_key(|&(id, since)| (since, id));
+        oldest.map_or((0, Duration::ZERO), |(id, since)| (id, running_for(since)))
     }
 }
 
@@ -91,35 +139,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cancellation_is_raised_once_in_the_call_it_was_meant_for() {
-        let running = Running::default();
-        running.begin(1);
-        assert!(!running.take_cancellation());
-        assert!(running.cancel(1) && running.is_unacknowledged());
-        assert!(running.take_cancellation() && !running.take_cancellation() && !running.is_unacknowledged());
-        running.forget_acknowledgement();
-        assert!(running.take_cancellation(), "it was swallowed, so it is raised again");
+    fn the_oldest_running_call_is_reported_and_resting_streams_do_not_count() {
+        let (on_main, mut beside) = (OnMain::default(), BesideMain::default());
+        assert_eq!(beside.oldest(&on_main).0, 0);
+        beside.begin(3, Place::Loop);
+        on_main.begin(5);
+        beside.begin(7, Place::Thread);
+        assert_eq!(beside.oldest(&on_main).0, 3);
+        beside.get_mut(3).unwrap().state.end();
+        assert_eq!(beside.oldest(&on_main).0, 5);
+        on_main.end();
+        assert_eq!(beside.oldest(&on_main).0, 7);
+        beside.end(7);
+        assert_eq!(beside.oldest(&on_main).0, 0);
     }
 
     #[test]
-    fn a_late_signal_never_hits_the_next_call() {
-        let running = Running::default();
-        running.begin(1);
-        running.cancel(1);
-        running.end();
-        assert!(!running.take_cancellation());
-        running.begin(3);
-        assert!(!running.take_cancellation());
-        assert!(!running.cancel(1), "it has ended");
-    }
-
-    #[test]
-    fn a_call_that_cleans_up_is_not_told_again() {
-        let running = Running::default();
-        running.begin(1);
-        running.cancel(1);
-        running.end();
-        running.begin_cleanup(1);
-        assert!(!running.take_cancellation() && running.report().0 == 1);
+    fn a_step_of_one_call_is_never_told_of_the_cancellation_of_another() {
+        let (on_main, mut beside) = (OnMain::default(), BesideMain::default());
+        let (first, second) = (beside.begin(1, Place::Loop), beside.begin(3, Place::Loop));
+        on_main.switch(Some(first));
+        second.cancel(3);
+        assert!(!on_main.take_cancellation() && on_main.runs(1));
+        let first = on_main.switch(Some(second));
+        assert!(on_main.take_cancellation());
+        on_main.switch(first);
+        assert!(!on_main.take_cancellation());
     }
 }

@@ -1,10 +1,14 @@
 //! What the `state` lock protects: the peer, and what was read for somebody else.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 
 use snakebridge::wire::Executed;
 use snakebridge::wire::Peer;
 
+use super::call_state::CallState;
+use super::inputs::Inputs;
+use super::running::{BesideMain, Place};
 use crate::system::clock::Nanoseconds;
 
 /// How many bytes of calls the watcher reads ahead of a busy main thread, before it leaves them in the pipe.
@@ -23,6 +27,21 @@ pub(crate) struct CallRequest {
     pub(crate) metadata: Option<Box<[u8]>>,
     /// When the caller stops waiting.
     pub(crate) deadline: Option<Nanoseconds>,
+    /// How many streams are among its arguments, numbered from 1.
+    pub(crate) inputs: u64,
+    /// Where it runs.
+    pub(crate) place: Place,
+    /// Its own state, once it has started, where others run beside it.
+    pub(crate) state: Option<Arc<CallState>>,
+}
+
+/// What an executor thread is to do.
+#[derive(Debug)]
+pub(crate) enum Job {
+    /// Run a call.
+    Call(CallRequest, Vec<u8>),
+    /// Give a stream a turn.
+    Turn(u64),
 }
 
 /// What the host answered to a call of ours.
@@ -43,8 +62,12 @@ pub(crate) enum Answer {
 
 /// Whether anybody still waits for the answer to a call of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Interest {
-    Awaited,
+pub(crate) enum Interest {
+    /// By a thread that blocks.
+    Thread,
+    /// By a coroutine on the event loop.
+    Loop,
+    /// By nobody any more.
     Abandoned,
 }
 
@@ -56,8 +79,18 @@ pub(super) struct State {
     /// receive buffer.
     queue: VecDeque<(CallRequest, Vec<u8>)>,
     queued_bytes: usize,
-    /// Cancelled calls that neither waited nor ran: streams between two turns.
+    /// What the executor threads are to do, oldest first.
+    jobs: VecDeque<Job>,
+    /// The executor threads are to end.
+    pub(super) no_more_jobs: bool,
+    /// Calls that others run beside.
+    pub(super) beside: BesideMain,
+    /// Streams that are arguments.
+    pub(super) inputs: Inputs,
+    /// Cancelled calls of the main thread that it did not run at that moment: streams and coroutines at rest.
     pub(super) cancelled: Vec<u64>,
+    /// Calls that coroutines may be waiting for: streams of theirs that got credit, calls of ours that were answered.
+    pub(super) awakened: Vec<u64>,
     /// Answers that nobody has fetched.
     pub(super) answers: HashMap<u64, Answer>,
     /// The body of the host's HELLO.
@@ -70,7 +103,12 @@ impl State {
             peer,
             queue: VecDeque::new(),
             queued_bytes: 0,
+            jobs: VecDeque::new(),
+            no_more_jobs: false,
+            beside: BesideMain::default(),
+            inputs: Inputs::default(),
             cancelled: Vec::new(),
+            awakened: Vec::new(),
             answers: HashMap::new(),
             hello: None,
         }
@@ -94,13 +132,37 @@ impl State {
         Some(call)
     }
 
-    /// Drops call `id` if it waits in the queue.
-    pub(super) fn withdraw(&mut self, id: u64) -> bool {
-        let Some(place) = self.queue.iter().position(|(request, _)| request.id == id) else { return false };
-        if let Some((_, body)) = self.queue.remove(place) {
-            self.queued_bytes -= body.len();
+    /// Queues something for the executor threads.
+    pub(super) fn add_job(&mut self, job: Job) {
+        if let Job::Call(_, body) = &job {
+            self.queued_bytes += body.len();
         }
-        true
+        self.jobs.push_back(job);
+    }
+
+    /// Takes the oldest job. A call has started with that, and has its state.
+    pub(super) fn take_job(&mut self) -> Option<Job> {
+        let mut job = self.jobs.pop_front()?;
+        if let Job::Call(request, body) = &mut job {
+            self.queued_bytes -= body.len();
+            request.state = Some(self.beside.begin(request.id, Place::Thread));
+        }
+        Some(job)
+    }
+
+    /// Drops call `id` if it waits in a queue.
+    pub(super) fn withdraw(&mut self, id: u64) -> bool {
+        let body = if let Some(place) = self.queue.iter().position(|(request, _)| request.id == id) {
+            self.queue.remove(place).map(|(_, body)| body)
+        } else {
+            let is_it = |job: &Job| matches!(job, Job::Call(request, _) if request.id == id);
+            match self.jobs.iter().position(is_it).and_then(|place| self.jobs.remove(place)) {
+                Some(Job::Call(_, body)) => Some(body),
+                _ => None,
+            }
+        };
+        self.queued_bytes -= body.as_ref().map_or(0, Vec::len);
+        body.is_some()
     }
 
     /// Whether more may be read ahead.
@@ -115,16 +177,36 @@ mod tests {
 
     use super::*;
 
+    fn request(id: u64, place: Place) -> CallRequest {
+        CallRequest { id, tool: 0, session: None, metadata: None, deadline: None, inputs: 0, place, state: None }
+    }
+
+    fn state() -> State {
+        State::new(Peer::new(Role::Worker, Limits::default(), ""))
+    }
+
     #[test]
     fn calls_leave_the_queue_in_order_and_a_withdrawn_one_never_does() {
-        let mut state = State::new(Peer::new(Role::Worker, Limits::default(), ""));
+        let mut state = state();
         for id in [1, 3, 7, 9] {
-            let request = CallRequest { id, tool: 0, session: None, metadata: None, deadline: None };
-            state.enqueue(request, vec![0; 10]);
+            state.enqueue(request(id, Place::Main), vec![0; 10]);
         }
         assert!(state.withdraw(7) && !state.withdraw(7) && !state.withdraw(5));
         let order: Vec<u64> = std::iter::from_fn(|| state.dequeue()).map(|(request, _)| request.id).collect();
         assert_eq!(order, [1, 3, 9]);
         assert_eq!(state.queued_bytes, 0);
+    }
+
+    #[test]
+    fn a_job_is_taken_once_and_its_call_runs_from_then_on() {
+        let mut state = state();
+        state.add_job(Job::Call(request(1, Place::Thread), vec![0; 10]));
+        state.add_job(Job::Turn(5));
+        state.add_job(Job::Call(request(3, Place::Thread), vec![0; 10]));
+        assert!(state.withdraw(1) && !state.withdraw(5), "a turn is no call that waits");
+        assert!(matches!(state.take_job(), Some(Job::Turn(5))));
+        let Some(Job::Call(call, _)) = state.take_job() else { panic!("a call waits") };
+        assert!(call.state.is_some_and(|state| state.runs(3)));
+        assert!(state.take_job().is_none() && state.queued_bytes == 0);
     }
 }

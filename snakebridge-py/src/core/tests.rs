@@ -17,7 +17,7 @@ const PATIENCE: Option<Duration> = Some(Duration::from_secs(20));
 fn core() -> (Core, OwnedFd, OwnedFd) {
     let (input, there) = rustix::pipe::pipe().unwrap();
     let (back, output) = rustix::pipe::pipe().unwrap();
-    (Core::new(Wire { input, output }, "").unwrap(), there, back)
+    (Core::new(Wire { input, output }, Limits::default(), "").unwrap(), there, back)
 }
 
 /// A frame comes as if the main thread had read it.
@@ -31,7 +31,7 @@ fn put(reader: &mut Reader, header: &Header<'_>) {
 #[test]
 fn who_has_something_else_to_do_does_not_wait_for_what_the_watcher_has_taken_out_of_the_pipe() {
     let (core, _there, _back) = core();
-    assert_eq!(core.wait_for_frames(true), Waited::Frames);
+    assert_eq!(core.wait_for_work(true), Waited::Frames);
 }
 
 #[test]

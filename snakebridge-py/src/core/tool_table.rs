@@ -4,6 +4,8 @@ use std::collections::HashMap;
 
 use snakebridge::manifest;
 
+use super::running::Place;
+
 /// Names beyond this number are not listed in a message.
 const LISTED: usize = 40;
 
@@ -14,6 +16,8 @@ pub(super) struct Entry {
     pub(super) index: usize,
     /// Whether it answers with a stream.
     pub(super) streams: bool,
+    /// Where it runs.
+    pub(super) place: Place,
 }
 
 /// All tools of this worker, and the manifest that describes them.
@@ -24,9 +28,11 @@ pub(crate) struct ToolTable {
 }
 
 impl ToolTable {
-    /// A table of `(name, streams)`, in the order of their indices.
-    pub(crate) fn new<'a>(manifest: &[u8], tools: impl IntoIterator<Item = (&'a str, bool)>) -> Self {
-        let entry = |(index, (name, streams)): (usize, (&str, bool))| (name.into(), Entry { index, streams });
+    /// A table of `(name, streams, place)`, in the order of their indices.
+    pub(crate) fn new<'a>(manifest: &[u8], tools: impl IntoIterator<Item = (&'a str, bool, Place)>) -> Self {
+        let entry = |(index, (name, streams, place)): (usize, (&str, bool, Place))| {
+            (name.into(), Entry { index, streams, place })
+        };
         Self { manifest: manifest.into(), entries: tools.into_iter().enumerate().map(entry).collect() }
     }
 
@@ -38,6 +44,11 @@ impl ToolTable {
     /// The tool of that name.
     pub(super) fn find(&self, name: &str) -> Option<Entry> {
         self.entries.get(name).copied()
+    }
+
+    /// Whether any tool runs on executor threads.
+    pub(super) fn has_threads(&self) -> bool {
+        self.entries.values().any(|tool| tool.place == Place::Thread)
     }
 
     /// What to tell a caller who named a tool that is not there.
@@ -66,8 +77,9 @@ mod tests {
 
     #[test]
     fn an_unknown_name_is_explained_with_the_nearest_and_the_known_ones() {
-        let table = ToolTable::new(b"", [("add", false), ("count", true)]);
-        assert_eq!(table.find("count"), Some(Entry { index: 1, streams: true }));
+        let table = ToolTable::new(b"", [("add", false, Place::Main), ("count", true, Place::Thread)]);
+        assert_eq!(table.find("count"), Some(Entry { index: 1, streams: true, place: Place::Thread }));
+        assert!(table.has_threads());
         assert_eq!(table.explain_unknown("adds"), "no tool `adds`; did you mean `add`? (known: `add`, `count`)");
         assert_eq!(table.explain_unknown("translate"), "no tool `translate` (known: `add`, `count`)");
     }

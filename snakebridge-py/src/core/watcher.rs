@@ -14,6 +14,7 @@ use rustix::event::{PollFd, PollFlags};
 
 use super::Core;
 use super::activity::Look;
+use super::writing::Written;
 use crate::system::{descriptors, exit, hardening, signal};
 
 /// How long a cancelled call may not react before the interrupt is repeated: a signal that lands between Python's check and
@@ -68,8 +69,14 @@ impl Core {
         let mut has_routed = false;
         while !self.watcher_ends.load(SeqCst) {
             has_routed = has_routed || self.route_for_main();
-            let host_is_slow = !self.write_pending();
             let needed = self.activity.needs_help(epoch);
+            // Large bodies are the main thread's to go on with once it is back.
+            let written = match needed {
+                true => self.write_with_fragments(),
+                false if self.write_pending() => Written::All,
+                false => Written::NoRoom,
+            };
+            let host_is_slow = written == Written::NoRoom;
             // The main thread may be in read(2) by now and does not know what was appended here: not before it is written.
             if !needed && !host_is_slow {
                 break;
@@ -83,7 +90,11 @@ impl Core {
             ];
             // The output is always writable while there is room: ask for it only when there was none.
             let watched = if host_is_slow { 3 } else { 2 };
-            let patience = if has_routed { interrupted.then_some(REPEAT) } else { Some(BREATHER) };
+            let patience = match written {
+                Written::Some => Some(Duration::ZERO),
+                _ if has_routed => interrupted.then_some(REPEAT),
+                _ => Some(BREATHER),
+            };
             let ready = descriptors::wait(&mut descriptors[..watched], patience);
             if ready && !descriptors[0].revents().is_empty() {
                 // Perhaps a late one, meant for an earlier help. The epoch says.
@@ -96,7 +107,7 @@ impl Core {
             if interrupted {
                 self.main_thread.interrupt();
             }
-            if readable && !self.read_for_main() {
+            if readable && !self.read_for_main(epoch) {
                 sleep(BREATHER);
             }
         }

@@ -5,10 +5,12 @@ use std::time::Duration;
 use rustix::io::Errno;
 use snakebridge::wire::Executed;
 use snakebridge::wire::MAGIC;
+use snakebridge::wire::fragment::Body;
 use snakebridge::wire::peer::{Refused, Request};
 
-use super::state::Interest;
-use super::{Core, ToolTable};
+use super::state::{Answer, Interest};
+use super::{Awaited, Core, Inside, ToolTable};
+use crate::system::clock::Nanoseconds;
 use crate::system::descriptors::wait_writable;
 use crate::system::exit;
 
@@ -16,6 +18,20 @@ use crate::system::exit;
 const BATCH: usize = 16 * 1024;
 /// How long to wait for room before looking whether somebody else has written everything.
 const ROOM: Duration = Duration::from_millis(100);
+
+/// Fragments in a row, before somebody looks whether there is something to read: two milliseconds' worth of a slow machine.
+const FRAGMENTS: usize = 16;
+
+/// How far everything is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Written {
+    /// To the end.
+    All,
+    /// More fragments could go on at once.
+    Some,
+    /// The host has to read first.
+    NoRoom,
+}
 
 /// How it stands with a stream after an item.
 #[derive(Debug, Clone, Copy)]
@@ -47,7 +63,7 @@ impl Core {
     }
 
     /// REPLY. When it is refused, the call is still to be answered. Returns how many bytes are not written yet.
-    pub(crate) fn reply(&self, id: u64, body: &[u8]) -> Result<usize, Refused> {
+    pub(crate) fn reply(&self, id: u64, body: &(impl Body + ?Sized)) -> Result<usize, Refused> {
         let (mut state, mut output) = (self.state(), self.output());
         state.peer.reply(id, body, output.frames())?;
         Ok(output.pending().len())
@@ -62,7 +78,7 @@ impl Core {
     }
 
     /// ITEM.
-    pub(crate) fn item(&self, id: u64, flags: u64, body: &[u8]) -> Result<Sent, Refused> {
+    pub(crate) fn item(&self, id: u64, flags: u64, body: &(impl Body + ?Sized)) -> Result<Sent, Refused> {
         let (mut state, mut output) = (self.state(), self.output());
         state.peer.item(id, flags, body, output.frames())?;
         Ok(Sent { pending: output.pending().len(), has_credit: state.peer.may_send(id) })
@@ -73,51 +89,40 @@ impl Core {
         self.state().peer.end(id, body, self.output().frames())
     }
 
-    /// Makes a stream the running call if it has credit, and says whether it has.
-    pub(crate) fn begin_turn(&self, id: u64) -> bool {
-        let mut state = self.state();
-        let has_credit = state.peer.may_send(id);
-        if has_credit {
-            self.running.begin(id);
-        }
-        has_credit
-    }
-
-    /// Ends a stream's turn; true when it was cancelled meanwhile. Under the lock under which CANCEL is acted on: later ones
-    /// find the stream at rest.
-    pub(crate) fn end_turn(&self, id: u64) -> bool {
-        let _state = self.state();
-        self.running.end();
-        self.running.is_cancelled(id)
-    }
-
-    /// A cancelled stream's generator is about to be closed: it counts as running and is not interrupted.
-    pub(crate) fn begin_cleanup(&self, id: u64) {
-        let _state = self.state();
-        self.running.begin_cleanup(id);
-    }
-
     /// CALL to the host, inside the call `parent`; `None` when that has been answered.
-    pub(crate) fn call_host(&self, parent: u64, request: &Request<'_>, body: &[u8]) -> Option<Result<u64, Refused>> {
+    pub(crate) fn call_host(
+        &self,
+        parent: u64,
+        request: &Request<'_>,
+        body: &[u8],
+        interest: Interest,
+    ) -> Option<Result<u64, Refused>> {
         let mut state = self.state();
         if !state.peer.serves(parent) {
             return None;
         }
-        let call = state.peer.call(request, body, Interest::Awaited, self.output().frames());
+        let call = state.peer.call(request, body, interest, self.output().frames());
         Some(call.map_err(|(refused, _)| refused))
+    }
+
+    /// Inside a tool: waits for the answer to call `id` of ours.
+    pub(crate) fn await_answer(&self, id: u64, inside: Inside<'_>, deadline: Option<Nanoseconds>) -> Awaited<Answer> {
+        self.await_arrival(inside, deadline, |state| state.answers.remove(&id))
+    }
+
+    /// The answer to call `id` of ours, if it has come.
+    pub(crate) fn take_answer(&self, id: u64) -> Option<Answer> {
+        self.state().answers.remove(&id)
     }
 
     /// Nobody waits any more for the answer to call `id` of ours.
     pub(crate) fn abandon(&self, id: u64, reason: &str) {
-        {
-            let mut state = self.state();
-            state.answers.remove(&id);
-            if let Some(interest) = state.peer.in_flight_mut(id) {
-                *interest = Interest::Abandoned;
-            }
-            state.peer.cancel(id, reason, self.output().frames());
+        let mut state = self.state();
+        state.answers.remove(&id);
+        if let Some(interest) = state.peer.in_flight_mut(id) {
+            *interest = Interest::Abandoned;
         }
-        self.flush();
+        state.peer.cancel(id, reason, self.output().frames());
     }
 
     /// On the main thread, between two calls of a batch: whether what is pending is to be written now. While calls are
@@ -137,16 +142,33 @@ impl Core {
         !self.output().pending().is_empty()
     }
 
-    /// Writes everything, waiting for room where the host is slow to read. Never holds a lock while it waits.
+    /// Writes everything but the fragments of large bodies, waiting for room where the host is slow to read. Never holds a
+    /// lock while it waits.
     pub(crate) fn flush(&self) {
-        loop {
-            while !self.write_pending() {
-                wait_writable(&self.output_end, ROOM);
+        while !self.write_pending() {
+            wait_writable(&self.output_end, ROOM);
+        }
+    }
+
+    /// Writes everything. For threads that nobody waits for.
+    pub(crate) fn flush_all(&self) {
+        while !matches!(self.write_with_fragments(), Written::All) {
+            wait_writable(&self.output_end, ROOM);
+        }
+    }
+
+    /// Writes what there is room for, and fragments of large bodies behind everything else; but not so many that it takes
+    /// long.
+    pub(crate) fn write_with_fragments(&self) -> Written {
+        for _ in 0..FRAGMENTS {
+            if !self.write_pending() {
+                return Written::NoRoom;
             }
             if !self.append_fragment() {
-                return;
+                return Written::All;
             }
         }
+        Written::Some
     }
 
     /// Appends a fragment of a large body, if there is one.
@@ -156,9 +178,9 @@ impl Core {
             return false;
         }
         let Some(fragment) = state.peer.fragment(self.output().frames()) else { return false };
-        if fragment.last {
+        if fragment.last && fragment.id % 2 == 1 {
             // The stream that it is an item of may go on.
-            self.announce();
+            self.credit(fragment.id, &mut state);
         }
         true
     }
@@ -173,7 +195,7 @@ impl Core {
     }
 
     /// Writes as much as there is room for; true when nothing is left.
-    pub(super) fn write_pending(&self) -> bool {
+    pub(crate) fn write_pending(&self) -> bool {
         let mut output = self.output();
         while !output.pending().is_empty() {
             match rustix::io::write(&self.output_end, output.pending()) {

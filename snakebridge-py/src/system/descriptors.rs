@@ -58,6 +58,18 @@ pub(crate) fn wait_readable(descriptor: impl AsFd, timeout: Option<Duration>) ->
     wait(&mut [PollFd::new(&descriptor, PollFlags::IN)], timeout)
 }
 
+/// Waits until the one can be read or the other written, or the time is over; returns whether each can be.
+pub(crate) fn wait_readable_or_writable(
+    input: impl AsFd,
+    output: impl AsFd,
+    timeout: Option<Duration>,
+) -> (bool, bool) {
+    let mut descriptors = [PollFd::new(&input, PollFlags::IN), PollFd::new(&output, PollFlags::OUT)];
+    let ready = wait(&mut descriptors, timeout);
+    let has_news = |index: usize| ready && !descriptors[index].revents().is_empty();
+    (has_news(0), has_news(1))
+}
+
 /// Waits until the descriptor can be written, or the time is over.
 pub(crate) fn wait_writable(descriptor: impl AsFd, timeout: Duration) -> bool {
     wait(&mut [PollFd::new(&descriptor, PollFlags::OUT)], Some(timeout))

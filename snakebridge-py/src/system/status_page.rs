@@ -1,7 +1,7 @@
 //! The page that tells the host, when this process has died, which calls had entered user code.
 //!
 //! The host makes it (a memfd), writes the launch nonce into its first bytes and names its descriptor in HELLO. Two counters
-//! follow: the id of the call that last entered user code, and of the one that last left it. No page, no claim: the worker
+//! follow: the greatest id of a call that has entered user code, and the id of the one that last left it. No page, no claim: the worker
 //! goes on without, and the host calls more calls `maybe`.
 #![expect(unsafe_code, reason = "memory shared with another process")]
 
@@ -46,14 +46,15 @@ impl StatusPage {
         let counter = |offset: usize| unsafe { &*page.add(offset / size_of::<AtomicU64>()) };
         let page = Self { last_started: counter(LAST_STARTED), last_finished: counter(LAST_FINISHED) };
         // Until now the page claimed that every call may have started, as it does for workers that do not keep it.
-        page.started(0);
+        page.last_started.store(0, Ordering::Release);
         page.finished(0);
         Some(page)
     }
 
     /// Call `id` is about to enter user code.
     pub(crate) fn started(&self, id: u64) {
-        self.last_started.store(id, Ordering::Release);
+        // Threads and coroutines start calls in any order, and what is later than this has not started.
+        self.last_started.fetch_max(id, Ordering::AcqRel);
     }
 
     /// Call `id` has left user code.

@@ -1,11 +1,12 @@
-//! The two exceptions that the native half raises.
+//! The exceptions that the native half raises.
 
 use pyo3::exceptions::{PyBaseException, PyException};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
-use pyo3::{create_exception, exceptions::PyValueError};
+use pyo3::{create_exception, exceptions::PyValueError, import_exception};
 use snakebridge::wire::Executed;
 
+import_exception!(asyncio, CancelledError);
 create_exception!(
     snakebridge,
     Cancelled,
@@ -26,6 +27,18 @@ create_exception!(
 pub(super) fn remote_error(code: &str, executed: Executed, body: &[u8]) -> PyErr {
     let (code, body) = (code.to_owned(), body.to_vec());
     Python::attach(|py| RemoteError::new_err((code, executed.to_wire(), PyBytes::new(py, &body).unbind())))
+}
+
+/// What a cancelled call is told: inside a coroutine, and beside it on its loop, in the form that asyncio knows.
+pub(super) fn cancellation(is_step: bool) -> PyErr {
+    if is_step { CancelledError::new_err(()) } else { Cancelled::new_err(()) }
+}
+
+/// Whether an exception is asyncio's form of a cancellation.
+pub(super) fn is_asyncio_cancellation(py: Python<'_>, error: &PyErr) -> bool {
+    // Without asyncio there is none, and asking must not import it.
+    let loaded = py.import("sys").and_then(|sys| sys.getattr("modules")?.contains("asyncio")).unwrap_or(false);
+    loaded && error.is_instance_of::<CancelledError>(py)
 }
 
 /// Bytes that the protocol forbids, by the stable name of what is wrong with them.

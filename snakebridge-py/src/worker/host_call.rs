@@ -11,9 +11,9 @@ use snakebridge::wire::peer::{Refused, Request};
 
 use super::call::Call;
 use super::errors::{error_body, too_large_body};
-use super::exceptions::{Cancelled, remote_error};
+use super::exceptions::{cancellation, remote_error};
 use super::{core, fork};
-use crate::core::{Answer, Awaited};
+use crate::core::{Answer, Awaited, Core, Interest};
 use crate::system::clock::Nanoseconds;
 
 /// Call a tool of the host inside `call` and wait for its reply (GIL released). Raises `RemoteError`, or `Cancelled`.
@@ -26,13 +26,70 @@ pub(crate) fn host_call<'py>(
     body: &[u8],
     timeout: Option<f64>,
 ) -> PyResult<Bound<'py, PyBytes>> {
+    let (core, call) = (host()?, call.get());
+    let (id, patience) = send(core, call, target, body, timeout, Interest::Thread)?;
+    let inside = call.inside(core);
+    loop {
+        let awaited = py.detach(|| core.await_answer(id, inside, patience));
+        let (reason, error) = match awaited {
+            Awaited::Done(answer) => return result(py, answer),
+            Awaited::Signal => match py.check_signals() {
+                Ok(()) => continue,
+                Err(error) => ("interrupted", error),
+            },
+            Awaited::Cancelled => ("cancelled", cancellation(call.is_step(core))),
+            Awaited::Deadline => ("deadline", passed(target, Executed::Maybe)),
+        };
+        py.detach(|| {
+            core.abandon(id, reason);
+            core.flush();
+        });
+        return Err(error);
+    }
+}
+
+/// Call a tool of the host inside `call` from a coroutine on the event loop, and return the id of the call. The loop is told
+/// when the answer has come.
+#[pyfunction]
+pub(crate) fn begin_host_call(call: &Bound<'_, Call>, target: &str, body: &[u8]) -> PyResult<u64> {
+    send(host()?, call.get(), target, body, None, Interest::Loop).map(|(id, _)| id)
+}
+
+/// The answer to the call `id` of ours, which has come. Raises `RemoteError`.
+#[pyfunction]
+pub(crate) fn take_answer(py: Python<'_>, id: u64) -> PyResult<Bound<'_, PyBytes>> {
+    match host()?.take_answer(id) {
+        Some(answer) => result(py, answer),
+        None => Err(PyRuntimeError::new_err(format!("no answer to call {id} has come"))),
+    }
+}
+
+/// Nobody waits any more for the answer to the call `id` of ours.
+#[pyfunction]
+pub(crate) fn abandon_host_call(id: u64) -> PyResult<()> {
+    host()?.abandon(id, "cancelled");
+    Ok(())
+}
+
+/// The worker, for what it asks of its host.
+fn host() -> PyResult<&'static Core> {
     if fork::is_forked() {
         return Err(PyRuntimeError::new_err(
             "a forked child has no host: call the host's tools from the worker itself",
         ));
     }
-    let core = core()?;
-    let call = call.get();
+    core()
+}
+
+/// CALL. Returns its id, and the end of the wait for its answer.
+fn send(
+    core: &Core,
+    call: &Call,
+    target: &str,
+    body: &[u8],
+    timeout: Option<f64>,
+    interest: Interest,
+) -> PyResult<(u64, Option<Nanoseconds>)> {
     let now = Nanoseconds::now();
     let patience = patience(timeout, now)?;
     let remaining = [patience, deadline(call)].into_iter().flatten().min().map(|end| end.since(now));
@@ -49,36 +106,20 @@ pub(crate) fn host_call<'py>(
         parent: Some(call.id()),
         ..Request::default()
     };
-    let id = match core.call_host(call.id(), &request, body) {
-        Some(Ok(id)) => id,
-        Some(Err(refused)) => return Err(not_sent(target, refused)),
+    match core.call_host(call.id(), &request, body, interest) {
+        Some(Ok(id)) => Ok((id, patience)),
+        Some(Err(refused)) => Err(not_sent(target, refused)),
         None => {
             let message = format!("the call inside which `{target}` was called has ended");
-            return Err(failure("call_ended", Executed::Never, message));
+            Err(failure("call_ended", Executed::Never, message))
         }
-    };
-    loop {
-        let awaited = py.detach(|| {
-            if core.is_main_thread() {
-                core.await_answer_reading(id, patience)
-            } else {
-                core.await_answer_delivered(id, call.id(), patience)
-            }
-        });
-        let (reason, error) = match awaited {
-            Awaited::Answer(Answer::Reply(body)) => return Ok(PyBytes::new(py, &body)),
-            Awaited::Answer(Answer::Failure { code, executed, body }) => {
-                return Err(remote_error(&code, executed, &body));
-            }
-            Awaited::Signal => match py.check_signals() {
-                Ok(()) => continue,
-                Err(error) => ("interrupted", error),
-            },
-            Awaited::Cancelled => ("cancelled", Cancelled::new_err(())),
-            Awaited::Deadline => ("deadline", passed(target, Executed::Maybe)),
-        };
-        py.detach(|| core.abandon(id, reason));
-        return Err(error);
+    }
+}
+
+fn result(py: Python<'_>, answer: Answer) -> PyResult<Bound<'_, PyBytes>> {
+    match answer {
+        Answer::Reply(body) => Ok(PyBytes::new(py, &body)),
+        Answer::Failure { code, executed, body } => Err(remote_error(&code, executed, &body)),
     }
 }
 

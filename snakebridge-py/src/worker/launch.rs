@@ -1,15 +1,16 @@
 //! From a bare process to a worker that may be called: `start`, then `ready`, or `fail`.
 
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
+use snakebridge::wire::Limits;
 use snakebridge::wire::limits::{MAX_HANDSHAKE, MAX_TOOLS, is_tool_name};
 use snakebridge::wire::msgpack::{put_array, put_map, put_nil, put_str, put_uint};
 use snakebridge::{Value, body, manifest};
 
+use super::serving::{Functions, SERVING, Serving};
 use super::tools::Tools;
 use super::{CORE, core, fork};
 use crate::core::{Core, ToolTable};
@@ -21,11 +22,10 @@ use crate::system::{descriptors, exit, hardening};
 const NONCE: &str = "SNAKEBRIDGE_NONCE";
 /// The host's process id. Taken out of `os.environ` once it is checked: it is wrong for every child of this process.
 const PARENT: &str = "SNAKEBRIDGE_PARENT_PID";
+/// What this side accepts, if the host wants anything but the defaults.
+const LIMITS: &str = "SNAKEBRIDGE_LIMITS";
 /// How long a worker that cannot start waits for the host to read why.
 const LAST_WORDS: Duration = Duration::from_secs(2);
-
-/// The tools, from `ready()` on.
-pub(super) static TOOLS: OnceLock<Tools> = OnceLock::new();
 
 /// Make the wire private (fds >= 64, 0 -> /dev/null, 1 -> stderr), arm the parent-death signal, check the parent, write magic
 /// and HELLO, wait for the host's HELLO and return its body.
@@ -48,7 +48,7 @@ pub(crate) fn start(py: Python<'_>) -> PyResult<Py<PyBytes>> {
     };
     hardening::arm(parent);
     let identity = identity(py)?;
-    let core = Core::new(descriptors::take_standard_streams()?, &nonce)?;
+    let core = Core::new(descriptors::take_standard_streams()?, limits(), &nonce)?;
     let core = CORE.get_or_init(|| core);
     core.say_hello(&identity);
     let Some(hello) = py.detach(|| core.wait_for_hello()) else {
@@ -75,14 +75,20 @@ pub(crate) fn fail(py: Python<'_>, exit_code: i32, body: &[u8]) -> PyResult<()> 
     exit::at_once(exit_code)
 }
 
-/// Announce READY. `tools` are (name, streams, run).
+/// Announce READY. `tools` are (name, streams, place, run).
 #[pyfunction]
-pub(crate) fn ready(py: Python<'_>, manifest: &[u8], tools: Vec<(String, bool, Py<PyAny>)>) -> PyResult<()> {
+pub(crate) fn ready(
+    py: Python<'_>,
+    manifest: &[u8],
+    tools: Vec<(String, bool, String, Py<PyAny>)>,
+    functions: Functions,
+) -> PyResult<()> {
     let core = core()?;
-    let tools = Tools::new(tools);
+    let tools = Tools::new(tools)?;
     let names = announcement(&tools, manifest.len())?;
-    let table = ToolTable::new(manifest, tools.names());
-    if TOOLS.set(tools).is_err() || core.say_ready(table, &manifest::hash(manifest), &names).is_err() {
+    let table = ToolTable::new(manifest, tools.entries());
+    let serving = Serving { core, tools, limits: core.host_limits(), functions };
+    if SERVING.set(serving).is_err() || core.say_ready(table, &manifest::hash(manifest), &names).is_err() {
         return Err(PyRuntimeError::new_err("`ready()` is called once, after `start()`"));
     }
     py.detach(|| core.flush());
@@ -100,7 +106,7 @@ fn announcement(tools: &Tools, manifest_length: usize) -> PyResult<Vec<u8>> {
     }
     let mut names = Vec::new();
     put_array(&mut names, u32::try_from(tools.len()).unwrap_or(u32::MAX));
-    for (name, _) in tools.names() {
+    for (name, ..) in tools.entries() {
         if !is_tool_name(name) {
             return refuse(format!(
                 "`{}` is no tool name: letters, digits, `_`, `.` and `-`, at most 128, beginning with a letter or `_`",
@@ -110,6 +116,18 @@ fn announcement(tools: &Tools, manifest_length: usize) -> PyResult<Vec<u8>> {
         put_str(&mut names, name);
     }
     Ok(names)
+}
+
+/// What this side accepts. A host that says nothing that can be read gets the defaults.
+fn limits() -> Limits {
+    std::env::var(LIMITS).ok().and_then(|text| parse_limits(&text)).unwrap_or_default()
+}
+
+/// Six numbers in the order in which HELLO announces them.
+fn parse_limits(text: &str) -> Option<Limits> {
+    let numbers: Vec<u64> = text.split(',').map(|number| number.parse().ok()).collect::<Option<_>>()?;
+    let [frame, body, depth, items, window, calls] = numbers[..] else { return None };
+    Some(Limits { frame, body, depth, items, window, calls })
 }
 
 /// The body of our HELLO: who we are.
@@ -149,4 +167,18 @@ fn status_page(hello: &[u8], parent: Option<i32>, nonce: &str) -> Option<StatusP
     let greeting: Value = body::decode(hello).ok()?;
     let host = parent.unwrap_or_else(|| rustix::process::Pid::as_raw(rustix::process::getppid()));
     StatusPage::open(host, greeting["status_fd"].as_u64()?, nonce)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn six_numbers_are_limits_and_anything_else_is_not() {
+        let limits = parse_limits("2097152,268435456,64,1000000,262144,20000").unwrap();
+        assert_eq!(limits, Limits { frame: 2 << 20, calls: 20_000, ..Limits::default() });
+        for text in ["", "1,2,3", "1,2,3,4,5,six", "1,2,3,4,5,6,7", "1, 2, 3, 4, 5, 6"] {
+            assert_eq!(parse_limits(text), None, "{text}");
+        }
+    }
 }

@@ -3,14 +3,18 @@
 pub(crate) mod call;
 pub(crate) mod cancel;
 mod complexity;
+pub(crate) mod coroutine;
 mod errors;
+pub(crate) mod event_loop;
 pub(crate) mod exceptions;
+pub(crate) mod executor;
 pub(crate) mod fork;
 pub(crate) mod frames;
 pub(crate) mod host_call;
 pub(crate) mod launch;
 mod objects;
 pub(crate) mod serve;
+mod server;
 mod serving;
 mod stream;
 mod tools;

@@ -1,8 +1,12 @@
 //! What running a tool needs: the Python half's functions, and the ways to answer a call with what they return.
 
-use pyo3::exceptions::PyException;
+use std::sync::OnceLock;
+
+use bytes::Bytes;
+use pyo3::exceptions::{PyException, PyRuntimeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyType};
+use snakebridge::wire::fragment::FRAGMENT;
 use snakebridge::wire::peer::Refused;
 use snakebridge::wire::{Executed, Limits};
 
@@ -13,25 +17,54 @@ use super::objects::{call_with, is_of};
 use super::tools::Tools;
 use crate::core::Core;
 
-/// The worker's core, its tools, and the functions that `serve` was given.
-pub(super) struct Serving<'py> {
-    pub(super) py: Python<'py>,
-    pub(super) core: &'static Core,
-    pub(super) tools: &'static Tools,
-    /// What the host accepts.
-    pub(super) limits: Limits,
-    pub(super) encode: Bound<'py, PyAny>,
-    pub(super) refuse: Bound<'py, PyAny>,
-    pub(super) chunk_type: Bound<'py, PyType>,
-    pub(super) encode_chunk: Bound<'py, PyAny>,
-    pub(super) describe: Bound<'py, PyAny>,
+/// What a worker serves with, from `ready()` on.
+pub(super) static SERVING: OnceLock<Serving> = OnceLock::new();
+
+/// What a worker serves with, for functions that make sense only in one that is ready.
+pub(super) fn serving() -> PyResult<&'static Serving> {
+    SERVING.get().ok_or_else(|| PyRuntimeError::new_err("call `ready()` before anything is served"))
 }
 
-impl<'py> Serving<'py> {
+/// What the Python half gave to `ready()`.
+#[derive(Debug, FromPyObject)]
+#[pyo3(from_item_all)]
+pub(crate) struct Functions {
+    /// Encodes a stream item, or a generator's return value.
+    encode: Py<PyAny>,
+    /// Raises what to tell the caller for a value and what `encode` raised for it.
+    refuse: Py<PyAny>,
+    chunk_type: Py<PyType>,
+    /// Item flags and body of a chunk.
+    encode_chunk: Py<PyAny>,
+    /// Error code, executed and error body of what a tool raised.
+    describe: Py<PyAny>,
+    /// Sets the context variable that holds the `SessionContext`, in the calling thread.
+    set_context: Py<PyAny>,
+}
+
+/// The worker's core, its tools, and the functions that `ready()` was given.
+#[derive(Debug)]
+pub(super) struct Serving {
+    pub(super) core: &'static Core,
+    pub(super) tools: Tools,
+    /// What the host accepts.
+    pub(super) limits: Limits,
+    pub(super) functions: Functions,
+}
+
+impl Serving {
+    /// Says which context the code on this thread belongs to.
+    pub(super) fn set_context(&self, py: Python<'_>, context: Option<Py<PyAny>>) {
+        if let Err(error) = self.functions.set_context.call1(py, (context,)) {
+            error.write_unraisable(py, None);
+        }
+    }
+
     /// An item's flags and body.
-    pub(super) fn encode_item(&self, item: &Bound<'py, PyAny>) -> PyResult<(u64, Bound<'py, PyBytes>)> {
-        let (flags, body) = if is_of(item, &self.chunk_type) {
-            call_with(&self.encode_chunk, item)?.extract()?
+    pub(super) fn encode_item<'py>(&self, item: &Bound<'py, PyAny>) -> PyResult<(u64, Bound<'py, PyBytes>)> {
+        let py = item.py();
+        let (flags, body) = if is_of(item, self.functions.chunk_type.bind(py)) {
+            call_with(self.functions.encode_chunk.bind(py), item)?.extract()?
         } else {
             (0, self.encode_value(item)?)
         };
@@ -39,53 +72,61 @@ impl<'py> Serving<'py> {
         Ok((flags, body))
     }
 
-    fn encode_value(&self, value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> {
-        match call_with(&self.encode, value) {
+    fn encode_value<'py>(&self, value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> {
+        let py = value.py();
+        match call_with(self.functions.encode.bind(py), value) {
             Ok(body) => Ok(body.cast_into()?),
             // Called from here, so that a value that can be encoded costs no Python frame.
-            Err(error) if error.is_instance_of::<PyException>(self.py) => {
-                Ok(self.refuse.call1((value, error))?.cast_into()?)
+            Err(error) if error.is_instance_of::<PyException>(py) => {
+                Ok(self.functions.refuse.bind(py).call1((value, error))?.cast_into()?)
             }
             Err(cancelled) => Err(cancelled),
         }
     }
 
     /// Whether the host will look into an encoded value.
-    fn check(&self, body: &Bound<'py, PyBytes>, what: impl FnOnce() -> String) -> PyResult<()> {
+    fn check(&self, body: &Bound<'_, PyBytes>, what: impl FnOnce() -> String) -> PyResult<()> {
         match excess(body.as_bytes(), &self.limits) {
-            Some(excess) => Err(unserializable(self.py, format!("{} {excess}", what()))),
+            Some(excess) => Err(unserializable(body.py(), format!("{} {excess}", what()))),
             None => Ok(()),
         }
     }
 
     /// REPLY with what a tool's function returned.
-    pub(super) fn reply(&self, id: u64, tool: &str, result: &Bound<'py, PyAny>) -> usize {
+    pub(super) fn reply(&self, id: u64, tool: &str, result: &Bound<'_, PyAny>) -> usize {
         let what = || format!("the result of `{tool}`");
         let sent = result.cast::<PyBytes>().map_err(PyErr::from).and_then(|body| {
             self.check(body, what)?;
-            Ok(self.core.reply(id, body.as_bytes()))
+            let bytes = body.as_bytes();
+            // A large one is kept while it is sent. Copied here, not under the core's lock.
+            Ok(if bytes.len() > FRAGMENT {
+                self.core.reply(id, &Bytes::copy_from_slice(bytes))
+            } else {
+                self.core.reply(id, bytes)
+            })
         });
         match sent {
             Ok(Ok(pending)) => pending,
             Ok(Err(Refused::TooLarge { size, limit })) => self.fail_too_large(id, &what(), size, limit),
             // Any other refusal means that the call has been answered.
             Ok(Err(_)) => 0,
-            Err(error) => self.fail_with(id, error),
+            Err(error) => self.fail_with(result.py(), id, error),
         }
     }
 
     /// Writes what is pending if the watcher, which helps, would not look for it before something arrives: what runs next
     /// may take its time.
-    pub(super) fn flush_if_helped(&self) {
+    pub(super) fn flush_if_helped(&self, py: Python<'_>) {
         if self.core.is_helped() {
-            self.py.detach(|| self.core.flush());
+            py.detach(|| self.core.flush());
         }
     }
 
     /// END with a generator's return value.
-    pub(super) fn end_stream(&self, id: u64, value: &Bound<'py, PyAny>) {
+    pub(super) fn end_stream(&self, id: u64, value: &Bound<'_, PyAny>) {
         const WHAT: &str = "the value that the generator returned";
-        let encoded = if value.is_none() { Ok(PyBytes::new(self.py, &[])) } else { self.encode_value(value) };
+        let py = value.py();
+        let encoded = if value.is_none() { Ok(PyBytes::new(py, &[])) } else { self.encode_value(value) };
         let sent = encoded.and_then(|body| {
             self.check(&body, || WHAT.to_owned())?;
             Ok(self.core.end(id, body.as_bytes()))
@@ -94,19 +135,20 @@ impl<'py> Serving<'py> {
             Ok(Err(Refused::TooLarge { size, limit })) => {
                 self.fail_too_large(id, WHAT, size, limit);
             }
+            // Any other refusal means that the call has been answered.
             Ok(_) => {}
             Err(error) => {
-                self.fail_with(id, error);
+                self.fail_with(py, id, error);
             }
         }
     }
 
     /// ERROR with what a tool raised, as the Python half describes it. Returns how many bytes are not written yet.
-    pub(super) fn fail_with(&self, id: u64, error: PyErr) -> usize {
+    pub(super) fn fail_with(&self, py: Python<'_>, id: u64, error: PyErr) -> usize {
         // With its traceback attached, which below 3.12 it is not by itself.
-        let raised = error.into_value(self.py).into_bound(self.py).into_any();
-        let described = call_with(&self.describe, &raised)
-            .and_then(|description| description.extract::<(String, u64, Bound<'py, PyBytes>)>());
+        let raised = error.into_value(py).into_bound(py).into_any();
+        let described = call_with(self.functions.describe.bind(py), &raised)
+            .and_then(|description| description.extract::<(String, u64, Bound<'_, PyBytes>)>());
         match described {
             Ok((code, executed, body)) => {
                 let executed = Executed::from_wire(executed).unwrap_or(Executed::Maybe);
@@ -126,9 +168,9 @@ impl<'py> Serving<'py> {
         self.core.fail(id, "payload_too_large", Executed::Yes, &too_large_body(what, size, limit))
     }
 
-    /// ERROR: a stream was cancelled between two items.
-    pub(super) fn fail_cancelled(&self, id: u64) {
+    /// ERROR: the call was cancelled at rest.
+    pub(super) fn fail_cancelled(&self, id: u64, executed: Executed) {
         let body = error_body("cancelled", "the call was cancelled");
-        self.core.fail(id, "cancelled", Executed::Maybe, &body);
+        self.core.fail(id, "cancelled", executed, &body);
     }
 }

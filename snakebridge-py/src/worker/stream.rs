@@ -1,36 +1,41 @@
 //! A streaming tool's generator, pulled a little at a time.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
+use snakebridge::wire::Executed;
 use snakebridge::wire::peer::Refused;
 
 use super::call::{self, ActiveCall};
 use super::fork;
 use super::objects::{Step, advance};
 use super::serving::Serving;
+use crate::core::{CallState, Place};
 
 /// The longest turn of one stream, while other calls wait.
-const TURN: Duration = Duration::from_micros(250);
+pub(super) const TURN: Duration = Duration::from_micros(250);
 /// The most that may wait to be written when a turn goes on.
-const TURN_BYTES: usize = 32 * 1024;
+pub(super) const TURN_BYTES: usize = 32 * 1024;
 /// While items come fast, the clock is looked at only every so many of them.
 const MAX_STRIDE: u32 = 16;
 
 /// A generator that is being pulled, or another iterator.
-pub(super) struct Stream<'py> {
+#[derive(Debug)]
+pub(super) struct Stream {
     call: ActiveCall,
-    items: Bound<'py, PyAny>,
+    own: Arc<CallState>,
+    items: Py<PyAny>,
     /// Items between two looks at the clock.
     stride: u32,
 }
 
 /// How it stands with a stream after a turn.
-pub(super) enum Turn<'py> {
+pub(super) enum Turn {
     /// It could go on at once.
-    More(Stream<'py>),
+    More(Stream),
     /// It waits for credit.
-    Starved(Stream<'py>),
+    Starved(Stream),
     /// It is over and answered.
     Over,
 }
@@ -44,78 +49,88 @@ enum Stop<'py> {
     TooLarge { size: u64, limit: u64 },
 }
 
-impl<'py> Stream<'py> {
-    pub(super) fn new(call: ActiveCall, items: Bound<'py, PyAny>) -> Self {
-        Self { call, items, stride: 1 }
+impl Stream {
+    /// The stream that `call` has begun; `own` is the state of that call.
+    pub(super) fn new(mut call: ActiveCall, own: Arc<CallState>, items: Bound<'_, PyAny>) -> Self {
+        call.set_state(own.clone());
+        Self { call, own, items: items.unbind(), stride: 1 }
     }
 
     pub(super) fn id(&self) -> u64 {
         self.call.id()
     }
 
+    /// Whether its caller does not want the rest.
+    pub(super) fn is_cancelled(&self) -> bool {
+        self.own.is_cancelled(self.id())
+    }
+
     /// Pulls items while there is credit and time, in the context of the stream's own call.
-    pub(super) fn turn(self, serving: &Serving<'py>) -> Turn<'py> {
-        let id = self.id();
-        if !serving.core.begin_turn(id) {
+    pub(super) fn turn(self, py: Python<'_>, serving: &Serving) -> Turn {
+        let (id, place) = (self.id(), self.call.place());
+        if !serving.core.begin_turn(id, &self.own, place) {
             return Turn::Starved(self);
         }
-        let Self { call, items, mut stride } = self;
-        call::enter(call);
-        let stop = pull(&items, id, &mut stride, serving);
-        let was_cancelled = serving.core.end_turn(id);
+        let Self { call, own, items, mut stride } = self;
+        let bound = items.bind(py);
+        call::enter(py, call, serving);
+        let stop = pull(bound, id, place, &mut stride, serving);
+        let was_cancelled = serving.core.end_turn(id, &own, place);
         match stop {
             Stop::Time | Stop::Credit if was_cancelled => {
-                close(&items, id, serving);
-                serving.fail_cancelled(id);
+                close(bound, id, &own, place, serving);
+                serving.fail_cancelled(id, Executed::Maybe);
             }
             Stop::Time | Stop::Credit => {
                 // Entered above, and nothing else takes it out.
-                let Some(call) = call::leave() else { return Turn::Over };
-                let stream = Self { call, items, stride };
+                let Some(call) = call::leave(py, serving) else { return Turn::Over };
+                let stream = Self { call, own, items, stride };
                 return if matches!(stop, Stop::Time) { Turn::More(stream) } else { Turn::Starved(stream) };
             }
             Stop::Returned(value) => serving.end_stream(id, &value),
             Stop::Raised(error) => {
                 // The generator is alive where it was not itself that raised, but the encoding of an item.
-                close(&items, id, serving);
-                serving.fail_with(id, error);
+                close(bound, id, &own, place, serving);
+                serving.fail_with(py, id, error);
             }
             Stop::TooLarge { size, limit } => {
-                close(&items, id, serving);
+                close(bound, id, &own, place, serving);
                 serving.fail_too_large(id, "an item of the stream", size, limit);
             }
         }
-        serving.core.left(id);
-        call::leave().into_iter().for_each(ActiveCall::end);
-        serving.flush_if_helped();
+        finish(py, id, serving);
         Turn::Over
     }
 
     /// The caller does not want the rest.
-    pub(super) fn cancel(self, serving: &Serving<'py>) {
+    pub(super) fn cancel(self, py: Python<'_>, serving: &Serving) {
         let id = self.id();
-        self.call.mark_cancelled();
-        self.close_with(serving, |serving| serving.fail_cancelled(id));
+        self.close_with(py, serving, |serving| serving.fail_cancelled(id, Executed::Maybe));
     }
 
     /// The host is gone: nobody is to be answered, but `finally` blocks run.
-    pub(super) fn abandon(self, serving: &Serving<'py>) {
-        self.close_with(serving, |_| {});
+    pub(super) fn abandon(self, py: Python<'_>, serving: &Serving) {
+        self.close_with(py, serving, |_| {});
     }
 
-    fn close_with(self, serving: &Serving<'py>, answer: impl FnOnce(&Serving<'py>)) {
-        let Self { call, items, .. } = self;
-        let id = call.id();
-        call::enter(call);
-        close(&items, id, serving);
+    fn close_with(self, py: Python<'_>, serving: &Serving, answer: impl FnOnce(&Serving)) {
+        let Self { call, own, items, .. } = self;
+        let (id, place) = (call.id(), call.place());
+        call::enter(py, call, serving);
+        close(items.bind(py), id, &own, place, serving);
         answer(serving);
-        serving.core.left(id);
-        call::leave().into_iter().for_each(ActiveCall::end);
-        serving.flush_if_helped();
+        finish(py, id, serving);
     }
 }
 
-fn pull<'py>(items: &Bound<'py, PyAny>, id: u64, stride: &mut u32, serving: &Serving<'py>) -> Stop<'py> {
+/// The stream of call `id` has been answered.
+fn finish(py: Python<'_>, id: u64, serving: &Serving) {
+    call::leave(py, serving).into_iter().for_each(ActiveCall::end);
+    serving.core.left_beside(id);
+    serving.flush_if_helped(py);
+}
+
+fn pull<'py>(items: &Bound<'py, PyAny>, id: u64, place: Place, stride: &mut u32, serving: &Serving) -> Stop<'py> {
     let began = Instant::now();
     let mut until_look = *stride;
     loop {
@@ -137,7 +152,12 @@ fn pull<'py>(items: &Bound<'py, PyAny>, id: u64, stride: &mut u32, serving: &Ser
             Err(_) => return Stop::Credit,
         };
         // The next item may take its time.
-        serving.flush_if_helped();
+        if place == Place::Thread {
+            // Nobody helps a thread. Where the pipe is full the rest waits for the end of the turn.
+            serving.core.write_pending();
+        } else {
+            serving.flush_if_helped(items.py());
+        }
         if !sent.has_credit {
             return Stop::Credit;
         }
@@ -158,12 +178,12 @@ fn pull<'py>(items: &Bound<'py, PyAny>, id: u64, stride: &mut u32, serving: &Ser
 
 /// Closes the generator, so that its `finally` blocks run, as part of its call. Nobody waits for what they raise, so it goes
 /// where Python reports such things.
-fn close(items: &Bound<'_, PyAny>, id: u64, serving: &Serving<'_>) {
+fn close(items: &Bound<'_, PyAny>, id: u64, own: &Arc<CallState>, place: Place, serving: &Serving) {
     let Ok(Some(close)) = items.getattr_opt("close") else { return };
-    serving.core.begin_cleanup(id);
+    serving.core.begin_cleanup(id, own, place);
     let closed = close.call0();
     fork::end_if_forked();
-    serving.core.end_turn(id);
+    serving.core.end_turn(id, own, place);
     if let Err(error) = closed {
         error.write_unraisable(items.py(), Some(items));
     }

@@ -1,14 +1,19 @@
 //! The tools as Python objects, by the index that the core's table gives them.
 
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyAny;
+
+use crate::core::Place;
 
 /// One tool.
 #[derive(Debug)]
 pub(super) struct Tool {
     pub(super) name: String,
     pub(super) streams: bool,
-    /// Takes the arguments' bytes; returns the result's bytes, or an iterator of items.
+    place: Place,
+    /// Takes the arguments' bytes; returns the result's bytes, or an iterator of items. On the loop it returns a coroutine that
+    /// does, and that has sent the items itself.
     pub(super) run: Py<PyAny>,
 }
 
@@ -17,13 +22,27 @@ pub(super) struct Tool {
 pub(super) struct Tools(Vec<Tool>);
 
 impl Tools {
-    pub(super) fn new(tools: Vec<(String, bool, Py<PyAny>)>) -> Self {
-        Self(tools.into_iter().map(|(name, streams, run)| Tool { name, streams, run }).collect())
+    /// From `(name, streams, place, run)`.
+    pub(super) fn new(tools: Vec<(String, bool, String, Py<PyAny>)>) -> PyResult<Self> {
+        let tool = |(name, streams, place, run): (String, bool, String, Py<PyAny>)| {
+            let place = match place.as_str() {
+                "main" => Place::Main,
+                "thread" => Place::Thread,
+                "loop" => Place::Loop,
+                _ => {
+                    return Err(PyValueError::new_err(format!(
+                        "a tool runs on main, thread or loop, not on `{place}`"
+                    )));
+                }
+            };
+            Ok(Tool { name, streams, place, run })
+        };
+        tools.into_iter().map(tool).collect::<PyResult<_>>().map(Self)
     }
 
-    /// Names, and whether each streams, in order.
-    pub(super) fn names(&self) -> impl Iterator<Item = (&str, bool)> {
-        self.0.iter().map(|tool| (tool.name.as_str(), tool.streams))
+    /// Name, whether it streams, and where it runs, in order.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (&str, bool, Place)> {
+        self.0.iter().map(|tool| (tool.name.as_str(), tool.streams, tool.place))
     }
 
     /// The tool that the core's table gave this index.

@@ -1,6 +1,7 @@
 """Tools that keep the main thread busy, blocked or elsewhere, and tools that fork, print and close."""
 
 import contextlib
+import contextvars
 import ctypes
 import gc
 import multiprocessing
@@ -11,7 +12,7 @@ import threading
 import time
 import warnings
 
-from snakebridge import BaseAdapter, Cancelled, _native, tool
+from snakebridge import BaseAdapter, Cancelled, SessionContext, _native, current, tool
 
 CLOSED = []
 """What generators and cancelled tools noted on their way out."""
@@ -107,6 +108,69 @@ class Wire(BaseAdapter):
         return how
 
     @tool
+    def shielded(self, seconds: float, ctx: SessionContext):
+        """Finish what is shielded, whatever comes, and nothing behind it."""
+        with ctx.shield():
+            with ctx.shield():
+                wait_in_python(seconds)
+            time.sleep(0.001)
+            ctx.check_cancelled()
+            CLOSED.append(f"finished, cancelled: {ctx.cancelled}")
+        CLOSED.append("not reached when cancelled")
+
+    @tool
+    def raises_in_shield(self, seconds: float, ctx: SessionContext):
+        try:
+            with ctx.shield():
+                wait_in_python(seconds)
+                raise LookupError("inside")
+        except LookupError:
+            CLOSED.append("not reached when cancelled")
+
+    @tool
+    def checks(self, ctx: SessionContext) -> str:
+        ctx.check_cancelled()
+        return "not cancelled"
+
+    @tool
+    def checks_again(self, ctx: SessionContext):
+        """Swallow the cancellation, and ask."""
+        try:
+            time.sleep(60)
+        except Cancelled:
+            CLOSED.append("told")
+        ctx.check_cancelled()
+
+    @tool(supports_streaming=True)
+    def shielded_items(self, seconds: float, ctx: SessionContext):
+        """Rest inside a shield, and be told at its end."""
+        with ctx.shield():
+            yield 1
+            wait_in_python(seconds)
+            CLOSED.append("finished")
+        CLOSED.append("not reached when cancelled")
+        yield 2
+
+    @tool
+    def asks_for_its_context(self) -> str:
+        return self.session_context.session_id
+
+    @tool(supports_streaming=True)
+    def keeps_its_context(self, filler: int):
+        self.asks_for_its_context()
+        yield bytes(filler)
+        yield self.copied()
+
+    @tool
+    def copied(self) -> str | None:
+        return contextvars.copy_context().run(self.copied_context)
+
+    def copied_context(self):
+        """The session that the context variable says."""
+        context = current._context.get()
+        return context and context.session_id
+
+    @tool
     def identity(self) -> list:
         call = _native.current_call()
         assert call is _native.current_call()
@@ -159,6 +223,12 @@ class Wire(BaseAdapter):
             if number:
                 yield number
             time.sleep(pause)
+
+    @tool(supports_streaming=True)
+    def large_items(self, sizes: list[int]):
+        for size in sizes:
+            yield bytes(size)
+        return bytes(1 << 20)
 
     @tool(supports_streaming=True)
     def growing(self):

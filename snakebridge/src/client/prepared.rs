@@ -8,6 +8,7 @@ use crate::body::Encoded;
 use crate::error::{Error, ErrorKind, Executed, Result};
 use crate::link::{PendingCall, ToolName};
 use crate::pool::Submission;
+use crate::tools::inherited_deadline;
 use crate::wire::limits::is_tool_name;
 
 /// A call that is not sent yet.
@@ -17,12 +18,14 @@ pub(super) struct Prepared {
     pub(super) tool: ToolName,
     /// The deadline counts from here.
     created: Instant,
+    /// The deadline of the call that the tool serves which makes this one.
+    inherited: Option<Instant>,
     pub(super) options: CallOptions,
 }
 
 impl Prepared {
     pub(super) fn new(caller: &Caller, tool: ToolName, options: CallOptions) -> Self {
-        Self { caller: caller.clone(), tool, created: Instant::now(), options }
+        Self { caller: caller.clone(), tool, created: Instant::now(), inherited: inherited_deadline(), options }
     }
 
     /// Hands the call to the pool, for one reply or for a stream.
@@ -37,6 +40,7 @@ impl Prepared {
                 inputs,
                 stream,
                 created: self.created,
+                inherited: self.inherited,
                 timeout: self.options.timeout,
                 session: self.options.session.clone(),
                 meta: self.options.meta()?,

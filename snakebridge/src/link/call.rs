@@ -263,6 +263,17 @@ impl PendingCall {
         wanted
     }
 
+    /// It goes back to the queue because its worker took no more calls: it never ran there, and that was no attempt. False
+    /// when nobody waits for it any more, or it is committed.
+    pub fn hand_back(&self) -> bool {
+        let wanted = self.requeue();
+        if wanted {
+            let mut state = self.lock();
+            state.attempts = state.attempts.saturating_sub(1);
+        }
+        wanted
+    }
+
     /// Its answer. Returns false, and does nothing, when it had one already or was given up.
     pub fn complete(&self, outcome: Result<Bytes>) -> bool {
         let waker = {

@@ -41,6 +41,8 @@ struct Sent {
     end: u64,
     /// When the caller gave up, if it did.
     cancelled: Option<Instant>,
+    /// It has run, and its large result is on its way.
+    answering: bool,
 }
 
 /// A call that was unanswered when its connection ended.
@@ -70,6 +72,8 @@ struct State {
     output: Output,
     /// Small frames since the last fragment of a large body.
     small_frames: u32,
+    /// Calls whose large arguments have all been written, until the writer task tells.
+    arrived: Vec<Arc<PendingCall>>,
 }
 
 /// So many small frames pass a large body before a fragment of it goes first.
@@ -112,7 +116,7 @@ impl State {
 
     /// Appends a fragment of a large body, if there is one.
     fn append_fragment(&mut self) -> bool {
-        let Self { peer, output, small_frames } = self;
+        let Self { peer, output, small_frames, arrived } = self;
         *small_frames = 0;
         let Some(fragment) = output.append(|out| peer.fragment(out)) else { return false };
         if fragment.last
@@ -120,6 +124,7 @@ impl State {
         {
             if fragment.stream == 0 {
                 sent.end = output.end();
+                arrived.push(Arc::clone(&sent.call));
             } else {
                 sent.call.has_room();
             }
@@ -156,6 +161,7 @@ pub struct Link {
     reading: Mutex<Option<Reading>>,
     /// Times are told to the peer in milliseconds since this instant.
     started: Instant,
+    service: Arc<dyn Service>,
     /// Where streams among arguments are pulled: calls may be sent by somebody who is in no runtime at all.
     runtime: Handle,
 }
@@ -181,8 +187,9 @@ impl Link {
         output.append(|out| peer.hello(greeting.hello, out));
         let link = Arc::new(Self {
             worker,
-            state: Mutex::new(State { peer, output, small_frames: 0 }),
-            reading: Mutex::new(Some(Reading::new(pipes.source, service, control))),
+            state: Mutex::new(State { peer, output, small_frames: 0, arrived: Vec::new() }),
+            reading: Mutex::new(Some(Reading::new(pipes.source, Arc::clone(&service), control))),
+            service,
             started: Instant::now(),
             runtime: Handle::current(),
         });
@@ -229,7 +236,7 @@ impl Link {
         };
         let mut state = self.lock();
         let State { peer, output, .. } = &mut *state;
-        let sent = Sent { call: Arc::clone(call), end: u64::MAX, cancelled: None };
+        let sent = Sent { call: Arc::clone(call), end: u64::MAX, cancelled: None, answering: false };
         let id =
             output.append(|out| peer.call(&wire, &ArgumentsOf(call), sent, out)).map_err(|(refused, _)| refused)?;
         // Noted before the lock is released: the reader cannot have seen the answer yet.
@@ -332,10 +339,13 @@ impl Link {
         self.lock().peer.in_flight()
     }
 
-    /// Visits every unanswered call of ours with its id and, when its caller has given up, since when.
+    /// Visits every unanswered call of ours with its id and, when its caller has given up, since when. Leaves out those
+    /// that nobody wants and whose result is on its way: there is nothing to do about them.
     pub fn for_each(&self, mut visit: impl FnMut(u64, &Arc<PendingCall>, Option<Instant>)) {
         for (id, sent) in self.lock().peer.calls() {
-            visit(id, &sent.call, sent.cancelled);
+            if sent.cancelled.is_none() || !sent.answering {
+                visit(id, &sent.call, sent.cancelled);
+            }
         }
     }
 

@@ -87,6 +87,12 @@ pub(crate) trait Service: Send + Sync + 'static {
     /// The worker does not want the answer to its call any more.
     fn cancel(&self, id: u64);
 
+    /// The arguments of a call of the host, which are large, have all been written: the tool may begin.
+    fn arrived(&self, call: &Arc<PendingCall>);
+
+    /// The tool of a call of the host has ended, and its result, which is large, has begun to come.
+    fn answering(&self, call: &Arc<PendingCall>);
+
     /// A call of the host was answered: there may be room for another.
     fn finished(&self, call: &Arc<PendingCall>);
 }
@@ -99,6 +105,7 @@ enum Delivery {
     Cancel(u64),
     Withdrawn(u64),
     Room(Arc<PendingCall>),
+    Answering(Arc<PendingCall>),
     Ping(u64),
     Control(Control),
 }
@@ -222,6 +229,7 @@ impl Reading {
                     link.answer(id, &Err(Error::new(ErrorKind::Cancelled, Executed::Never)));
                 }
                 Delivery::Room(call) => call.has_room(),
+                Delivery::Answering(call) => self.service.answering(&call),
                 Delivery::Ping(nonce) => link.pong(nonce),
                 // Nobody listens any more only when the host shuts down.
                 Delivery::Control(control) => drop(self.control.send(control)),
@@ -355,6 +363,10 @@ impl Missing {
 fn interpret(event: Event<'_, '_, Sent>, body: Bytes) -> Option<Delivery> {
     Some(match event {
         Event::Reply { call, .. } | Event::End { call, .. } => Delivery::Finished(call.call, Ok(body)),
+        Event::Answering { call, .. } => {
+            call.answering = true;
+            Delivery::Answering(Arc::clone(&call.call))
+        }
         Event::Failed { call, code, executed, .. } => {
             Delivery::Finished(call.call, Err(Error::from_wire(code, executed, &body)))
         }

@@ -49,6 +49,8 @@ impl Service for NoTools {
         link.answer(call.id, &Err(Error::invalid_argument(format!("no `{}` here", call.target))));
     }
     fn cancel(&self, _: u64) {}
+    fn arrived(&self, _: &Arc<PendingCall>) {}
+    fn answering(&self, _: &Arc<PendingCall>) {}
     fn finished(&self, _: &Arc<PendingCall>) {}
 }
 
@@ -285,7 +287,7 @@ async fn a_large_call_arrives_whole_and_small_ones_pass_it() {
     link.send(&small, Instant::now()).unwrap();
     assert_eq!(meaning(&mut worker).await, "call 3 small");
     assert_eq!(meaning(&mut worker).await, "call 1 large");
-    assert_eq!(worker.body, [7; 300_000]);
+    assert_eq!(worker.body, vec![7; 300_000]);
 }
 
 #[tokio::test]

@@ -166,8 +166,13 @@ pub(super) async fn run(link: Weak<Link>) {
         }
         // Idle or blocked, the next wake-up comes through `task`.
         let _ = state.poll_write(context);
-        let output = &state.output;
-        if output.writer.is_none() { Poll::Ready(output.failed) } else { Poll::Pending }
+        let arrived = std::mem::take(&mut state.arrived);
+        let ended = state.output.writer.is_none().then_some(state.output.failed);
+        drop(state);
+        for call in arrived {
+            link.service.arrived(&call);
+        }
+        ended.map_or(Poll::Pending, Poll::Ready)
     })
     .await;
     if let (Some(failure), Some(link)) = (failed, link.upgrade()) {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Pool;
-use crate::error::{Error, ErrorKind, Executed, Phase};
+use crate::error::{Error, ErrorKind, Executed, Exit, Phase};
 use crate::link::{CloseReason, PendingCall};
 use crate::telemetry::Event;
 use crate::worker::{Ended, Worker};
@@ -60,8 +60,14 @@ impl Pool {
             };
             call.complete(Err(error.on_worker(worker.number)));
         }
+        self.tell_of_kill(worker, None);
         let (pid, exit, reason) = (worker.pid, ended.exit, ended.killed.clone());
-        self.events.emit(Event::WorkerLost { worker: worker.number, pid, exit, reason, maybe, never });
+        let in_good_order = worker.is_retired() && exit == Exit::Code(0) && reason.is_none() && maybe + never == 0;
+        self.events.emit(if in_good_order {
+            Event::WorkerRetired { worker: worker.number, pid }
+        } else {
+            Event::WorkerLost { worker: worker.number, pid, exit, reason, maybe, never }
+        });
         for event in events {
             self.events.emit(event);
         }

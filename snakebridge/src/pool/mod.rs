@@ -1,12 +1,13 @@
 //! Many workers: who runs what, who waits, and what happens when one dies.
 //!
 //! [`scheduler`] decides and is pure; [`routing`] carries out what it decides; [`slot`] keeps one place filled with a
-//! living worker; [`loss`] settles what a dead one leaves; [`timekeeper`] ends calls whose time is up; [`shutdown`] ends
-//! everything.
+//! living worker; [`loss`] settles what a dead one leaves; [`timekeeper`] ends calls whose time is up, and [`retirement`]
+//! workers that do not let go of them; [`shutdown`] ends everything.
 
 mod alarm;
 mod backoff;
 mod loss;
+mod retirement;
 mod routing;
 mod scheduler;
 mod shutdown;
@@ -29,6 +30,7 @@ use crate::link::{PendingCall, ToolName};
 use crate::manifest::Manifest;
 use crate::telemetry::Events;
 use crate::tools::Registry;
+use crate::wire::fragment::FRAGMENT;
 use crate::worker::{Worker, WorkerConfig};
 
 /// What a pool is made of.
@@ -38,6 +40,8 @@ pub(crate) struct PoolConfig {
     pub worker: WorkerConfig,
     /// How many of them. Default: the number of cores.
     pub workers: usize,
+    /// How many calls and streams one of them has at once, if it is not what its profile says.
+    pub max_concurrency: Option<usize>,
     /// Deadline of a call that names none. Default 300 s.
     pub call_timeout: Duration,
     /// Deadline of a stream that names none. Default 900 s.
@@ -66,6 +70,8 @@ pub(crate) struct Submission {
     pub stream: bool,
     /// When the caller made the call: its deadline counts from here.
     pub created: Instant,
+    /// When the call inside which it is made ends: it is of no use after that.
+    pub inherited: Option<Instant>,
     /// The deadline, if it is not the pool's.
     pub timeout: Option<Duration>,
     /// The session.
@@ -77,8 +83,8 @@ pub(crate) struct Submission {
 }
 
 impl Task for Arc<PendingCall> {
-    fn key(&self) -> usize {
-        Arc::as_ptr(self).addr()
+    fn key(&self) -> u64 {
+        Arc::as_ptr(self).addr() as u64
     }
 
     fn tool(&self) -> &ToolName {
@@ -91,6 +97,10 @@ impl Task for Arc<PendingCall> {
 
     fn is_wanted(&self) -> bool {
         !self.is_done()
+    }
+
+    fn is_large(&self) -> bool {
+        self.request.body.len() > FRAGMENT
     }
 }
 
@@ -113,6 +123,8 @@ async fn ending(life: &mut watch::Receiver<Life>) {
 struct State {
     scheduler: Scheduler<Arc<PendingCall>>,
     workers: HashMap<u64, Arc<Worker>>,
+    /// Workers that are about to be killed, and the call for which each is.
+    condemned: HashMap<u64, Arc<PendingCall>>,
     manifests: HashMap<String, Arc<Manifest>>,
     /// Deadlines that tools declare in Python, for calls that name none.
     declared_timeouts: HashMap<String, Duration>,
@@ -136,6 +148,8 @@ struct Pool {
     life: watch::Sender<Life>,
     /// Bounds how many workers start at the same time.
     starts: Semaphore,
+    /// Bounds how many retired workers may be finishing their calls beside those that replace them.
+    leaving: Arc<Semaphore>,
     tasks: TaskTracker,
 }
 
@@ -154,6 +168,8 @@ pub struct WorkerInfo {
     pub pid: u32,
     /// Calls it has not answered.
     pub in_flight: usize,
+    /// It gets no more calls, and ends when these are done; another one has taken its place, or will.
+    pub draining: bool,
 }
 
 impl std::fmt::Debug for PoolHandle {
@@ -170,6 +186,7 @@ impl PoolHandle {
         let state = State {
             scheduler: Scheduler::new(config.queue_limit),
             workers: HashMap::new(),
+            condemned: HashMap::new(),
             manifests: HashMap::new(),
             declared_timeouts: HashMap::new(),
             last_worker: 0,
@@ -186,6 +203,7 @@ impl PoolHandle {
             ended: Notify::new(),
             life: watch::Sender::new(Life::Running),
             starts: Semaphore::new(cores),
+            leaving: Arc::new(Semaphore::new(workers.min(Semaphore::MAX_PERMITS))),
             tasks: TaskTracker::new(),
         });
         // From here on a failure drops the handle, which ends everything.
@@ -234,7 +252,12 @@ impl PoolHandle {
         let workers: Vec<_> = self.pool.lock().workers.values().cloned().collect();
         let mut workers: Vec<_> = workers
             .iter()
-            .map(|worker| WorkerInfo { number: worker.number, pid: worker.pid, in_flight: worker.link.in_flight() })
+            .map(|worker| WorkerInfo {
+                number: worker.number,
+                pid: worker.pid,
+                in_flight: worker.link.in_flight(),
+                draining: worker.is_retired(),
+            })
             .collect();
         workers.sort_by_key(|worker| worker.number);
         workers

@@ -66,13 +66,20 @@ impl Pool {
         Ok(call)
     }
 
-    /// A call with its deadline: the caller's, else the tool's own, else the pool's.
+    /// A call with its deadline: the caller's, else the tool's own, else the pool's; and no later than that of the call
+    /// inside which it is made.
     fn prepare(&self, state: &State, submission: Submission, now: Instant) -> Result<Arc<PendingCall>> {
         let declared = || state.declared_timeouts.get(&*submission.target).copied();
         let default = if submission.stream { self.config.stream_timeout } else { self.config.call_timeout };
         let timeout = submission.timeout.or_else(declared).unwrap_or(default);
         // A deadline beyond what the clock can say is none.
-        let deadline = submission.created.checked_add(timeout);
+        let own = submission.created.checked_add(timeout);
+        let (deadline, timeout) = match submission.inherited {
+            Some(inherited) if own.is_none_or(|own| inherited < own) => {
+                (Some(inherited), inherited.saturating_duration_since(submission.created))
+            }
+            _ => (own, timeout),
+        };
         if deadline.is_some_and(|deadline| deadline <= now) {
             let kind = ErrorKind::DeadlineExceeded { timeout, phase: Phase::Queue };
             return Err(Error::new(kind, Executed::Never));
@@ -119,7 +126,8 @@ impl Pool {
         let error = match refused {
             Refused::NotOpen => {
                 // The worker died between the decision and here. It takes no more calls; this one goes elsewhere.
-                state.scheduler.remove_worker(worker.number);
+                state.scheduler.close_worker(worker.number);
+                state.scheduler.release(worker.number, call);
                 let waits = self.put_back(&mut state, call);
                 (!waits).then(|| Error::new(ErrorKind::ShuttingDown, Executed::Never))
             }
@@ -150,7 +158,10 @@ impl Pool {
         let now = Instant::now();
         let (next, draining) = {
             let mut state = self.lock();
-            state.scheduler.finished(worker, call, now);
+            if state.scheduler.finished(worker, call, now) {
+                // The timekeeper ends it.
+                self.alarm.set(Some(now));
+            }
             (Self::next(&mut state, now), state.draining)
         };
         if draining {
@@ -160,6 +171,17 @@ impl Pool {
             self.send(&worker, &call, now);
             self.dispatch();
         }
+    }
+
+    /// The large arguments of a call have all been written to `worker`.
+    pub(super) fn arrived(&self, worker: u64, call: &Arc<PendingCall>) {
+        self.lock().scheduler.arrived(worker, call, Instant::now());
+    }
+
+    /// The large result of a call has begun to come from `worker`: the next one may run there.
+    pub(super) fn answering(&self, worker: u64, call: &Arc<PendingCall>) {
+        self.lock().scheduler.answering(worker, call, Instant::now());
+        self.dispatch();
     }
 
     /// Sends whatever can be sent.

@@ -1,21 +1,32 @@
 //! Which call goes to which worker, and which wait: a state machine without I/O. Time is passed in.
 //!
-//! A worker runs one call at a time. Calls may wait behind it *in* the worker (which saves a round trip for each) only
-//! while what they wait for is short: together at most [`PREFETCH_BUDGET`] by what is known of their tools. A tool never
-//! seen before counts as long. So a slow tool never holds a call that another worker could run.
+//! How many calls a worker takes is its [`Capacity`]. One that runs a call at a time may still hold calls that wait
+//! *in* it (which saves a round trip for each), but only while what they wait for is short: together at most
+//! [`PREFETCH_BUDGET`] by what is known of their tools. A tool never seen before counts as long. So a slow tool never
+//! holds a call that another worker could run. One that runs many calls at once takes so many, streams included.
+//!
+//! A call whose arguments are large keeps nobody busy until they have arrived, nor one whose large result is on its way
+//! back: short calls go past them.
+//!
+//! Nothing here takes longer when more calls are outstanding, but for what looks at all of them on purpose.
 
-use std::collections::{HashMap, VecDeque};
+mod queue;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::hash::BuildHasherDefault;
 use std::time::{Duration, Instant};
 
+use self::queue::Queue;
 use crate::link::ToolName;
+use crate::wire::table::IdHasher;
 
 /// How much expected work may stand before a call in a worker. About what a wake-up across cores and a round trip cost
 /// on a small machine, several times over; see `docs/performance.md`.
 const PREFETCH_BUDGET: Duration = Duration::from_millis(1);
 /// The most calls that wait in a worker behind the running one, however short they are.
 const PREFETCH_CALLS: usize = 64;
-/// The most calls and streams that one worker has at once.
-const SEAT_LIMIT: usize = 1000;
 /// What a tool that has never answered is taken to need.
 const UNKNOWN: Duration = Duration::from_secs(1);
 /// Tools whose duration is remembered. Names come from callers, so their number must be bounded.
@@ -24,13 +35,15 @@ const REMEMBERED_TOOLS: usize = 4096;
 /// What the scheduler has to know about a call.
 pub(super) trait Task: Clone {
     /// Tells calls apart.
-    fn key(&self) -> usize;
+    fn key(&self) -> u64;
     /// The tool it calls.
     fn tool(&self) -> &ToolName;
     /// Streams are pulled between calls; they count as load, not as something to wait for.
     fn is_stream(&self) -> bool;
     /// Whether anybody still waits for it.
     fn is_wanted(&self) -> bool;
+    /// Whether its arguments take a while to travel; [`Scheduler::arrived`] says when they are there.
+    fn is_large(&self) -> bool;
 }
 
 /// Where a submitted call went.
@@ -46,37 +59,106 @@ pub(super) enum Placement {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct QueueFull;
 
+/// How many calls a worker takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Capacity {
+    /// It runs one at a time; others wait in it while that is short. At most so many, running streams included.
+    Serial(usize),
+    /// It takes so many at once, streams included.
+    Concurrent(usize),
+}
+
+/// Something about each of many calls, by their keys: addresses, which one multiplication spreads as well as ids.
+type ByKey<T> = HashMap<u64, T, BuildHasherDefault<IdHasher>>;
+
+/// How far a call is that is with a worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    /// Its arguments are on their way.
+    Arriving,
+    /// It waits or runs.
+    There,
+    /// Its result is on its way.
+    Answering,
+}
+
 #[derive(Debug)]
 struct Assigned {
-    key: usize,
     stream: bool,
     since: Instant,
     expected: Duration,
+    progress: Progress,
+}
+
+impl Assigned {
+    /// Whether others wait for it where calls run one at a time.
+    fn occupies(&self) -> bool {
+        !self.stream && self.progress == Progress::There
+    }
 }
 
 /// A worker, as the scheduler sees it.
 #[derive(Debug)]
 struct Seat {
     worker: u64,
-    /// How many calls it takes at the most, running streams included.
-    limit: usize,
-    /// What it has not answered, oldest first.
-    assigned: VecDeque<Assigned>,
+    capacity: Capacity,
+    /// It finishes what it has.
+    closed: bool,
+    /// What it has not answered.
+    assigned: ByKey<Assigned>,
+    /// How many of them others wait for, and how long those are expected to take together.
+    calls: usize,
+    expected: Duration,
+    /// How many of them have arguments on their way.
+    arriving: usize,
     last_finished: Option<Instant>,
 }
 
 impl Seat {
-    fn accepts(&self) -> bool {
-        if self.assigned.len() >= self.limit {
-            return false;
+    /// Whether it takes another call, which is expected to take so long.
+    fn accepts(&self, expected: Duration) -> bool {
+        let held = self.assigned.len();
+        match self.capacity {
+            _ if self.closed => false,
+            Capacity::Concurrent(limit) => held < limit,
+            Capacity::Serial(limit) if held >= limit => false,
+            // What is about to arrive would find it busy.
+            Capacity::Serial(_) if self.arriving > 0 && expected > PREFETCH_BUDGET => false,
+            Capacity::Serial(_) => {
+                self.calls == 0 || (self.calls <= PREFETCH_CALLS && self.expected <= PREFETCH_BUDGET)
+            }
         }
-        let mut calls = self.assigned.iter().filter(|call| !call.stream).peekable();
-        if calls.peek().is_none() {
-            return true;
+    }
+
+    fn add(&mut self, key: u64, assigned: Assigned) {
+        if assigned.occupies() {
+            self.calls += 1;
+            self.expected += assigned.expected;
         }
-        let (count, expected) =
-            calls.fold((0, Duration::ZERO), |(count, expected), call| (count + 1, expected + call.expected));
-        count <= PREFETCH_CALLS && expected <= PREFETCH_BUDGET
+        self.arriving += usize::from(assigned.progress == Progress::Arriving);
+        self.assigned.insert(key, assigned);
+    }
+
+    fn take(&mut self, key: u64) -> Option<Assigned> {
+        let assigned = self.assigned.remove(&key)?;
+        if assigned.occupies() {
+            self.calls -= 1;
+            self.expected -= assigned.expected;
+        }
+        self.arriving -= usize::from(assigned.progress == Progress::Arriving);
+        Some(assigned)
+    }
+
+    /// A call has run, or never will. Returns how long it took where that can be told.
+    fn ended(&mut self, assigned: &Assigned, now: Instant) -> Option<Duration> {
+        if assigned.progress == Progress::Answering {
+            return None;
+        }
+        // It began when it was sent, or when the one before it ended.
+        let began = self.last_finished.map_or(assigned.since, |finished| finished.max(assigned.since));
+        self.last_finished = Some(now);
+        let can_be_told = assigned.occupies() && matches!(self.capacity, Capacity::Serial(_));
+        can_be_told.then(|| now.saturating_duration_since(began))
     }
 }
 
@@ -84,23 +166,38 @@ impl Seat {
 #[derive(Debug)]
 pub(super) struct Scheduler<C> {
     seats: Vec<Seat>,
-    queue: VecDeque<C>,
+    queue: Queue<C>,
     queue_limit: usize,
     durations: HashMap<ToolName, Duration>,
 }
 
 impl<C: Task> Scheduler<C> {
     pub(super) fn new(queue_limit: usize) -> Self {
-        Self { seats: Vec::new(), queue: VecDeque::new(), queue_limit, durations: HashMap::new() }
+        Self { seats: Vec::new(), queue: Queue::new(), queue_limit, durations: HashMap::new() }
     }
 
-    /// A worker is ready that takes at most `limit` calls at once. Call [`next`](Self::next) until nothing comes.
-    pub(super) fn add_worker(&mut self, worker: u64, limit: usize) {
-        let limit = limit.clamp(1, SEAT_LIMIT);
-        self.seats.push(Seat { worker, limit, assigned: VecDeque::new(), last_finished: None });
+    /// A worker is ready. Call [`next`](Self::next) until nothing comes.
+    pub(super) fn add_worker(&mut self, worker: u64, capacity: Capacity) {
+        self.seats.push(Seat {
+            worker,
+            capacity,
+            closed: false,
+            assigned: ByKey::default(),
+            calls: 0,
+            expected: Duration::ZERO,
+            arriving: 0,
+            last_finished: None,
+        });
     }
 
-    /// A worker takes no more calls.
+    /// A worker takes no more calls, and finishes those it has.
+    pub(super) fn close_worker(&mut self, worker: u64) {
+        if let Some(seat) = self.seat(worker) {
+            seat.closed = true;
+        }
+    }
+
+    /// A worker is gone.
     pub(super) fn remove_worker(&mut self, worker: u64) {
         self.seats.retain(|seat| seat.worker != worker);
     }
@@ -114,11 +211,7 @@ impl<C: Task> Scheduler<C> {
             return Ok(Placement::Worker(worker));
         }
         if self.queue.len() >= self.queue_limit {
-            // Some of them may have stopped waiting.
-            self.queue.retain(C::is_wanted);
-            if self.queue.len() >= self.queue_limit {
-                return Err(QueueFull);
-            }
+            return Err(QueueFull);
         }
         self.queue.push_back(call);
         Ok(Placement::Queued)
@@ -129,27 +222,45 @@ impl<C: Task> Scheduler<C> {
         self.queue.push_front(call);
     }
 
-    /// A call that was never sent leaves the worker it was given to.
+    /// A call leaves the worker it was given to without an answer: it was never sent, or never ran there.
     pub(super) fn release(&mut self, worker: u64, call: &C) {
-        self.take_assigned(worker, call);
-    }
-
-    fn take_assigned(&mut self, worker: u64, call: &C) -> Option<(&mut Seat, Assigned)> {
-        let seat = self.seats.iter_mut().find(|seat| seat.worker == worker)?;
-        let index = seat.assigned.iter().position(|assigned| assigned.key == call.key())?;
-        let assigned = seat.assigned.remove(index)?;
-        Some((seat, assigned))
-    }
-
-    /// A call is answered.
-    pub(super) fn finished(&mut self, worker: u64, call: &C, now: Instant) {
-        let Some((seat, assigned)) = self.take_assigned(worker, call) else { return };
-        // It began when it was sent, or when the one before it ended.
-        let began = seat.last_finished.map_or(assigned.since, |finished| finished.max(assigned.since));
-        seat.last_finished = Some(now);
-        if !assigned.stream {
-            self.learn(call.tool(), now.saturating_duration_since(began));
+        if let Some(seat) = self.seat(worker) {
+            seat.take(call.key());
         }
+    }
+
+    fn seat(&mut self, worker: u64) -> Option<&mut Seat> {
+        self.seats.iter_mut().find(|seat| seat.worker == worker)
+    }
+
+    /// The large arguments of a call have arrived: from now on it waits or runs.
+    pub(super) fn arrived(&mut self, worker: u64, call: &C, now: Instant) {
+        let Some(seat) = self.seat(worker) else { return };
+        let Some(assigned) = seat.take(call.key()) else { return };
+        let assigned = match assigned.progress {
+            Progress::Arriving => Assigned { progress: Progress::There, since: now, ..assigned },
+            _ => assigned,
+        };
+        seat.add(call.key(), assigned);
+    }
+
+    /// A call has run and its large result has begun to come: its place is free.
+    pub(super) fn answering(&mut self, worker: u64, call: &C, now: Instant) {
+        let Some(seat) = self.seat(worker) else { return };
+        let Some(assigned) = seat.take(call.key()) else { return };
+        let took = seat.ended(&assigned, now);
+        seat.add(call.key(), Assigned { progress: Progress::Answering, ..assigned });
+        self.learn(call.tool(), took);
+    }
+
+    /// A call is answered. True when it was the last of a closed worker.
+    pub(super) fn finished(&mut self, worker: u64, call: &C, now: Instant) -> bool {
+        let Some(seat) = self.seat(worker) else { return false };
+        let Some(assigned) = seat.take(call.key()) else { return false };
+        let drained = seat.closed && seat.assigned.is_empty();
+        let took = seat.ended(&assigned, now);
+        self.learn(call.tool(), took);
+        drained
     }
 
     /// The next call to send, and where to.
@@ -169,9 +280,7 @@ impl<C: Task> Scheduler<C> {
 
     /// A call that nobody waits for any more leaves the queue, if it is there.
     pub(super) fn forget(&mut self, call: &C) {
-        if let Some(index) = self.queue.iter().position(|waiting| waiting.key() == call.key()) {
-            self.queue.remove(index);
-        }
+        self.queue.remove(call);
     }
 
     /// Everybody who waits.
@@ -180,10 +289,8 @@ impl<C: Task> Scheduler<C> {
     }
 
     /// Takes out of the queue whatever `leaves` says.
-    pub(super) fn take_waiting(&mut self, mut leaves: impl FnMut(&C) -> bool) -> Vec<C> {
-        let (gone, stay) = self.queue.drain(..).partition(|call| leaves(call));
-        self.queue = stay;
-        Vec::from(gone)
+    pub(super) fn take_waiting(&mut self, leaves: impl FnMut(&C) -> bool) -> Vec<C> {
+        self.queue.take(leaves)
     }
 
     /// Calls that are with workers.
@@ -191,209 +298,29 @@ impl<C: Task> Scheduler<C> {
         self.seats.iter().map(|seat| seat.assigned.len()).sum()
     }
 
+    /// Calls that are with this worker.
+    pub(super) fn assigned_to(&self, worker: u64) -> usize {
+        self.seats.iter().find(|seat| seat.worker == worker).map_or(0, |seat| seat.assigned.len())
+    }
+
     /// Gives the call to the worker with the least in flight among those that accept one.
     fn assign(&mut self, call: &C, now: Instant) -> Option<u64> {
         let expected = self.durations.get(call.tool()).copied().unwrap_or(UNKNOWN);
-        let seat = self.seats.iter_mut().filter(|seat| seat.accepts()).min_by_key(|seat| seat.assigned.len())?;
-        let stream = call.is_stream();
-        seat.assigned.push_back(Assigned { key: call.key(), stream, since: now, expected });
+        let accepting = self.seats.iter_mut().filter(|seat| seat.accepts(expected));
+        let seat = accepting.min_by_key(|seat| seat.assigned.len())?;
+        let progress = if call.is_large() { Progress::Arriving } else { Progress::There };
+        seat.add(call.key(), Assigned { stream: call.is_stream(), since: now, expected, progress });
         Some(seat.worker)
     }
 
     /// Takes a duration into account: a longer one quickly, shorter ones slowly, because to expect too little holds
     /// calls up and to expect too much costs a round trip.
-    fn learn(&mut self, tool: &ToolName, took: Duration) {
+    fn learn(&mut self, tool: &ToolName, took: Option<Duration>) {
+        let Some(took) = took else { return };
         if let Some(known) = self.durations.get_mut(tool) {
             *known = if took > *known { (*known + took) / 2 } else { (*known * 7 + took) / 8 };
         } else if self.durations.len() < REMEMBERED_TOOLS {
             self.durations.insert(tool.clone(), took);
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::cell::Cell;
-    use std::rc::Rc;
-
-    use proptest::prelude::*;
-
-    use super::*;
-
-    #[derive(Debug, Clone)]
-    struct TestCall {
-        key: usize,
-        tool: ToolName,
-        stream: bool,
-        wanted: Rc<Cell<bool>>,
-    }
-
-    impl Task for TestCall {
-        fn key(&self) -> usize {
-            self.key
-        }
-        fn tool(&self) -> &ToolName {
-            &self.tool
-        }
-        fn is_stream(&self) -> bool {
-            self.stream
-        }
-        fn is_wanted(&self) -> bool {
-            self.wanted.get()
-        }
-    }
-
-    fn call(key: usize, tool: &'static str) -> TestCall {
-        TestCall { key, tool: ToolName::Declared(tool), stream: false, wanted: Rc::new(Cell::new(true)) }
-    }
-
-    fn stream(key: usize) -> TestCall {
-        TestCall { stream: true, ..call(key, "stream") }
-    }
-
-    fn pool(workers: u64, queue_limit: usize) -> (Scheduler<TestCall>, Instant) {
-        let mut scheduler = Scheduler::new(queue_limit);
-        (1..=workers).for_each(|worker| scheduler.add_worker(worker, usize::MAX));
-        (scheduler, Instant::now())
-    }
-
-    /// Lets worker 1 answer a call of `tool` that takes `millis`.
-    fn teach(scheduler: &mut Scheduler<TestCall>, tool: &'static str, micros: u64, now: Instant) -> Instant {
-        let call = call(usize::MAX, tool);
-        let Ok(Placement::Worker(worker)) = scheduler.submit(call.clone(), now) else { panic!("no worker is free") };
-        let later = now + Duration::from_micros(micros);
-        scheduler.finished(worker, &call, later);
-        later
-    }
-
-    #[test]
-    fn calls_go_to_the_worker_with_the_least_in_flight() {
-        let (mut scheduler, now) = pool(3, 10);
-        let placed: Vec<_> = (0..3).map(|key| scheduler.submit(call(key, "t"), now).unwrap()).collect();
-        assert_eq!(placed, [Placement::Worker(1), Placement::Worker(2), Placement::Worker(3)]);
-    }
-
-    #[test]
-    fn nothing_waits_behind_a_tool_that_is_unknown_or_slow() {
-        let (mut scheduler, now) = pool(1, 10);
-        scheduler.submit(call(0, "unknown"), now).unwrap();
-        assert_eq!(scheduler.submit(call(1, "quick"), now), Ok(Placement::Queued));
-        let (mut scheduler, now) = pool(1, 10);
-        let now = teach(&mut scheduler, "slow", 1_500, now);
-        scheduler.submit(call(0, "slow"), now).unwrap();
-        assert_eq!(scheduler.submit(call(1, "slow"), now), Ok(Placement::Queued));
-    }
-
-    #[test]
-    fn behind_short_tools_calls_wait_in_the_worker_up_to_a_bound() {
-        let (mut scheduler, now) = pool(1, 1000);
-        let now = teach(&mut scheduler, "quick", 1, now);
-        let in_worker =
-            (0..200).filter(|&key| scheduler.submit(call(key, "quick"), now) == Ok(Placement::Worker(1))).count();
-        assert_eq!(in_worker, 1 + PREFETCH_CALLS);
-        let (mut scheduler, now) = pool(1, 1000);
-        let now = teach(&mut scheduler, "brief", 300, now);
-        let in_worker =
-            (0..200).filter(|&key| scheduler.submit(call(key, "brief"), now) == Ok(Placement::Worker(1))).count();
-        assert_eq!(in_worker, 4, "three of them are expected within the budget, a fourth starts within it");
-    }
-
-    #[test]
-    fn an_open_stream_does_not_keep_calls_from_its_worker_but_a_free_one_is_preferred() {
-        let (mut scheduler, now) = pool(2, 10);
-        scheduler.submit(stream(0), now).unwrap();
-        assert_eq!(scheduler.submit(call(1, "t"), now), Ok(Placement::Worker(2)));
-        assert_eq!(scheduler.submit(call(2, "t"), now), Ok(Placement::Worker(1)));
-        assert_eq!(scheduler.submit(call(3, "t"), now), Ok(Placement::Queued));
-    }
-
-    #[test]
-    fn a_stream_waits_for_a_free_worker_like_any_call() {
-        let (mut scheduler, now) = pool(1, 10);
-        scheduler.submit(call(0, "slow"), now).unwrap();
-        assert_eq!(scheduler.submit(stream(1), now), Ok(Placement::Queued));
-    }
-
-    #[test]
-    fn a_worker_has_at_most_as_many_calls_as_it_takes() {
-        let (mut scheduler, now) = pool(0, 10);
-        scheduler.add_worker(1, 2);
-        let placed: Vec<_> = (0..3).map(|key| scheduler.submit(stream(key), now).unwrap()).collect();
-        assert_eq!(placed, [Placement::Worker(1), Placement::Worker(1), Placement::Queued]);
-        scheduler.release(1, &stream(0));
-        assert_eq!(scheduler.next(now).map(|(_, call)| call.key), Some(2));
-    }
-
-    #[test]
-    fn the_queue_is_first_in_first_out_and_those_who_left_do_not_run() {
-        let (mut scheduler, now) = pool(1, 10);
-        let running = call(0, "t");
-        scheduler.submit(running.clone(), now).unwrap();
-        let waiting: Vec<_> = (1..4).map(|key| call(key, "t")).collect();
-        for call in &waiting {
-            assert_eq!(scheduler.submit(call.clone(), now), Ok(Placement::Queued));
-        }
-        waiting[0].wanted.set(false);
-        scheduler.forget(&waiting[1]);
-        assert!(scheduler.next(now).is_none(), "the worker is busy");
-        scheduler.finished(1, &running, now + Duration::from_millis(5));
-        assert_eq!(scheduler.next(now).map(|(_, call)| call.key), Some(3));
-    }
-
-    #[test]
-    fn a_full_queue_refuses_and_those_who_stopped_waiting_make_room() {
-        let (mut scheduler, now) = pool(1, 2);
-        scheduler.submit(call(0, "t"), now).unwrap();
-        let left = call(1, "t");
-        scheduler.submit(left.clone(), now).unwrap();
-        scheduler.submit(call(2, "t"), now).unwrap();
-        assert_eq!(scheduler.submit(call(3, "t"), now), Err(QueueFull));
-        left.wanted.set(false);
-        assert_eq!(scheduler.submit(call(3, "t"), now), Ok(Placement::Queued));
-    }
-
-    #[test]
-    fn a_call_that_comes_back_is_the_first_to_go_again() {
-        let (mut scheduler, now) = pool(1, 1);
-        scheduler.submit(call(0, "t"), now).unwrap();
-        scheduler.submit(call(1, "t"), now).unwrap();
-        scheduler.remove_worker(1);
-        scheduler.put_back(call(0, "t"));
-        scheduler.add_worker(2, usize::MAX);
-        assert_eq!(scheduler.next(now).map(|(worker, call)| (worker, call.key)), Some((2, 0)));
-    }
-
-    proptest! {
-        /// Whatever happens, no call is lost, doubled, or overtaken in the queue.
-        #[test]
-        fn every_call_is_assigned_once_and_in_order(steps in proptest::collection::vec((0u8..4, any::<usize>()), 1..300)) {
-            let (mut scheduler, mut now) = pool(2, usize::MAX);
-            let (mut submitted, mut with, mut started) = (0, Vec::<(u64, TestCall)>::new(), Vec::new());
-            for (step, which) in steps {
-                now += Duration::from_micros(50);
-                match step {
-                    0 | 1 => {
-                        let call = call(submitted, if which % 3 == 0 { "a" } else { "b" });
-                        submitted += 1;
-                        if let Ok(Placement::Worker(worker)) = scheduler.submit(call.clone(), now) {
-                            started.push(call.key);
-                            with.push((worker, call));
-                        }
-                    }
-                    _ => if !with.is_empty() {
-                        let (worker, call) = with.swap_remove(which % with.len());
-                        scheduler.finished(worker, &call, now);
-                    },
-                }
-                while let Some((worker, call)) = scheduler.next(now) {
-                    started.push(call.key);
-                    with.push((worker, call));
-                }
-                prop_assert_eq!(scheduler.assigned(), with.len());
-                prop_assert!(with.len() >= 2 || scheduler.waiting().next().is_none(), "nobody waits for a free worker");
-            }
-            prop_assert!(started.is_sorted());
-            prop_assert_eq!(started.len() + scheduler.waiting().count(), submitted);
         }
     }
 }

@@ -8,6 +8,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::watch;
 
 use super::backoff::Backoff;
+use super::scheduler::Capacity;
 use super::{Life, Pool};
 use crate::error::{Error, ErrorKind, Result, StartFailure};
 use crate::link::{Incoming, Link, PendingCall, Service};
@@ -33,6 +34,18 @@ impl Service for Surroundings {
     fn cancel(&self, id: u64) {
         if let Some(pool) = self.pool.upgrade() {
             pool.registry.cancel(self.worker, id);
+        }
+    }
+
+    fn arrived(&self, call: &Arc<PendingCall>) {
+        if let Some(pool) = self.pool.upgrade() {
+            pool.arrived(self.worker, call);
+        }
+    }
+
+    fn answering(&self, call: &Arc<PendingCall>) {
+        if let Some(pool) = self.pool.upgrade() {
+            pool.answering(self.worker, call);
         }
     }
 
@@ -69,7 +82,7 @@ pub(super) async fn keep(pool: Arc<Pool>, first: UnboundedSender<Result<()>>) {
                 failures = 0;
                 pool.admit(&worker, begun.elapsed());
                 report(Ok(()));
-                let settled = pool.watch(&worker, &mut life).await;
+                let settled = pool.occupied_by(&worker).await;
                 if settled { Duration::ZERO } else { backoff.next(ready.elapsed()) }
             }
             Err(error) => {
@@ -120,7 +133,7 @@ impl Pool {
                 .collect();
             state.manifests.entry(worker.manifest_hash.clone()).or_insert_with(|| Arc::clone(&worker.manifest));
             state.workers.insert(worker.number, Arc::clone(worker));
-            state.scheduler.add_worker(worker.number, worker.link.call_limit());
+            state.scheduler.add_worker(worker.number, self.capacity(worker));
             state.has_served = true;
             state.failed = None;
         }
@@ -128,13 +141,44 @@ impl Pool {
         self.dispatch();
     }
 
-    /// Waits for a worker's end, or brings it about when the pool ends, and settles what it leaves. True when it had
-    /// done some work, or was ended by the host: its death says nothing against starting the next one at once.
-    async fn watch(&self, worker: &Arc<Worker>, life: &mut watch::Receiver<Life>) -> bool {
-        let mut ended = std::pin::pin!(worker.ended());
+    /// How many calls `worker` takes: what the bridge was told, or its profile's number, as far as it allows itself.
+    fn capacity(&self, worker: &Worker) -> Capacity {
+        let profile = self.config.worker.profile;
+        let wanted = self.config.max_concurrency.unwrap_or(profile.concurrency());
+        let number = wanted.clamp(1, worker.link.call_limit().max(1));
+        if profile.runs_many() { Capacity::Concurrent(number) } else { Capacity::Serial(number) }
+    }
+
+    /// Waits until a place is free again: its worker has ended, or is retired and ends in its own time. True when it had
+    /// done some work, or was ended by the host: that says nothing against starting the next one at once.
+    async fn occupied_by(self: &Arc<Self>, worker: &Arc<Worker>) -> bool {
+        let (pool, watched, life) = (Arc::clone(self), Arc::clone(worker), self.life.subscribe());
+        let mut end = self.tasks.spawn(async move { pool.watch(&watched, life).await });
+        let leaves = async {
+            worker.retired().await;
+            // Never closed, so never an error.
+            Arc::clone(&self.leaving).acquire_owned().await.ok()
+        };
+        tokio::select! {
+            // An error means that the runtime is going down.
+            settled = &mut end => settled.unwrap_or(true),
+            permit = leaves => {
+                self.tasks.spawn(async move {
+                    let _ = end.await;
+                    drop(permit);
+                });
+                worker.last_started().is_none_or(|last| last > 0)
+            }
+        }
+    }
+
+    /// Waits for a worker's end, or brings it about when the pool ends, and settles what it leaves. Returns what
+    /// [`occupied_by`](Self::occupied_by) does.
+    async fn watch(&self, worker: &Arc<Worker>, mut life: watch::Receiver<Life>) -> bool {
+        let mut ended = std::pin::pin!(worker.ended(|reason, never_ran| self.going_away(worker, &reason, never_ran)));
         let ended = tokio::select! {
             ended = &mut ended => ended,
-            () = super::ending(life) => {
+            () = super::ending(&mut life) => {
                 worker.stop(self.config.worker.exit_grace).await;
                 ended.await
             }

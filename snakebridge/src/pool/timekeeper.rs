@@ -5,67 +5,81 @@
 //! is outstanding, and finds the next such moment. A call that is answered in time costs a comparison.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::Pool;
+use super::retirement::{Overdue, one_to_name, went_on};
 use super::shutdown::Lifeline;
 use crate::error::{Error, ErrorKind, Executed, Phase};
 use crate::link::PendingCall;
 use crate::worker::Worker;
+
+/// For each outstanding call that was looked at, so long until the next look: with ten thousand of them, whose deadlines
+/// are all different, looking takes a small share of the time, and they are answered a few milliseconds late.
+const PAUSE: Duration = Duration::from_micros(1);
+/// The longest such pause, and the shortest that is worth one.
+const LONGEST_PAUSE: Duration = Duration::from_millis(20);
+const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
 
 pub(super) async fn run(pool: Arc<Pool>) {
     let lifeline = Lifeline(pool);
     let pool = &lifeline.0;
     let mut life = pool.life.subscribe();
     loop {
+        let turn = async {
+            pool.alarm.goes_off().await;
+            let pause = (PAUSE * pool.expire(Instant::now())).min(LONGEST_PAUSE);
+            if pause >= SHORTEST_PAUSE {
+                tokio::time::sleep(pause).await;
+            }
+        };
         tokio::select! {
-            () = pool.alarm.goes_off() => pool.expire(Instant::now()),
+            () = turn => {}
             // Workers that are ending are given their time by whoever ends them.
             () = super::ending(&mut life) => return,
         }
     }
 }
 
+/// What a look through one worker's calls found.
+#[derive(Default)]
+struct Look {
+    seen: u32,
+    expired: Vec<(u64, Arc<PendingCall>)>,
+    overdue: Vec<Overdue>,
+    /// When to look again.
+    next: Option<Instant>,
+    /// Whether it runs a call, as far as can be told, and not only streams.
+    runs_a_call: bool,
+}
+
 impl Pool {
-    /// Ends everything whose time is up at `now`, and sets the alarm for what is next.
-    fn expire(&self, now: Instant) {
-        let (expired, workers) = {
+    /// Ends everything whose time is up at `now`, and sets the alarm for what is next. Returns how much it looked at.
+    fn expire(self: &Arc<Self>, now: Instant) -> u32 {
+        let (expired, workers, mut seen) = {
             let mut state = self.lock();
             let expired = state.scheduler.take_waiting(|call| self.expiry(call, true).is_some_and(|when| when <= now));
-            self.alarm.set(state.scheduler.waiting().filter_map(|call| self.expiry(call, true)).min());
+            let (mut next, mut seen) = (None, 0);
+            for call in state.scheduler.waiting() {
+                next = [next, self.expiry(call, true)].into_iter().flatten().min();
+                seen += 1;
+            }
+            self.alarm.set(next);
             let workers: Vec<Arc<Worker>> = state.workers.values().cloned().collect();
-            (expired, workers)
+            (expired, workers, seen)
         };
         for call in expired {
             call.complete(Err(waited_too_long(&call, now)));
         }
         for worker in workers {
-            self.expire_in(&worker, now);
+            seen += self.expire_in(&worker, now);
         }
+        seen
     }
 
     /// Ends what has run out of time in one worker, and the worker itself if it does not let go of a cancelled call.
-    fn expire_in(&self, worker: &Worker, now: Instant) {
-        let grace = self.config.cancel_grace;
-        let last_started = worker.last_started();
-        let (mut expired, mut next) = (Vec::new(), None);
-        let (mut overdue_call, mut overdue_stream, mut runs_a_call) = (false, false, false);
-        worker.link.for_each(|id, call, cancelled| {
-            let stream = call.request.stream;
-            runs_a_call |= !stream && last_started.is_none_or(|last| id <= last);
-            let due = match cancelled {
-                Some(since) => since.checked_add(grace),
-                None => call.deadline,
-            };
-            match (due, cancelled) {
-                (Some(due), Some(_)) if due <= now => {
-                    overdue_call |= !stream;
-                    overdue_stream |= stream;
-                }
-                (Some(due), None) if due <= now => expired.push((id, Arc::clone(call))),
-                (due, _) => next = [next, due].into_iter().flatten().min(),
-            }
-        });
+    fn expire_in(self: &Arc<Self>, worker: &Arc<Worker>, now: Instant) -> u32 {
+        let Look { seen, expired, overdue, mut next, runs_a_call } = self.look(worker, now);
         for (id, call) in expired {
             let phase = if call.request.stream { Phase::Stream } else { Phase::Run };
             let kind = ErrorKind::DeadlineExceeded { timeout: call.timeout, phase };
@@ -73,13 +87,40 @@ impl Pool {
                 self.cancel(&worker.link, id, "its deadline passed");
             }
         }
-        if overdue_call || (overdue_stream && !runs_a_call) {
-            worker.kill(format!("a cancelled call was still running {grace:?} later"));
-        } else if overdue_stream {
-            // It waits behind a call that runs within its deadline, which is not killed for its neighbour. Look again.
-            next = [next, now.checked_add(grace)].into_iter().flatten().min();
+        if let Some(named) = one_to_name(&overdue, worker.last_started()) {
+            if self.config.worker.profile.runs_many() {
+                self.retire(worker, || went_on(named, self.config.cancel_grace));
+                self.write_off(worker, &overdue);
+            } else if !named.call.request.stream || !runs_a_call {
+                self.kill_for(worker, named);
+            } else {
+                // A stream waits behind a call that runs within its deadline, which is not killed for its neighbour.
+                next = [next, now.checked_add(self.config.cancel_grace)].into_iter().flatten().min();
+            }
         }
+        self.end_if_idle(worker, &overdue);
         self.alarm.set(next);
+        seen
+    }
+
+    fn look(&self, worker: &Worker, now: Instant) -> Look {
+        let grace = self.config.cancel_grace;
+        let last_started = worker.last_started();
+        let mut look = Look::default();
+        worker.link.for_each(|id, call, cancelled| {
+            look.seen += 1;
+            look.runs_a_call |= !call.request.stream && last_started.is_none_or(|last| id <= last);
+            let due = match cancelled {
+                Some(since) => since.checked_add(grace),
+                None => call.deadline,
+            };
+            match (due, cancelled) {
+                (Some(due), Some(_)) if due <= now => look.overdue.push(Overdue { id, call: Arc::clone(call) }),
+                (Some(due), None) if due <= now => look.expired.push((id, Arc::clone(call))),
+                (due, _) => look.next = [look.next, due].into_iter().flatten().min(),
+            }
+        });
+        look
     }
 }
 

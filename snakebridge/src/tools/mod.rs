@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::output::{Output, ViaResult, ViaValue};
 pub use self::registry::Registry;
+pub(crate) use self::registry::inherited_deadline;
 use crate::error::Result;
 use crate::value::Value;
 

@@ -22,6 +22,16 @@ use crate::wire::limits::is_tool_name;
 /// The system target that lists the tools.
 const LIST: &str = "$tools.list";
 
+tokio::task_local! {
+    /// When the caller of the tool that the current task runs stops waiting.
+    static INHERITED: Option<Instant>;
+}
+
+/// Inside a tool: when its caller stops waiting. A call that the tool makes is of no use to anybody after that.
+pub(crate) fn inherited_deadline() -> Option<Instant> {
+    INHERITED.try_with(|deadline| *deadline).ok().flatten()
+}
+
 /// The tools of a bridge.
 pub struct Registry {
     tools: HashMap<&'static str, Registered>,
@@ -144,7 +154,7 @@ impl Registry {
         let context =
             ToolContext { session: parent.request.session.clone(), deadline, cancellation: cancellation.clone() };
         let body = incoming.body;
-        let work = AssertUnwindSafe(async { tool.call(context, body).await }).catch_unwind();
+        let work = AssertUnwindSafe(INHERITED.scope(deadline, async { tool.call(context, body).await })).catch_unwind();
         // Only the tool's own timeout is kept here. The deadlines of those who wait are kept by them: they cancel.
         let expiry = async {
             match own {

@@ -35,7 +35,7 @@ pub(super) async fn diagnose(config: &WorkerConfig) -> Option<Error> {
     let launch = Launch {
         program: python.clone(),
         arguments: &["-I", "-c", PROBE],
-        environment: config.environment.variables(""),
+        environment: config.environment.variables("", &config.limits),
     };
     let spawned = spawner::spawn(launch).await.ok()?;
     let mut output = Vec::new();

@@ -38,6 +38,7 @@ struct HostHello<'a> {
     config: &'a Value,
     python_path: Vec<&'a str>,
     status_fd: Option<i32>,
+    threads: usize,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -80,6 +81,7 @@ pub(super) fn hello(config: &WorkerConfig, status: Option<&StatusPage>) -> Resul
         config: &config.config,
         python_path,
         status_fd: status.map(StatusPage::descriptor),
+        threads: config.profile.threads(),
     })
 }
 
@@ -111,7 +113,7 @@ impl Start<'_> {
                     self.check_hello(&bytes)?;
                 }
                 // Dead, or about to say why it is not coming.
-                Some(Control::Unwritable(_) | Control::GoingAway { .. }) => {}
+                Some(Control::Unwritable(_)) => {}
                 Some(Control::StartFailed(bytes)) => return Err(self.failure(&bytes)),
                 Some(Control::Ready { manifest_hash, tools }) => {
                     self.check_tools(&tools)?;
@@ -126,7 +128,10 @@ impl Start<'_> {
                     return Ok((manifest_hash, Arc::new(manifest)));
                 }
                 Some(Control::Closed { reason, .. }) => return Err(self.closed(&reason, &noise, greeted).await),
-                None => return Err(self.closed(&CloseReason::Eof, &noise, greeted).await),
+                // One that takes no calls any more will never be ready.
+                Some(Control::GoingAway { .. }) | None => {
+                    return Err(self.closed(&CloseReason::Eof, &noise, greeted).await);
+                }
             }
         }
     }
@@ -252,13 +257,13 @@ fn decode<T: DeserializeOwned>(frame: &str, bytes: &[u8]) -> Result<T> {
     })
 }
 
-/// Waits for the end of the connection.
+/// Waits for the end of the connection, or its announcement.
 async fn closed(control: &mut UnboundedReceiver<Control>) -> CloseReason {
     loop {
         match control.recv().await {
             Some(Control::Closed { reason, .. }) => return reason,
+            Some(Control::GoingAway { .. }) | None => return CloseReason::Eof,
             Some(_) => {}
-            None => return CloseReason::Eof,
         }
     }
 }

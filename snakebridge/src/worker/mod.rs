@@ -11,19 +11,23 @@ mod interpreter;
 mod output;
 mod pipe;
 mod process;
+mod profile;
 mod spawner;
 mod status;
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::environment::Environment;
 pub(crate) use self::interpreter::Interpreter;
 use self::output::Tail;
 use self::process::Process;
+pub use self::profile::Profile;
 use self::status::StatusPage;
 use crate::error::{Error, Executed, Exit, Result, StartFailure};
 use crate::link::{CloseReason, Control, Greeting, Link, Pipes, Service, Unanswered, WriteFailure};
@@ -46,6 +50,8 @@ pub(crate) struct WorkerConfig {
     pub environment: Environment,
     /// What this side accepts.
     pub limits: Limits,
+    /// How it runs calls.
+    pub profile: Profile,
     /// How long a worker may take to get ready.
     pub start_timeout: Duration,
     /// How long a worker that was told to end may take.
@@ -71,6 +77,10 @@ pub(crate) struct Worker {
     tail: Tail,
     /// Why the host decided to end it, if it did.
     killed: Mutex<Option<String>>,
+    /// It takes no more calls.
+    retired: CancellationToken,
+    /// Somebody has begun to end it.
+    ending: AtomicBool,
 }
 
 /// How a worker ended, and what that leaves.
@@ -91,6 +101,8 @@ pub(crate) struct Ended {
 /// How long the rest of a dead worker's output may take to arrive. It is in the pipe already; this bounds a grandchild
 /// that holds the pipe open and writes into it.
 const DRAIN: Duration = Duration::from_millis(500);
+/// How long a worker that is about to be killed may take to write its stacks.
+const DUMP: Duration = Duration::from_millis(50);
 
 impl Worker {
     /// Starts a worker and waits until it is ready.
@@ -111,7 +123,7 @@ impl Worker {
             // Isolated: no PYTHON* variables, no user site, no current folder in the module path. A module, not `-c`, so
             // that multiprocessing's spawn finds a `__main__` that it can import again.
             arguments: &["-I", "-m", "snakebridge.worker"],
-            environment: config.environment.variables(&nonce),
+            environment: config.environment.variables(&nonce, &config.limits),
         };
         let spawned = spawner::spawn(launch).await.map_err(|error| config.interpreter.cannot_run(&error))?;
         let process = Process::new(spawned.child)?;
@@ -155,16 +167,19 @@ impl Worker {
             control: tokio::sync::Mutex::new(control),
             tail,
             killed: Mutex::new(None),
+            retired: CancellationToken::new(),
+            ending: AtomicBool::new(false),
         })
     }
 
-    /// Waits until the worker has ended and tells what it had not answered.
-    pub(crate) async fn ended(&self) -> Ended {
+    /// Waits until the worker has ended and tells what it had not answered. Before that, `going_away` hears if it takes
+    /// no more calls: why, and which of them it never ran.
+    pub(crate) async fn ended(&self, going_away: impl Fn(String, Vec<Unanswered>)) -> Ended {
         let mut control = self.control.lock().await;
         let mut closed = None;
         tokio::select! {
             () = self.process.wait() => {}
-            ended = self.closing(&mut control) => {
+            ended = self.closing(&mut control, &going_away) => {
                 // A worker without a connection is of no use, and one that broke the protocol is not to be trusted.
                 closed = Some(ended);
                 self.process.kill();
@@ -173,7 +188,7 @@ impl Worker {
         let exit = self.process.exit().await;
         let (reason, unanswered) = match closed {
             Some(closed) => closed,
-            None => match tokio::time::timeout(DRAIN, self.closing(&mut control)).await {
+            None => match tokio::time::timeout(DRAIN, self.closing(&mut control, &going_away)).await {
                 Ok(closed) => closed,
                 Err(_) => (CloseReason::Eof, self.link.close()),
             },
@@ -201,6 +216,53 @@ impl Worker {
         }
     }
 
+    /// It gets no more calls and ends when those it has are done. False when that was so already.
+    pub(crate) fn retire(&self) -> bool {
+        let first = !self.retired.is_cancelled();
+        self.retired.cancel();
+        first
+    }
+
+    /// Whether it gets no more calls.
+    pub(crate) fn is_retired(&self) -> bool {
+        self.retired.is_cancelled()
+    }
+
+    /// Waits until it gets no more calls.
+    pub(crate) async fn retired(&self) {
+        self.retired.cancelled().await;
+    }
+
+    /// True for the first who is about to end it.
+    pub(crate) fn begin_to_end(&self) -> bool {
+        !self.ending.swap(true, Ordering::SeqCst)
+    }
+
+    /// Asks the worker what its threads are doing, before it is killed for `reason`. `None` when it has not said so within
+    /// [`DUMP`].
+    ///
+    /// The answer comes from a signal handler in C, so it comes from a worker that holds the interpreter's lock, too. A
+    /// worker that does not know the signal dies of it.
+    pub(crate) async fn last_stacks(&self, reason: &str) -> Option<String> {
+        let status = self.status.as_ref()?;
+        // Said first: the question may be what it dies of.
+        self.killed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(|| reason.to_owned());
+        self.process.ask_for_stacks();
+        let begun = Instant::now();
+        let mut seen = Vec::new();
+        loop {
+            tokio::time::sleep(DUMP / 16).await;
+            let written = status.stacks();
+            // It writes line after line, for much less time than there is between two looks.
+            let complete = !written.is_empty() && written == seen;
+            if complete || self.process.has_ended() || begun.elapsed() >= DUMP {
+                let lines = written.split(|&byte| byte == b'\n').map(output::printable).collect::<Vec<_>>().join("\n");
+                return (!written.is_empty()).then_some(lines);
+            }
+            seen = written;
+        }
+    }
+
     /// Ends the worker now, without a word.
     pub(crate) fn kill_now(&self) {
         self.process.kill();
@@ -223,10 +285,15 @@ impl Worker {
     }
 
     /// Waits for the end of the connection.
-    async fn closing(&self, control: &mut UnboundedReceiver<Control>) -> (CloseReason, Vec<Unanswered>) {
+    async fn closing(
+        &self,
+        control: &mut UnboundedReceiver<Control>,
+        going_away: impl Fn(String, Vec<Unanswered>),
+    ) -> (CloseReason, Vec<Unanswered>) {
         loop {
             match control.recv().await {
                 Some(Control::Closed { reason, unanswered }) => return (reason, unanswered),
+                Some(Control::GoingAway { reason, never_ran }) => going_away(reason, never_ran),
                 Some(Control::Unwritable(WriteFailure::Refused)) => {
                     // Dead, most likely, and its last words are being read. One that only does not listen any more is
                     // of no use either.

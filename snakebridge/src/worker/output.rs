@@ -87,7 +87,7 @@ fn report(line: &[u8], worker: u64, pid: u32, tail: &Tail) {
 }
 
 /// One line of text: what a worker prints cannot forge a second record or move a terminal's cursor.
-fn printable(line: &[u8]) -> String {
+pub(super) fn printable(line: &[u8]) -> String {
     let text = String::from_utf8_lossy(line);
     let text = text.strip_suffix('\r').unwrap_or(&text);
     let mut out = String::with_capacity(text.len());

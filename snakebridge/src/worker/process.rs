@@ -5,7 +5,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ExitStatus};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process, kill_process_group, pidfd_open};
 use tokio::io::unix::AsyncFd;
 use tokio::sync::watch;
 
@@ -35,6 +35,16 @@ impl OwnedChild {
             kill_group(self.pid);
             // A worker that moved itself to another group is reached by its own number.
             let _ = child.kill();
+        }
+    }
+
+    /// Asks it to write down what its threads are doing. Not its group: others may not know the signal, which kills.
+    fn ask_for_stacks(&self) {
+        if self.lock().is_some()
+            && let Ok(pid) = as_pid(self.pid)
+        {
+            // ESRCH: it has ended, and what it did is what it did.
+            let _ = kill_process(pid, Signal::USR2);
         }
     }
 
@@ -104,6 +114,16 @@ impl Process {
             // The watching task went down with the runtime.
             Err(_) => Exit::Unknown,
         }
+    }
+
+    /// Whether it has ended, as far as is known.
+    pub(super) fn has_ended(&self) -> bool {
+        self.exit.borrow().is_some()
+    }
+
+    /// Asks it to write the stacks of its threads to the status page.
+    pub(super) fn ask_for_stacks(&self) {
+        self.child.ask_for_stacks();
     }
 
     /// Kills it and its group.

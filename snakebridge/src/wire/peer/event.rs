@@ -25,6 +25,13 @@ pub enum Event<'p, 'f, T> {
         /// What the driver kept with it.
         call: T,
     },
+    /// The result of a call of ours is large and has begun to come: its tool has ended.
+    Answering {
+        /// Its id.
+        id: u64,
+        /// What the driver kept with it.
+        call: &'p mut T,
+    },
     /// A call of ours failed; the body says how. The call is out of the table.
     Failed {
         /// Its id.

@@ -71,7 +71,10 @@ impl<T> Peer<T> {
                 self.on_credit(id, stream, bytes)
             }
             Header::Cancel { id, reason } => {
-                self.control(now)?;
+                // A host may give up as many calls as it makes, all of them at once if need be.
+                if self.role == Role::Host {
+                    self.control(now)?;
+                }
                 self.on_cancel(id, reason)
             }
             Header::GoAway { last, reason } => {
@@ -284,11 +287,16 @@ impl<T> Peer<T> {
         now: Millis,
     ) -> Result<Event<'_, 'f, T>, Violation> {
         self.parity(id, true)?;
-        match self.calls.get_mut(id) {
-            Some(call) => call.incoming = Some(Box::new(Assembly::new(header, total, !call.cancelled))),
-            None => self.stray(Some(total), now)?,
+        if self.calls.get_mut(id).is_none() {
+            return self.stray(Some(total), now).map(|()| Event::Ignored);
         }
-        Ok(Event::Ignored)
+        // Looked up again because the borrow of the happy path reaches into the event.
+        let Some(call) = self.calls.get_mut(id) else { return Ok(Event::Ignored) };
+        call.incoming = Some(Box::new(Assembly::new(header, total, !call.cancelled)));
+        Ok(match header {
+            Header::Item { .. } => Event::Ignored,
+            _ => Event::Answering { id, call: &mut call.data },
+        })
     }
 
     fn on_input<'f>(

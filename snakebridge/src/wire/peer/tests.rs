@@ -39,6 +39,7 @@ enum Seen {
     Credit(u64, u64),
     Input(u64, u64, Vec<u8>),
     InputEnd(u64, u64),
+    Answering(u64),
     Withdrawn(u64),
     GoAway(u64),
     Cancel(u64),
@@ -60,6 +61,7 @@ fn try_deliver(peer: &mut TestPeer, mut bytes: &[u8]) -> Result<Vec<Seen>, Viola
         seen.push(match event {
             Event::Hello => Seen::Hello,
             Event::Ready { .. } => Seen::Ready,
+            Event::Answering { id, .. } => Seen::Answering(id),
             Event::Call(call) => Seen::Call(call.id, call.target.to_owned(), body),
             Event::Reply { id, .. } => Seen::Reply(id, body),
             Event::Failed { id, code, executed, .. } => Seen::Failed(id, code.to_owned(), executed),
@@ -108,6 +110,22 @@ fn the_worker_calls_the_host_with_the_same_frames() {
     assert_eq!(deliver(&mut host, &there), [Seen::Call(id, "$tools.list".into(), NONE.to_vec())]);
     host.error(id, "tool_not_found", Executed::Never, b"\x80", &mut back).unwrap();
     assert_eq!(deliver(&mut worker, &back), [Seen::Failed(id, "tool_not_found".into(), Executed::Never)]);
+}
+
+#[test]
+fn a_host_may_give_up_any_number_of_calls_at_once_and_a_worker_may_not() {
+    let limits = Limits { calls: 50_000, ..Limits::default() };
+    let (mut host, mut worker) = open_pair(limits);
+    let give_up = |from: &mut TestPeer, to: &mut TestPeer| {
+        let mut bytes = Vec::new();
+        let ids: Vec<u64> = (0..25_000).map(|_| from.call(&request("add"), NONE, "a", &mut bytes).unwrap()).collect();
+        for id in ids {
+            assert!(from.cancel(id, "dropped", &mut bytes));
+        }
+        try_deliver(to, &bytes).map(|seen| seen.len())
+    };
+    assert_eq!(give_up(&mut host, &mut worker), Ok(50_000));
+    assert_eq!(give_up(&mut worker, &mut host), Err(Violation::Flood("control frames")));
 }
 
 #[test]

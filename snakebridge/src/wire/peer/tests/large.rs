@@ -31,7 +31,7 @@ fn a_large_argument_and_a_large_result_arrive_whole() {
     assert_eq!(seen.len(), 10);
     wire.clear();
     worker.reply(id, &body(1_000), &mut wire).unwrap();
-    deliver(&mut host, &wire);
+    assert_eq!(deliver(&mut host, &wire), [Seen::Answering(id)], "its tool has ended");
     assert_eq!(deliver(&mut host, &fragments(&mut worker)).last(), Some(&Seen::Reply(id, body(1_000))));
     assert_eq!((host.in_flight(), worker.serving(), host.assembling, worker.assembling), (0, 0, 0, 0));
 }
@@ -61,7 +61,7 @@ fn a_large_item_is_followed_in_order_by_what_its_stream_does_next() {
     deliver(&mut host, &wire);
     let mut seen = deliver(&mut host, &fragments(&mut worker));
     seen.retain(|seen| *seen != Seen::Other);
-    assert_eq!(seen, [Seen::Item(id, body(150)), Seen::End(id, 1)]);
+    assert_eq!(seen, [Seen::Item(id, body(150)), Seen::Answering(id), Seen::End(id, 1)]);
 }
 
 #[test]

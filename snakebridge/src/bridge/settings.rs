@@ -1,0 +1,75 @@
+//! Whether what a builder was told makes sense.
+
+use std::ops::RangeInclusive;
+
+use crate::error::{Error, Result, StartFailure};
+use crate::wire::Limits;
+
+/// The most calls that one worker can be given at once, whatever it allows itself.
+const MAX_CONCURRENCY: usize = 1_000_000;
+
+const KIB: u64 = 1 << 10;
+const GIB: u64 = 1 << 30;
+
+pub(super) fn configuration(message: &str) -> Error {
+    Error::start_failed(StartFailure::Configuration, message)
+}
+
+pub(super) fn check_concurrency(number: Option<usize>) -> Result<()> {
+    match number {
+        Some(number) if !(1..=MAX_CONCURRENCY).contains(&number) => {
+            Err(configuration(&format!("`.max_concurrency({number})`: expected 1 to {MAX_CONCURRENCY}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Refuses limits under which nothing would work, or a limit would be none.
+pub(super) fn check_limits(limits: &Limits) -> Result<()> {
+    let checks: [(&str, u64, RangeInclusive<u64>, &str); 6] = [
+        // A fragment of a large body, or the list of a worker's tools, has to fit; a length is 32 bits.
+        ("frame", limits.frame, 128 * KIB..=GIB, "bytes"),
+        // The manifest is a body too.
+        ("body", limits.body, 64 * KIB..=1024 * GIB, "bytes"),
+        // Decoders recurse: each level takes its part of a thread's stack.
+        ("depth", limits.depth, 16..=256, "levels"),
+        ("items", limits.items, 10_000..=GIB, "values"),
+        // Credit comes for half a window at a time, and credits are counted against floods.
+        ("window", limits.window, 64 * KIB..=GIB, "bytes"),
+        ("calls", limits.calls, 1..=1_000_000, "calls"),
+    ];
+    for (name, value, range, unit) in checks {
+        if !range.contains(&value) {
+            return Err(configuration(&format!(
+                "`.limits(Limits {{ {name}: {value}, .. }})`: expected {} to {} {unit}",
+                range.start(),
+                range.end()
+            )));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_make_sense_and_each_nonsense_is_named() {
+        let good = Limits::default();
+        check_limits(&good).unwrap();
+        let bad = [
+            ("frame: 0", Limits { frame: 0, ..good }),
+            ("frame: 4294967296", Limits { frame: 1 << 32, ..good }),
+            ("body: 1,", Limits { body: 1, ..good }),
+            ("depth: 1000", Limits { depth: 1000, ..good }),
+            ("items: 0", Limits { items: 0, ..good }),
+            ("window: 0", Limits { window: 0, ..good }),
+            ("calls: 0", Limits { calls: 0, ..good }),
+        ];
+        for (named, limits) in bad {
+            let message = check_limits(&limits).unwrap_err().to_string();
+            assert!(message.contains(named) && message.contains("expected"), "`{named}` in: {message}");
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! Ending one worker while the pool goes on: when it asks for it, or when a call in it does not let go.
+//!
+//! A worker that runs one call at a time is killed for a cancelled call that goes on: nothing else is running there. One
+//! that runs many gets no more calls instead and is replaced at once; its other calls end in their own time, and only
+//! then is it ended.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde::Deserialize;
+
+use super::Pool;
+use crate::body;
+use crate::error::{Error, ErrorKind, Executed, Exit, Phase};
+use crate::link::{PendingCall, Unanswered};
+use crate::telemetry::Event;
+use crate::worker::Worker;
+
+/// A cancelled call that went on for longer than it may.
+#[derive(Debug)]
+pub(super) struct Overdue {
+    pub(super) id: u64,
+    pub(super) call: Arc<PendingCall>,
+}
+
+/// What a call's metadata is asked for.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Meta {
+    correlation_id: Option<String>,
+}
+
+fn correlation_id(call: &PendingCall) -> Option<String> {
+    // Encoded by this side, so what cannot be read is not there.
+    call.request.meta.as_ref().and_then(|meta| body::decode::<Meta>(meta).ok()).unwrap_or_default().correlation_id
+}
+
+impl Pool {
+    /// `worker` gets no more calls, and another one takes its place.
+    pub(super) fn retire(&self, worker: &Worker, reason: impl FnOnce() -> String) {
+        if worker.retire() {
+            self.lock().scheduler.close_worker(worker.number);
+            let (pid, reason) = (worker.pid, reason());
+            self.events.emit(Event::WorkerDraining { worker: worker.number, pid, reason });
+            // It may have nothing left to do.
+            self.alarm.set(Some(Instant::now()));
+        }
+    }
+
+    /// `worker` has said that it takes no more calls. Those that it `never_ran` are first in line again, and their callers
+    /// notice nothing.
+    pub(super) fn going_away(&self, worker: &Worker, reason: &str, never_ran: Vec<Unanswered>) {
+        self.retire(worker, || format!("it takes no more calls: {}", reason.escape_debug()));
+        let mut refused = Vec::new();
+        {
+            let mut state = self.lock();
+            // The oldest goes to the very front.
+            for Unanswered { call, .. } in never_ran.into_iter().rev() {
+                state.scheduler.release(worker.number, &call);
+                if !call.hand_back() {
+                    // Streams among its arguments have begun to flow to this worker.
+                    refused.push((call, true));
+                } else if !self.put_back(&mut state, &call) {
+                    refused.push((call, false));
+                }
+            }
+        }
+        for (call, committed) in refused {
+            let kind = if committed {
+                let phase = if call.request.stream { Phase::Stream } else { Phase::Run };
+                ErrorKind::WorkerLost { exit: Exit::Unknown, phase, stderr_tail: String::new() }
+            } else {
+                ErrorKind::ShuttingDown
+            };
+            // Does nothing to one that nobody waits for any more.
+            call.complete(Err(Error::new(kind, Executed::Never).on_worker(worker.number)));
+        }
+        self.ended.notify_waiters();
+        self.dispatch();
+    }
+
+    /// Nobody waits any more for what does not let go: not the retired worker's end, and not a shutdown.
+    pub(super) fn write_off(&self, worker: &Worker, overdue: &[Overdue]) {
+        let draining = {
+            let mut state = self.lock();
+            for Overdue { call, .. } in overdue {
+                state.scheduler.release(worker.number, call);
+            }
+            state.draining
+        };
+        if draining {
+            self.ended.notify_waiters();
+        }
+    }
+
+    /// Ends a retired worker if nothing that anybody waits for is left in it.
+    pub(super) fn end_if_idle(self: &Arc<Self>, worker: &Arc<Worker>, overdue: &[Overdue]) {
+        if !worker.is_retired() || self.lock().scheduler.assigned_to(worker.number) > 0 {
+            return;
+        }
+        if let Some(overdue) = one_to_name(overdue, worker.last_started()) {
+            self.kill_for(worker, overdue);
+        } else if worker.link.in_flight() == 0 && worker.begin_to_end() {
+            let (worker, grace) = (Arc::clone(worker), self.config.worker.exit_grace);
+            self.tasks.spawn(async move { worker.stop(grace).await });
+        }
+    }
+
+    /// Kills a worker in which `overdue` went on, once it has told what it is doing.
+    pub(super) fn kill_for(self: &Arc<Self>, worker: &Arc<Worker>, overdue: &Overdue) {
+        if !worker.begin_to_end() {
+            return;
+        }
+        {
+            let mut state = self.lock();
+            // What would be sent now would only be sent again elsewhere.
+            state.scheduler.close_worker(worker.number);
+            state.condemned.insert(worker.number, Arc::clone(&overdue.call));
+        }
+        let reason = went_on(overdue, self.config.cancel_grace);
+        let (pool, worker) = (Arc::clone(self), Arc::clone(worker));
+        self.tasks.spawn(async move {
+            let stacks = worker.last_stacks(&reason).await;
+            pool.tell_of_kill(&worker, stacks);
+            worker.kill(reason);
+        });
+    }
+
+    /// Tells that `worker` was killed and for which call, if it was and nobody has told yet. Before its end is told, even
+    /// if the question for its stacks was its end.
+    pub(super) fn tell_of_kill(&self, worker: &Worker, stacks: Option<String>) {
+        let condemned = self.lock().condemned.remove(&worker.number);
+        if let Some(call) = condemned {
+            self.events.emit(Event::WorkerKilled {
+                worker: worker.number,
+                pid: worker.pid,
+                tool: call.request.target.to_string(),
+                correlation_id: correlation_id(&call),
+                stacks,
+            });
+        }
+    }
+}
+
+/// Why a worker with `overdue` in it is not kept.
+pub(super) fn went_on(overdue: &Overdue, grace: Duration) -> String {
+    format!("a cancelled call of `{}` was still running {grace:?} later", &*overdue.call.request.target)
+}
+
+/// The call that a worker is killed for, if it is for one of several: the last that it started, calls before streams.
+pub(super) fn one_to_name(overdue: &[Overdue], last_started: Option<u64>) -> Option<&Overdue> {
+    overdue.iter().max_by_key(|overdue| {
+        let started = last_started.is_none_or(|last| overdue.id <= last);
+        (started, !overdue.call.request.stream, overdue.id)
+    })
+}
