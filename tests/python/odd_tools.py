@@ -1,6 +1,7 @@
 """Tools that give back, raise or yield what no honest tool would. What ran is noted in the ledger."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from ledger_tools import Ledger
+
 from snakebridge import BaseAdapter, tool
 
 
@@ -186,7 +188,8 @@ class OddAdapter(BaseAdapter):
     @tool
     def throw(self, what: str) -> None:
         """Raise one of the odd exceptions."""
-        raise ERRORS[what]()
+        error: BaseException = ERRORS[what]()
+        raise error
 
     @tool
     def echo(self, value: Any) -> Any:
@@ -264,10 +267,8 @@ class OddAdapter(BaseAdapter):
                 raise ValueError("not now")
             elif how == "hangs":
                 while True:
-                    try:
+                    with contextlib.suppress(BaseException):
                         time.sleep(60)
-                    except BaseException:
-                        continue
 
     @tool
     async def count_later(self, n: int, ended: int) -> AsyncIterator[int]:
