@@ -78,8 +78,8 @@ def compare(data):
             # them. The check of the wire lets them pass, and what they hold is not compared.
             _native.check_value(data)
         case "key":
-            # An array as a key is a tuple to msgspec, for the others it is a list, which Python does not hash.
-            # Nobody can hash a map.
+            # An array as a key is a tuple to msgspec, for the others it is a list, which Python does not
+            # hash. Nobody can hash a map.
             _native.check_value(data)
             assert others[1] is REFUSED, data.hex()
         case _:
