@@ -190,6 +190,8 @@ impl Session {
         let call = self.model.asked.remove(&id).expect("a call that ends was in flight");
         assert_eq!(*token, call.token, "another call's data");
         assert!(self.ended.insert(id), "call {id} ended twice");
+        // Nobody needs what was still to be sent for it.
+        self.model.lanes.retain(|(lane, _), _| *lane != id);
     }
 
     /// Whether the peer's own figures are those of the model.
