@@ -73,7 +73,7 @@ fn honest(limits: Limits, nonce: &str) {
 /// Whether the peer takes all the frames.
 fn deliver(peer: &mut Peer<()>, mut bytes: &[u8]) -> bool {
     while let Some(parsed) = codec::parse(bytes, peer.limits().frame).expect("frames of ours can be parsed") {
-        if peer.receive(&parsed.header, parsed.body.len(), 0).is_err() {
+        if peer.receive(&parsed.header, &bytes[parsed.body.clone()], 0).is_err() {
             return false;
         }
         bytes = &bytes[parsed.length..];
@@ -121,7 +121,7 @@ impl Side {
                 match codec::parse(&frame, self.peer.limits().frame) {
                     Ok(parsed) => {
                         let parsed = parsed.expect("the frame is whole");
-                        self.receive(&parsed.header, parsed.body.len());
+                        self.receive(&parsed.header, &frame[parsed.body.clone()]);
                     }
                     Err(_) => self.close(),
                 }
@@ -129,12 +129,12 @@ impl Side {
             Step::Header => {
                 let header = input.header(Input::number);
                 // Twice the most that a HELLO may have, so that both sides of the limit are tried.
-                let body_length = input.length() * 32;
-                self.receive(&header, body_length);
+                let body = vec![0xc0; input.length() * 32];
+                self.receive(&header, &body);
             }
             Step::Hello => {
                 let header = Header::Hello { versions: VERSIONS, limits: input.limits(), nonce: self.nonce };
-                self.receive(&header, 1);
+                self.receive(&header, &[0x80]);
             }
             Step::Ready => {
                 let due = self.role == Role::Worker && self.heard.is_some() && !self.ready;
@@ -144,7 +144,7 @@ impl Side {
                 self.ready |= due;
             }
             Step::Call => {
-                let early = self.peer.call(&Request { target: "ping", ..Request::default() }, (), &mut out);
+                let early = self.peer.call(&Request { target: "ping", ..Request::default() }, &[0x80], (), &mut out);
                 if !self.peer.is_open() {
                     assert_eq!(early, Err((Refused::NotOpen, ())));
                     assert!(out.is_empty());
@@ -153,10 +153,11 @@ impl Side {
         }
     }
 
-    fn receive(&mut self, header: &Header<'_>, body_length: usize) {
+    fn receive(&mut self, header: &Header<'_>, body: &[u8]) {
+        let body_length = body.len();
         let fits = body_length as u64 <= self.peer.limits().body;
         let starting = self.heard.is_some() && !self.ready;
-        let outcome = self.peer.receive(header, body_length, 0);
+        let outcome = self.peer.receive(header, body, 0);
         match *header {
             Header::Hello { versions, limits, nonce } => {
                 let right = fits
@@ -170,7 +171,8 @@ impl Side {
                     && limits.calls > 0;
                 assert_eq!(matches!(outcome, Ok(Event::Hello)), right, "{header:?}: {outcome:?}");
                 if right {
-                    self.heard = Some(limits);
+                    // A window beyond that is as good as none.
+                    self.heard = Some(Limits { window: limits.window.min(1 << 39), ..limits });
                 }
             }
             Header::Ready { .. } => {
@@ -199,6 +201,6 @@ impl Side {
         self.peer.close();
         self.closed = true;
         let late = Header::Hello { versions: VERSIONS, limits: Limits::default(), nonce: self.nonce };
-        assert!(matches!(self.peer.receive(&late, 1, 0), Ok(Event::Ignored)), "a closed peer hears nothing");
+        assert!(matches!(self.peer.receive(&late, &[0x80], 0), Ok(Event::Ignored)), "a closed peer hears nothing");
     }
 }

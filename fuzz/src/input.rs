@@ -61,6 +61,11 @@ impl<'a> Input<'a> {
         usize::try_from(self.number() % (1 << 16)).unwrap_or(0)
     }
 
+    /// A length of a body that is made up: small as a rule, and up to four of the largest fragments.
+    pub fn size(&mut self) -> usize {
+        usize::try_from(self.number() % (1 << 18)).unwrap_or(0)
+    }
+
     /// Bytes behind their length.
     pub fn bytes(&mut self) -> &'a [u8] {
         let length = self.length().min(self.choices.len());
@@ -100,7 +105,7 @@ impl<'a> Input<'a> {
 
     /// A well-formed header with any content. `id` chooses the ids, for it knows which ones mean something.
     pub fn header(&mut self, mut id: impl FnMut(&mut Self) -> u64) -> Header<'a> {
-        match u64::from(self.byte()) % 13 {
+        match u64::from(self.byte()) % 16 {
             kind::HELLO => {
                 Header::Hello { versions: (self.number(), self.number()), limits: self.limits(), nonce: self.text() }
             }
@@ -114,13 +119,25 @@ impl<'a> Input<'a> {
                 parent: self.maybe(Self::number),
                 // An empty one would leave its place in the array empty.
                 meta: self.maybe(Self::bytes).filter(|meta| !meta.is_empty()),
+                total: self.maybe(Self::number),
+                inputs: self.number(),
             }),
-            kind::REPLY => Header::Reply { id: id(self) },
+            kind::REPLY => Header::Reply { id: id(self), total: self.maybe(Self::number) },
             kind::ERROR => Header::Error { id: id(self), code: self.text(), executed: self.executed() },
-            kind::ITEM => {
-                Header::Item { id: id(self), stream: self.number(), sequence: self.number(), flags: self.number() }
-            }
-            kind::END => Header::End { id: id(self), stream: self.number(), count: self.number() },
+            kind::ITEM => Header::Item {
+                id: id(self),
+                stream: self.number(),
+                sequence: self.number(),
+                flags: self.number(),
+                total: self.maybe(Self::number),
+            },
+            kind::END => Header::End {
+                id: id(self),
+                stream: self.number(),
+                count: self.number(),
+                total: self.maybe(Self::number),
+            },
+            kind::PART => Header::Part { id: id(self), stream: self.number() },
             kind::CREDIT => Header::Credit { id: id(self), stream: self.number(), bytes: self.number() },
             kind::CANCEL => Header::Cancel { id: id(self), reason: self.text() },
             kind::PING => Header::Ping { nonce: self.number() },
@@ -130,9 +147,10 @@ impl<'a> Input<'a> {
                 running: self.number(),
                 running_for: self.number(),
             },
-            // The remaining two: a kind that may be ignored, and one that may not.
+            kind::GOAWAY => Header::GoAway { last: id(self), reason: self.text() },
+            // The remaining ones: a kind that may be ignored, and one that may not.
             choice => Header::Unknown {
-                kind: if choice % 2 == 1 { kind::FIRST_OPTIONAL } else { kind::GOAWAY } + self.number() % 64,
+                kind: if choice % 2 == 1 { kind::FIRST_OPTIONAL } else { kind::GOAWAY + 1 } + self.number() % 64,
             },
         }
     }

@@ -93,7 +93,8 @@ impl Vectors {
         let mut seeds = Vec::new();
         for window in [0, 128] {
             for stream in [0, 1] {
-                let limits = [0, 0, 0, window, 0, 0, 0, 0, 0, 0];
+                // A host, and the limits of both sides.
+                let limits = [0, 0, 0, 0, window, 0, 0, 0, 0, 0, 0];
                 let call = [CALL_STEP, stream, 1, 0];
                 let start = [&limits[..], &call, &call, &call].concat();
                 seeds.extend(steps.iter().map(|step| [&start[..], step].concat()));

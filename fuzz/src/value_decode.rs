@@ -163,7 +163,7 @@ fn arguments(body: &[u8], limits: &Limits) {
         sent = sent.named(name, &value);
         values.push(Some(body::encode(&value).expect("what was decoded can be encoded")));
     }
-    let sent = sent.finish().expect("what was bound can be sent");
+    let sent = sent.finish().expect("what was bound can be sent").body;
     let again = Received::parse(&sent, &Limits::default()).and_then(|received| received.bind(&PARAMETERS));
     let again: Vec<Option<Bytes>> = again
         .expect("what was sent is accepted")

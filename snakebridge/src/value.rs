@@ -4,8 +4,9 @@ use std::fmt;
 
 use bytes::Bytes;
 use serde::de::{self, MapAccess, SeqAccess, Visitor};
-use serde::ser::{SerializeMap, SerializeSeq};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, ser};
+
+use crate::wire::Limits;
 
 /// Anything that MessagePack, and so Python, can say, without loss: integers stay integers up to 64 bits signed or
 /// unsigned, bytes are not strings, and maps may have keys of any kind.
@@ -101,9 +102,9 @@ impl Value {
         if let Self::Map(entries) = self { Some(entries) } else { None }
     }
 
-    /// The entry of a map under a string key.
+    /// The entry of a map under a string key; the last one where a key comes twice, as in Python.
     pub fn get(&self, key: &str) -> Option<&Value> {
-        self.as_map()?.iter().find(|(entry, _)| entry.as_str() == Some(key)).map(|(_, value)| value)
+        self.as_map()?.iter().rfind(|(entry, _)| entry.as_str() == Some(key)).map(|(_, value)| value)
     }
 }
 
@@ -191,23 +192,35 @@ impl fmt::Debug for Value {
 
 impl Serialize for Value {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Nil => serializer.serialize_unit(),
-            Self::Bool(value) => serializer.serialize_bool(*value),
-            Self::Int(value) => serializer.serialize_i64(*value),
-            Self::UInt(value) => serializer.serialize_u64(*value),
-            Self::Float(value) => serializer.serialize_f64(*value),
-            Self::Str(value) => serializer.serialize_str(value),
-            Self::Bytes(value) => serializer.serialize_bytes(value),
-            Self::Array(values) => {
-                let mut sequence = serializer.serialize_seq(Some(values.len()))?;
-                values.iter().try_for_each(|value| sequence.serialize_element(value))?;
-                sequence.end()
-            }
-            Self::Map(entries) => {
-                let mut map = serializer.serialize_map(Some(entries.len()))?;
-                entries.iter().try_for_each(|(key, value)| map.serialize_entry(key, value))?;
-                map.end()
+        Nested { value: self, levels: Limits::default().depth }.serialize(serializer)
+    }
+}
+
+/// A value and how many levels of containers it may have. No peer takes more, and without an end to the recursion a
+/// value that is nested deeply enough would end the process.
+struct Nested<'a> {
+    value: &'a Value,
+    levels: u64,
+}
+
+impl Serialize for Nested<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.levels == 0 && matches!(self.value, Value::Array(_) | Value::Map(_)) {
+            let depth = Limits::default().depth;
+            return Err(ser::Error::custom(format!("it is nested deeper than {depth}")));
+        }
+        let inner = |value| Nested { value, levels: self.levels - 1 };
+        match self.value {
+            Value::Nil => serializer.serialize_unit(),
+            Value::Bool(value) => serializer.serialize_bool(*value),
+            Value::Int(value) => serializer.serialize_i64(*value),
+            Value::UInt(value) => serializer.serialize_u64(*value),
+            Value::Float(value) => serializer.serialize_f64(*value),
+            Value::Str(value) => serializer.serialize_str(value),
+            Value::Bytes(value) => serializer.serialize_bytes(value),
+            Value::Array(values) => serializer.collect_seq(values.iter().map(inner)),
+            Value::Map(entries) => {
+                serializer.collect_map(entries.iter().map(|(key, value)| (inner(key), inner(value))))
             }
         }
     }

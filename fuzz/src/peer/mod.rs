@@ -1,11 +1,12 @@
-//! A host in the middle of its work, and a worker that may send anything.
+//! A side in the middle of its work, and another that may send anything.
 //!
-//! An input is our limits and the worker's, and then steps to the end: what the program does (call, cancel, consume,
-//! answer) and what comes from the worker (honest frames, headers with any content, any bytes). Beside the peer runs a
+//! An input is our role, our limits and the other side's, and then steps to the end: what the program does (call, cancel,
+//! consume, answer) and what comes from the other side (honest frames, headers with any content, any bytes). Beside the peer runs a
 //! [`model`] of what the protocol says; the two may never differ in what a frame means or in who is at fault.
 
 mod model;
 mod ours;
+mod outgoing;
 mod theirs;
 
 use std::collections::BTreeSet;
@@ -45,10 +46,15 @@ enum Step {
     /// More control frames than anybody needs.
     Flood,
     Close,
+    Fragment,
+    InputItem,
+    EndInput,
+    ConsumeInput,
+    GoAway,
 }
 
 /// In the order of their numbers; what matters most has several.
-const STEPS: [Step; 16] = [
+const STEPS: [Step; 24] = [
     Step::Call,
     Step::Cancel,
     Step::Consume,
@@ -65,6 +71,14 @@ const STEPS: [Step; 16] = [
     Step::Call,
     Step::Honest,
     Step::Header,
+    Step::Fragment,
+    Step::InputItem,
+    Step::EndInput,
+    Step::ConsumeInput,
+    Step::GoAway,
+    Step::Fragment,
+    Step::InputItem,
+    Step::Honest,
 ];
 
 /// The number of the step that receives a frame's content, for inputs that are made from vectors.
@@ -78,8 +92,9 @@ pub const CALL_STEP: u8 = 0;
 /// When the peer breaks a promise.
 pub fn run(input: &[u8]) {
     let mut input = Input::new(input);
+    let role = if input.flag() { Role::Worker } else { Role::Host };
     let (ours, theirs) = (input.limits(), input.limits());
-    let Some(mut session) = Session::open(ours, theirs) else { return };
+    let Some(mut session) = Session::open(role, ours, theirs) else { return };
     while !input.is_empty() && !session.closed {
         session.step(&mut input);
         session.check();
@@ -105,16 +120,20 @@ struct Session {
 }
 
 impl Session {
-    /// A host that has shaken hands; nothing when the limits leave no room for any call.
-    fn open(ours: Limits, theirs: Limits) -> Option<Self> {
-        let mut peer = Peer::new(Role::Host, ours, NONCE);
+    /// A side that has shaken hands; nothing when the limits leave no room for any call.
+    fn open(role: Role, ours: Limits, theirs: Limits) -> Option<Self> {
+        let mut peer = Peer::new(role, ours, NONCE);
         let mut out = Vec::new();
         peer.hello(b"\x80", &mut out);
         let hello = Header::Hello { versions: (1, 1), limits: theirs, nonce: NONCE };
-        peer.receive(&hello, 0, 0).ok()?;
-        peer.receive(&Header::Ready { manifest_hash: "" }, 0, 0).expect("READY follows HELLO");
+        peer.receive(&hello, &[], 0).ok()?;
+        if role == Role::Host {
+            peer.receive(&Header::Ready { manifest_hash: "" }, &[], 0).expect("READY follows HELLO");
+        } else {
+            peer.ready("", &[], &mut out).expect("READY follows HELLO");
+        }
         assert!(peer.is_open());
-        let model = Model::new(ours, theirs);
+        let model = Model::new(role, ours, theirs);
         Some(Self {
             peer,
             model,
@@ -143,6 +162,11 @@ impl Session {
             Step::Bytes => self.any_bytes(input),
             Step::Flood => self.flood(),
             Step::Close => self.close(),
+            Step::Fragment => self.fragment(),
+            Step::InputItem => self.input_item(input),
+            Step::EndInput => self.end_input(input),
+            Step::ConsumeInput => self.consume_input(input),
+            Step::GoAway => self.go_away(input),
         }
     }
 
@@ -152,13 +176,12 @@ impl Session {
             assert!(self.out.is_empty(), "something was written: {:02x?}", self.out);
             return;
         };
-        let parsed = codec::parse(&self.out, self.model.theirs.frame).expect("what is written can be parsed");
+        let parsed =
+            codec::parse(&self.out, self.model.theirs.frame.max(1 << 20)).expect("what is written can be parsed");
         let parsed = parsed.expect("a frame is written whole");
         assert_eq!(&parsed.header, header);
         assert_eq!(parsed.length, self.out.len(), "one frame is written");
         assert_eq!(&self.out[parsed.body.clone()], body);
-        let limit = self.model.theirs.single_frame_body();
-        assert!(body.len() as u64 <= limit, "a body of {} bytes, the worker takes {limit}", body.len());
         self.out.clear();
     }
 
@@ -167,6 +190,8 @@ impl Session {
         let call = self.model.asked.remove(&id).expect("a call that ends was in flight");
         assert_eq!(*token, call.token, "another call's data");
         assert!(self.ended.insert(id), "call {id} ended twice");
+        // Nobody needs what was still to be sent for it.
+        self.model.lanes.retain(|(lane, _), _| *lane != id);
     }
 
     /// Whether the peer's own figures are those of the model.
@@ -174,7 +199,7 @@ impl Session {
         if self.closed {
             return;
         }
-        assert!(self.peer.is_open());
+        assert_eq!(self.peer.is_open(), !self.model.ends_early);
         assert_eq!(self.peer.in_flight(), self.model.asked.len());
         assert_eq!(self.peer.serving(), self.model.owed.len());
         assert_eq!(self.peer.finished(), self.model.finished);
@@ -183,8 +208,16 @@ impl Session {
         );
         for (&id, owed) in &self.model.owed {
             assert!(self.peer.serves(id));
-            assert_eq!(self.peer.may_send(id), owed.stream.as_ref().is_some_and(|stream| stream.balance > 0));
+            let may = owed.stream.as_ref().is_some_and(|stream| self.model.may_send(id, 0, stream));
+            assert_eq!(self.peer.may_send(id), may);
         }
+        for (&id, asked) in &self.model.asked {
+            for (stream, input) in (1..).zip(&asked.inputs) {
+                assert_eq!(self.peer.may_send_input(id, stream), self.model.may_send(id, stream, input));
+            }
+        }
+        assert_eq!(self.peer.has_fragments(), !self.model.lanes.is_empty());
+        assert_eq!(self.peer.unsent_answers(), self.unsent_answers());
         assert!(self.out.is_empty(), "nothing is written that nobody asked for");
     }
 

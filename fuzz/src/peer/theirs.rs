@@ -3,17 +3,27 @@
 use snakebridge::wire::codec;
 use snakebridge::wire::{Event, Header};
 
-use super::model::Meaning;
+use super::model::{Coming, Meaning};
 use super::{Input, Session};
 
 impl Session {
     /// Receives one frame and compares what it means with the model.
-    fn receive(&mut self, header: &Header<'_>, body_length: usize) {
-        let expected = self.model.receive(header, body_length, self.now);
-        let (meaning, ended) = match self.peer.receive(header, body_length, self.now) {
+    fn receive(&mut self, header: &Header<'_>, body: &[u8]) {
+        let expected = self.model.receive(header, body.len(), self.now);
+        let mut whole = None;
+        let mut outcome = self.peer.receive(header, body, self.now);
+        if let Ok(Event::Assembled(assembled)) = outcome {
+            let assembled = whole.insert(assembled);
+            outcome = self.peer.complete(&assembled.header);
+        }
+        let (meaning, ended) = match outcome {
             Err(_) => (Meaning::Broken, None),
             Ok(event) => match event {
                 Event::Reply { id, call } => (Meaning::Reply(id), Some((id, call))),
+                Event::Answering { id, call } => {
+                    assert_eq!(Some(&*call), self.model.asked.get(&id).map(|asked| &asked.token));
+                    (Meaning::Answering(id), None)
+                }
                 Event::Failed { id, call, .. } => (Meaning::Failed(id), Some((id, call))),
                 Event::End { id, call, .. } => (Meaning::End(id), Some((id, call))),
                 Event::Item { id, call, .. } => {
@@ -21,7 +31,12 @@ impl Session {
                     (Meaning::Item(id), None)
                 }
                 Event::Call(call) => (Meaning::Call(call.id), None),
-                Event::Credit { id } => (Meaning::Credit(id), None),
+                Event::Credit { id, stream } => (Meaning::Credit(id, stream), None),
+                Event::Input { id, stream } => (Meaning::Input(id, stream), None),
+                Event::InputEnd { id, stream } => (Meaning::InputEnd(id, stream), None),
+                Event::Withdrawn { id } => (Meaning::Withdrawn(id), None),
+                Event::GoAway { last, .. } => (Meaning::GoAway(last), None),
+                Event::Assembled(_) => panic!("a body is complete twice"),
                 Event::Cancel { id, .. } => (Meaning::Cancel(id), None),
                 Event::Ping { .. } => (Meaning::Ping, None),
                 Event::Pong { .. } => (Meaning::Pong, None),
@@ -31,9 +46,21 @@ impl Session {
                 }
             },
         };
-        assert_eq!(meaning, expected, "{header:?} with a body of {body_length} bytes");
+        assert_eq!(meaning, expected, "{header:?} with a body of {} bytes", body.len());
         if let Some((id, token)) = ended {
             self.end(id, &token);
+        }
+        match meaning {
+            Meaning::Withdrawn(id) => self.withdraw(id),
+            Meaning::GoAway(last) => {
+                let never_ran: Vec<u64> = self.model.asked.keys().copied().filter(|&id| id > last).collect();
+                let taken = self.peer.take_above(last);
+                assert_eq!(taken.iter().map(|&(id, _)| id).collect::<Vec<_>>(), never_ran);
+                for (id, token) in &taken {
+                    self.end(*id, token);
+                }
+            }
+            _ => {}
         }
         if let Header::Ping { nonce } = *header
             && meaning == Meaning::Ping
@@ -52,7 +79,7 @@ impl Session {
                 Ok(None) => return,
                 Err(_) => self.close(),
                 Ok(Some(parsed)) => {
-                    self.receive(&parsed.header, parsed.body.len());
+                    self.receive(&parsed.header, &bytes[parsed.body.clone()]);
                     bytes = &bytes[parsed.length..];
                 }
             }
@@ -104,28 +131,69 @@ impl Session {
         self.receive_bytes(bytes);
     }
 
-    /// The next frame of a call that is in flight, as the tool might send it. Nobody may be blamed for it.
+    /// The next frame of a call that is in flight, as an honest side might send it. Nobody may be blamed for it.
     pub(super) fn honest(&mut self, input: &mut Input<'_>) {
-        if self.model.asked.is_empty() {
-            return;
-        }
-        let place = input.choice(self.model.asked.len());
-        let (&id, call) = self.model.asked.iter().nth(place).expect("the place is within the table");
-        let room = usize::try_from(self.model.ours.single_frame_body()).unwrap_or(usize::MAX);
-        let body = vec![0xc0; input.length().min(room)];
-        let header = match (&call.stream, input.byte() % 4) {
-            (_, 0) => Header::Error { id, code: "tool", executed: input.executed() },
-            (None, _) => Header::Reply { id },
-            (Some(stream), 1) => Header::End { id, stream: 0, count: stream.items },
-            (Some(stream), _) if stream.credit > 0 => {
-                Header::Item { id, stream: 0, sequence: stream.items, flags: u64::from(input.byte() % 4) }
-            }
-            (Some(_), _) => return,
-        };
+        let frame = if input.flag() { self.honest_caller(input) } else { self.honest_callee(input) };
+        let Some((header, body)) = frame else { return };
+        let body = if body > self.model.ours.body { return } else { vec![0xc0; usize::try_from(body).unwrap_or(0)] };
         let mut bytes = Vec::new();
         codec::write(&mut bytes, &header, &body);
+        if bytes.len() as u64 > self.model.ours.frame {
+            return;
+        }
         self.receive_bytes(&bytes);
-        assert!(!self.closed, "an honest worker was blamed for {header:?}");
+        assert!(!self.closed, "an honest side was blamed for {header:?}");
+    }
+
+    /// Of a call that we made: an answer, an item, or the next fragment of either.
+    fn honest_callee(&self, input: &mut Input<'_>) -> Option<(Header<'static>, u64)> {
+        let place = input.choice(self.model.asked.len().max(1));
+        let (&id, call) = self.model.asked.iter().nth(place)?;
+        let (length, large) = (input.length() as u64, input.flag());
+        if let Some(coming) = call.coming {
+            return self.next_part((id, 0), &coming, length);
+        }
+        let total = (large && length > 0 && length <= self.model.ours.body).then_some(length);
+        let body = if total.is_some() { 0 } else { length };
+        let header = match (&call.stream, input.byte() % 4) {
+            (_, 0) => return Some((Header::Error { id, code: "tool", executed: input.executed() }, length)),
+            (None, _) => Header::Reply { id, total },
+            (Some(stream), 1) => Header::End { id, stream: 0, count: stream.items, total },
+            (Some(stream), _) if stream.credit > 0 => {
+                let flags = u64::from(input.byte() % 4);
+                Header::Item { id, stream: 0, sequence: stream.items, flags, total }
+            }
+            (Some(_), _) => return None,
+        };
+        Some((header, body))
+    }
+
+    /// Of a call that we serve: an item of a stream among its arguments, its end, or the next fragment of what comes.
+    fn honest_caller(&self, input: &mut Input<'_>) -> Option<(Header<'static>, u64)> {
+        let place = input.choice(self.model.owed.len().max(1));
+        let (&id, call) = self.model.owed.iter().nth(place)?;
+        let (length, large) = (input.length() as u64, input.flag());
+        if let Some(arguments) = call.arguments {
+            return self.next_part((id, 0), &arguments, length);
+        }
+        let index = input.choice(call.inputs.len().max(1));
+        let (stream, coming) = call.inputs.get(index).filter(|(stream, _)| !stream.ended)?;
+        let number = index as u64 + 1;
+        if let Some(coming) = coming {
+            return self.next_part((id, number), coming, length);
+        }
+        if input.byte() % 4 == 0 {
+            return Some((Header::End { id, stream: number, count: stream.items, total: None }, 0));
+        }
+        let total = (large && length > 0 && length <= self.model.ours.body).then_some(length);
+        let body = if total.is_some() { 0 } else { length };
+        let item = Header::Item { id, stream: number, sequence: stream.items, flags: 0, total };
+        (stream.credit > 0).then_some((item, body))
+    }
+
+    fn next_part(&self, (id, stream): (u64, u64), coming: &Coming, length: u64) -> Option<(Header<'static>, u64)> {
+        let length = length.clamp(1, coming.missing());
+        self.model.has_room(coming).then_some((Header::Part { id, stream }, length))
     }
 
     /// Once an input, because it takes as long as everything else together.
@@ -137,7 +205,7 @@ impl Session {
         self.now = self.now.saturating_add(1_000);
         for _ in 0..=20_000 {
             if !self.closed {
-                self.receive(&Header::Unknown { kind: 128 }, 0);
+                self.receive(&Header::Unknown { kind: 128 }, &[]);
             }
         }
         assert!(self.closed, "a flood is noticed");

@@ -250,3 +250,11 @@ def check_value(data: bytes) -> None:
     Raises:
         ValueError: If it is not exactly one document within them; the message is the kind of violation.
     """
+
+def decode_value(data: bytes) -> Any:
+    """One MessagePack document as the host's decoder reads it; for tests that compare decoders.
+
+    Raises:
+        ValueError: If it is refused; the message is the kind of violation, or `value`.
+        TypeError: If a map has a key that Python cannot hash.
+    """

@@ -47,6 +47,15 @@ pub(crate) fn check_value(data: &[u8]) -> PyResult<()> {
     })
 }
 
+/// One MessagePack document as Python values, decoded by the host's decoder. `ValueError` where it refuses: the kind of violation,
+/// or `value` for what a `Value` has no form for; `TypeError` for a key that Python cannot have.
+#[pyfunction]
+pub(crate) fn decode_value<'py>(py: Python<'py>, data: &[u8]) -> PyResult<Bound<'py, PyAny>> {
+    check_value(data)?;
+    let value: Value = body::decode(data).map_err(|_| forbidden("value"))?;
+    to_python(py, &value)
+}
+
 fn to_python<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyAny>> {
     Ok(match value {
         Value::Nil => py.None().into_bound(py),

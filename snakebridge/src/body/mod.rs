@@ -89,6 +89,16 @@ mod tests {
     }
 
     #[test]
+    fn a_value_that_no_peer_would_take_is_refused_before_it_is_too_deep_for_the_stack() {
+        let nested = |depth| (1..depth).fold(Value::Array(vec![]), |inner, _| Value::Array(vec![inner]));
+        assert_eq!(encode(&nested(64)).unwrap().len(), 64);
+        for depth in [65, 4000] {
+            let error = encode(&nested(depth)).unwrap_err().to_string();
+            assert!(error.contains("nested deeper than 64"), "{error}");
+        }
+    }
+
+    #[test]
     fn bytes_behind_a_value_are_refused() {
         let error = decode::<i64>(&[1, 2]).unwrap_err();
         assert_eq!(error.to_string(), "1 bytes behind the value");
