@@ -7,7 +7,9 @@ use super::scheduler::{Placement, QueueFull};
 use super::{Pool, State, Submission};
 use crate::error::{Error, ErrorKind, Executed, Phase, Result, StartFailure};
 use crate::link::{Link, OwnedRequest, PendingCall, Stage};
+use crate::wire::msgpack::Reader;
 use crate::wire::peer::Refused;
+use crate::wire::{Limits, Violation};
 use crate::worker::Worker;
 
 /// What became of a call that the scheduler gave to a worker.
@@ -29,6 +31,28 @@ fn refusal(refused: Refused, queue_limit: usize) -> Error {
         _ => ErrorKind::QueueFull { limit: queue_limit },
     };
     Error::new(kind, Executed::Never)
+}
+
+/// Whether a worker will look into the arguments: how long they are, how deep, and how many values are in them.
+fn check_body(body: &[u8], limits: &Limits) -> Result<()> {
+    let size = body.len() as u64;
+    if size > limits.body {
+        return Err(Error::new(ErrorKind::PayloadTooLarge { size, limit: limits.body }, Executed::Never));
+    }
+    // Every level and every value takes a byte at least, so that small arguments need no look.
+    if size <= limits.depth.min(limits.items) {
+        return Ok(());
+    }
+    match Reader::new(body).value(limits.depth, limits.items) {
+        Err(Violation::Depth(limit)) => {
+            Err(Error::invalid_argument(format!("the arguments are nested more than {limit} levels deep")))
+        }
+        Err(Violation::Items(limit)) => Err(Error::invalid_argument(format!(
+            "the arguments have more than {limit} values in them: pass them as bytes, as a stream, or in several calls"
+        ))),
+        // What encoded them writes nothing else that a reader would refuse.
+        Ok(_) | Err(_) => Ok(()),
+    }
 }
 
 impl Pool {
@@ -84,10 +108,7 @@ impl Pool {
             let kind = ErrorKind::DeadlineExceeded { timeout, phase: Phase::Queue };
             return Err(Error::new(kind, Executed::Never));
         }
-        let (size, limit) = (submission.body.len() as u64, self.config.worker.limits.body);
-        if size > limit {
-            return Err(Error::new(ErrorKind::PayloadTooLarge { size, limit }, Executed::Never));
-        }
+        check_body(&submission.body, &self.config.worker.limits)?;
         let request = OwnedRequest {
             target: submission.target,
             stream: submission.stream,
@@ -232,5 +253,23 @@ impl Pool {
         for call in waiting {
             call.complete(Err(Error::start_failed(why, message)));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_that_no_worker_would_look_into_are_refused_by_name() {
+        let limits = Limits { body: 10_000, depth: 8, items: 100, ..Limits::default() };
+        let refused = |body: &[u8]| check_body(body, &limits).map_err(|error| (error.code(), error.to_string()));
+        assert_eq!(refused(&[0x80]), Ok(()));
+        assert_eq!(refused(&[&[0x91; 7][..], &[0x90]].concat()), Ok(()));
+        let (code, message) = refused(&[&[0x91; 8][..], &[0x90]].concat()).unwrap_err();
+        assert!(code == "invalid_argument" && message.contains("more than 8 levels"), "{message}");
+        let (code, message) = refused(&[&[0xdc, 0, 200][..], &[1; 200]].concat()).unwrap_err();
+        assert!(code == "invalid_argument" && message.contains("more than 100 values"), "{message}");
+        assert_eq!(refused(&[0; 10_001]).unwrap_err().0, "payload_too_large");
     }
 }

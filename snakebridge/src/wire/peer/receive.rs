@@ -64,7 +64,7 @@ impl<T> Peer<T> {
                 self.on_input(header, (id, stream, sequence), (total, length))
             }
             Header::End { id, stream: 0, count, total } => self.on_end(header, (id, count), (total, length), now),
-            Header::End { id, stream, count, .. } => self.on_input_end(id, stream, count),
+            Header::End { id, stream, count, total } => self.on_input_end((id, stream, count), (total, length)),
             Header::Part { id, stream } => self.on_part(id, stream, body, now),
             Header::Credit { id, stream, bytes } => {
                 self.control(now)?;
@@ -323,7 +323,14 @@ impl<T> Peer<T> {
         })
     }
 
-    fn on_input_end<'f>(&mut self, id: u64, stream: u64, count: u64) -> Result<Event<'_, 'f, T>, Violation> {
+    fn on_input_end<'f>(
+        &mut self,
+        (id, stream, count): (u64, u64, u64),
+        body: (Option<u64>, u64),
+    ) -> Result<Event<'_, 'f, T>, Violation> {
+        if body != (None, 0) {
+            return Err(Violation::Fragment(id)); // a stream among the arguments has no return value
+        }
         let Some(input) = self.input(id, stream)? else {
             return self.spend_late(id, charge(0)).map(|()| Event::Ignored);
         };
@@ -367,7 +374,10 @@ impl<T> Peer<T> {
         let ours = self.parity(id, true).is_ok();
         let limit = self.ours.body;
         let place = if ours {
-            let call = self.calls.get_mut(id).filter(|_| stream == 0);
+            let call = self.calls.get_mut(id);
+            if call.is_some() && stream != 0 {
+                return Err(Violation::Fragment(id));
+            }
             call.map(|call| (&mut call.incoming, call.cancelled))
         } else {
             let call = self.served.get_mut(id);

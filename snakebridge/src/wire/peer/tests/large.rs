@@ -183,5 +183,5 @@ fn lies_about_bodies_are_named() {
         lie(&[(reply(600), 0), (part(1), 1), (item(0, Some(600)), 0), (part(3), 1)]),
         Err(Violation::ReceiveBudget { limit: 1_000 })
     );
-    assert_eq!(lie(&[(Header::Part { id: 1, stream: 2 }, 1)]), Ok(()), "forgiven, and counted");
+    assert_eq!(lie(&[(reply(150), 0), (Header::Part { id: 1, stream: 2 }, 1)]), Err(Violation::Fragment(1)));
 }

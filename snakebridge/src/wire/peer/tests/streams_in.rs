@@ -72,7 +72,8 @@ fn lies_about_argument_streams_are_named() {
         let (_, mut worker, _) = open_call(Limits { window: 64, ..Limits::default() }, 1);
         let mut bytes = Vec::new();
         for header in frames {
-            codec::write(&mut bytes, header, b"\x01");
+            let body: &[u8] = if matches!(header, Header::End { .. }) { b"" } else { b"\x01" };
+            codec::write(&mut bytes, header, body);
         }
         try_deliver(&mut worker, &bytes).map(drop)
     };
@@ -86,6 +87,8 @@ fn lies_about_argument_streams_are_named() {
     assert_eq!(lie(&[item(1, 1, 0), item(1, 1, 1)]), Err(Violation::Flow(1)), "without credit");
     assert_eq!(lie(&[end(1)]), Err(Violation::StreamSequence { expected: 0, got: 1 }));
     assert_eq!(lie(&[end(0), item(1, 1, 0)]), Err(Violation::UnexpectedItem(1)), "after its end");
+    let returning = Header::End { id: 1, stream: 1, count: 0, total: Some(70_000) };
+    assert_eq!(lie(&[returning]), Err(Violation::Fragment(1)), "it has nothing to return");
 }
 
 #[test]
