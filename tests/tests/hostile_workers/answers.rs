@@ -54,6 +54,24 @@ async fn an_error_before_the_request_was_all_sent_is_the_answer_and_the_rest_is_
     scene.end(lie).await;
 }
 
+// H11
+#[tokio::test]
+async fn a_call_that_is_given_up_while_it_waits_for_its_second_attempt_has_none() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let (liar, gate) = (folder.path().join("liar"), folder.path().join("gate"));
+    let bridge = hostile("dies inside a request").env("ONCE", liar).env("GATE", &gate).start().await.unwrap();
+    let mut events = bridge.events();
+    let mut call = bridge.call::<i64>("lie", args! { data: Bytes::from(vec![0; 1 << 20]) });
+    assert!(futures::future::poll_immediate(&mut call).await.is_none());
+    while !matches!(events.recv().await.unwrap(), Event::CallRepeated { .. }) {}
+    drop(call);
+    // Only now can another worker start.
+    std::fs::File::create(gate).unwrap();
+    assert_eq!(bridge.call::<u64>("received", args! {}).timeout(PATIENCE).await.unwrap(), 0, "bytes of its arguments");
+    assert_eq!(bridge.workers()[0].number, 2);
+    bridge.shutdown().await.unwrap();
+}
+
 // E8
 #[tokio::test]
 async fn errors_that_say_nothing_or_something_new_are_still_errors() {

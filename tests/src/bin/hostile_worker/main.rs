@@ -2,7 +2,8 @@
 //! variable `LIE` names. Its other tools are honest: `honest` answers 7, `slow` answers 7 once the file that `GATE` names
 //! is there, `received` tells how many bytes of large arguments have come.
 //!
-//! With the variable `ONCE`, the path of a file, only the first worker lies: the one that makes the file.
+//! With the variable `ONCE`, the path of a file, only the first worker lies: the one that makes the file. Where the first
+//! one dies, the others start once `GATE` is there.
 
 mod bodies;
 mod calls;
@@ -30,7 +31,7 @@ struct Worker {
 }
 
 fn main() -> io::Result<()> {
-    let mut worker = Worker { lie: lie(), received: 0 };
+    let mut worker = Worker { lie: lie()?, received: 0 };
     greeting::greet(&worker.lie)?;
     let mut received = Vec::new();
     let mut chunk = vec![0; 65_536];
@@ -52,10 +53,16 @@ fn main() -> io::Result<()> {
     }
 }
 
-/// What this worker lies about: nothing when it is to be the only liar and is not.
-fn lie() -> String {
-    let honest = std::env::var_os("ONCE").is_some_and(|path| File::create_new(path).is_err());
-    if honest { String::new() } else { std::env::var("LIE").unwrap_or_default() }
+/// What this worker lies about: nothing when another is the only liar.
+fn lie() -> io::Result<String> {
+    let lie = std::env::var("LIE").unwrap_or_default();
+    if std::env::var_os("ONCE").is_none_or(|path| File::create_new(path).is_ok()) {
+        return Ok(lie);
+    }
+    if lie == "dies inside a request" {
+        wait_for_the_gate()?;
+    }
+    Ok(String::new())
 }
 
 impl Worker {
@@ -89,6 +96,7 @@ impl Worker {
         self.received += length as u64;
         match self.lie.as_str() {
             "stops inside a request" => sleep_for_ever(),
+            "dies inside a request" => std::process::exit(9),
             "answers inside a request" if is_first => {
                 say(&frame(&Header::Error { id, code: "tool", executed: Executed::Yes }, &[]))?;
                 // What the pipe holds is all that can come before the host has read that.
