@@ -148,6 +148,11 @@ impl Core {
         while !self.write_pending() {
             wait_writable(&self.output_end, ROOM);
         }
+        // The caller is about to run something else. A watcher that helps already sleeps until something arrives, and does
+        // not know that there are fragments now.
+        if self.is_helped() && self.state().peer.has_fragments() {
+            self.call_off.raise();
+        }
     }
 
     /// Writes everything. For threads that nobody waits for.

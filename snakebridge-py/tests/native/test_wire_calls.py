@@ -53,11 +53,16 @@ def test_large_arguments_are_read_while_a_large_reply_is_written(host):
 
 
 def test_a_large_reply_goes_on_while_the_next_call_runs_long(host):
-    large = host.call("blob", {"size": 8 << 20})
-    running = host.call("work", {"how": "gil", "seconds": 2 * PATIENCE})
+    """All in one batch: the watcher helps since the first call, and nobody waits in between."""
+    host.write(
+        host.frame([CALL, 1, "work"], encode({"how": "loop", "seconds": 0.05}))
+        + host.frame([CALL, 3, "blob"], encode({"size": 8 << 20}))
+        + host.frame([CALL, 5, "work"], encode({"how": "gil", "seconds": 2 * PATIENCE}))
+    )
+    assert host.receive() == ([REPLY, 1], "loop")
     header, body = host.receive()
-    assert (header, len(body)) == ([REPLY, large], 8 << 20)
-    host.until_running(running)
+    assert (header, len(body)) == ([REPLY, 3], 8 << 20)
+    host.until_running(5)
 
 
 def test_a_call_that_is_cancelled_before_its_arguments_have_come_never_ran(host):
