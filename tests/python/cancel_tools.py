@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 
 from ledger_tools import Ledger
+
 from snakebridge import BaseAdapter, tool
 
 

@@ -5,6 +5,7 @@ import threading
 import time
 
 from ledger_tools import Ledger
+
 from snakebridge import BaseAdapter, tool
 
 

@@ -4,6 +4,7 @@ import time
 from typing import Any
 
 from ledger_tools import Ledger
+
 from snakebridge import BaseAdapter, tool
 
 

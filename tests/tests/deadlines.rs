@@ -130,7 +130,7 @@ async fn comes_late(context: &ToolContext) {
         tokio::time::sleep_until((deadline + Duration::from_millis(20)).into()).await;
         LATE.set(nested.await).unwrap();
     });
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 static LATE: OnceLock<Result<u64>> = OnceLock::new();

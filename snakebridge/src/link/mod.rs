@@ -41,6 +41,8 @@ struct Sent {
     end: u64,
     /// When the caller gave up, if it did.
     cancelled: Option<Instant>,
+    /// It has run, and its large result is on its way.
+    answering: bool,
 }
 
 /// A call that was unanswered when its connection ended.
@@ -234,7 +236,7 @@ impl Link {
         };
         let mut state = self.lock();
         let State { peer, output, .. } = &mut *state;
-        let sent = Sent { call: Arc::clone(call), end: u64::MAX, cancelled: None };
+        let sent = Sent { call: Arc::clone(call), end: u64::MAX, cancelled: None, answering: false };
         let id =
             output.append(|out| peer.call(&wire, &ArgumentsOf(call), sent, out)).map_err(|(refused, _)| refused)?;
         // Noted before the lock is released: the reader cannot have seen the answer yet.
@@ -337,10 +339,13 @@ impl Link {
         self.lock().peer.in_flight()
     }
 
-    /// Visits every unanswered call of ours with its id and, when its caller has given up, since when.
+    /// Visits every unanswered call of ours with its id and, when its caller has given up, since when. Leaves out those
+    /// that nobody wants and whose result is on its way: there is nothing to do about them.
     pub fn for_each(&self, mut visit: impl FnMut(u64, &Arc<PendingCall>, Option<Instant>)) {
         for (id, sent) in self.lock().peer.calls() {
-            visit(id, &sent.call, sent.cancelled);
+            if sent.cancelled.is_none() || !sent.answering {
+                visit(id, &sent.call, sent.cancelled);
+            }
         }
     }
 

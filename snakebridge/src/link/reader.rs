@@ -88,14 +88,10 @@ pub(crate) trait Service: Send + Sync + 'static {
     fn cancel(&self, id: u64);
 
     /// The arguments of a call of the host, which are large, have all been written: the tool may begin.
-    fn arrived(&self, call: &Arc<PendingCall>) {
-        let _ = call;
-    }
+    fn arrived(&self, call: &Arc<PendingCall>);
 
     /// The tool of a call of the host has ended, and its result, which is large, has begun to come.
-    fn answering(&self, call: &Arc<PendingCall>) {
-        let _ = call;
-    }
+    fn answering(&self, call: &Arc<PendingCall>);
 
     /// A call of the host was answered: there may be room for another.
     fn finished(&self, call: &Arc<PendingCall>);
@@ -367,7 +363,10 @@ impl Missing {
 fn interpret(event: Event<'_, '_, Sent>, body: Bytes) -> Option<Delivery> {
     Some(match event {
         Event::Reply { call, .. } | Event::End { call, .. } => Delivery::Finished(call.call, Ok(body)),
-        Event::Answering { call, .. } => Delivery::Answering(Arc::clone(&call.call)),
+        Event::Answering { call, .. } => {
+            call.answering = true;
+            Delivery::Answering(Arc::clone(&call.call))
+        }
         Event::Failed { call, code, executed, .. } => {
             Delivery::Finished(call.call, Err(Error::from_wire(code, executed, &body)))
         }

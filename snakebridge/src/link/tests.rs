@@ -49,6 +49,8 @@ impl Service for NoTools {
         link.answer(call.id, &Err(Error::invalid_argument(format!("no `{}` here", call.target))));
     }
     fn cancel(&self, _: u64) {}
+    fn arrived(&self, _: &Arc<PendingCall>) {}
+    fn answering(&self, _: &Arc<PendingCall>) {}
     fn finished(&self, _: &Arc<PendingCall>) {}
 }
 

@@ -30,6 +30,7 @@ use crate::link::{PendingCall, ToolName};
 use crate::manifest::Manifest;
 use crate::telemetry::Events;
 use crate::tools::Registry;
+use crate::wire::fragment::FRAGMENT;
 use crate::worker::{Worker, WorkerConfig};
 
 /// What a pool is made of.
@@ -96,6 +97,10 @@ impl Task for Arc<PendingCall> {
 
     fn is_wanted(&self) -> bool {
         !self.is_done()
+    }
+
+    fn is_large(&self) -> bool {
+        self.request.body.len() > FRAGMENT
     }
 }
 

@@ -173,6 +173,17 @@ impl Pool {
         }
     }
 
+    /// The large arguments of a call have all been written to `worker`.
+    pub(super) fn arrived(&self, worker: u64, call: &Arc<PendingCall>) {
+        self.lock().scheduler.arrived(worker, call, Instant::now());
+    }
+
+    /// The large result of a call has begun to come from `worker`: the next one may run there.
+    pub(super) fn answering(&self, worker: u64, call: &Arc<PendingCall>) {
+        self.lock().scheduler.answering(worker, call, Instant::now());
+        self.dispatch();
+    }
+
     /// Sends whatever can be sent.
     pub(super) fn dispatch(&self) {
         loop {

@@ -5,6 +5,9 @@
 //! [`PREFETCH_BUDGET`] by what is known of their tools. A tool never seen before counts as long. So a slow tool never
 //! holds a call that another worker could run. One that runs many calls at once takes so many, streams included.
 //!
+//! A call whose arguments are large keeps nobody busy until they have arrived, nor one whose large result is on its way
+//! back: short calls go past them.
+//!
 //! Nothing here takes longer when more calls are outstanding, but for what looks at all of them on purpose.
 
 mod queue;
@@ -39,6 +42,8 @@ pub(super) trait Task: Clone {
     fn is_stream(&self) -> bool;
     /// Whether anybody still waits for it.
     fn is_wanted(&self) -> bool;
+    /// Whether its arguments take a while to travel; [`Scheduler::arrived`] says when they are there.
+    fn is_large(&self) -> bool;
 }
 
 /// Where a submitted call went.
@@ -66,11 +71,30 @@ pub(super) enum Capacity {
 /// Something about each of many calls, by their keys: addresses, which one multiplication spreads as well as ids.
 type ByKey<T> = HashMap<u64, T, BuildHasherDefault<IdHasher>>;
 
+/// How far a call is that is with a worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    /// Its arguments are on their way.
+    Arriving,
+    /// It waits or runs.
+    There,
+    /// Its result is on its way.
+    Answering,
+}
+
 #[derive(Debug)]
 struct Assigned {
     stream: bool,
     since: Instant,
     expected: Duration,
+    progress: Progress,
+}
+
+impl Assigned {
+    /// Whether others wait for it where calls run one at a time.
+    fn occupies(&self) -> bool {
+        !self.stream && self.progress == Progress::There
+    }
 }
 
 /// A worker, as the scheduler sees it.
@@ -82,19 +106,24 @@ struct Seat {
     closed: bool,
     /// What it has not answered.
     assigned: ByKey<Assigned>,
-    /// How many of them are no streams, and how long those are expected to take together.
+    /// How many of them others wait for, and how long those are expected to take together.
     calls: usize,
     expected: Duration,
+    /// How many of them have arguments on their way.
+    arriving: usize,
     last_finished: Option<Instant>,
 }
 
 impl Seat {
-    fn accepts(&self) -> bool {
+    /// Whether it takes another call, which is expected to take so long.
+    fn accepts(&self, expected: Duration) -> bool {
         let held = self.assigned.len();
         match self.capacity {
             _ if self.closed => false,
             Capacity::Concurrent(limit) => held < limit,
             Capacity::Serial(limit) if held >= limit => false,
+            // What is about to arrive would find it busy.
+            Capacity::Serial(_) if self.arriving > 0 && expected > PREFETCH_BUDGET => false,
             Capacity::Serial(_) => {
                 self.calls == 0 || (self.calls <= PREFETCH_CALLS && self.expected <= PREFETCH_BUDGET)
             }
@@ -102,20 +131,34 @@ impl Seat {
     }
 
     fn add(&mut self, key: u64, assigned: Assigned) {
-        if !assigned.stream {
+        if assigned.occupies() {
             self.calls += 1;
             self.expected += assigned.expected;
         }
+        self.arriving += usize::from(assigned.progress == Progress::Arriving);
         self.assigned.insert(key, assigned);
     }
 
     fn take(&mut self, key: u64) -> Option<Assigned> {
         let assigned = self.assigned.remove(&key)?;
-        if !assigned.stream {
+        if assigned.occupies() {
             self.calls -= 1;
             self.expected -= assigned.expected;
         }
+        self.arriving -= usize::from(assigned.progress == Progress::Arriving);
         Some(assigned)
+    }
+
+    /// A call has run, or never will. Returns how long it took where that can be told.
+    fn ended(&mut self, assigned: &Assigned, now: Instant) -> Option<Duration> {
+        if assigned.progress == Progress::Answering {
+            return None;
+        }
+        // It began when it was sent, or when the one before it ended.
+        let began = self.last_finished.map_or(assigned.since, |finished| finished.max(assigned.since));
+        self.last_finished = Some(now);
+        let can_be_told = assigned.occupies() && matches!(self.capacity, Capacity::Serial(_));
+        can_be_told.then(|| now.saturating_duration_since(began))
     }
 }
 
@@ -142,6 +185,7 @@ impl<C: Task> Scheduler<C> {
             assigned: ByKey::default(),
             calls: 0,
             expected: Duration::ZERO,
+            arriving: 0,
             last_finished: None,
         });
     }
@@ -189,17 +233,33 @@ impl<C: Task> Scheduler<C> {
         self.seats.iter_mut().find(|seat| seat.worker == worker)
     }
 
+    /// The large arguments of a call have arrived: from now on it waits or runs.
+    pub(super) fn arrived(&mut self, worker: u64, call: &C, now: Instant) {
+        let Some(seat) = self.seat(worker) else { return };
+        let Some(assigned) = seat.take(call.key()) else { return };
+        let assigned = match assigned.progress {
+            Progress::Arriving => Assigned { progress: Progress::There, since: now, ..assigned },
+            _ => assigned,
+        };
+        seat.add(call.key(), assigned);
+    }
+
+    /// A call has run and its large result has begun to come: its place is free.
+    pub(super) fn answering(&mut self, worker: u64, call: &C, now: Instant) {
+        let Some(seat) = self.seat(worker) else { return };
+        let Some(assigned) = seat.take(call.key()) else { return };
+        let took = seat.ended(&assigned, now);
+        seat.add(call.key(), Assigned { progress: Progress::Answering, ..assigned });
+        self.learn(call.tool(), took);
+    }
+
     /// A call is answered. True when it was the last of a closed worker.
     pub(super) fn finished(&mut self, worker: u64, call: &C, now: Instant) -> bool {
         let Some(seat) = self.seat(worker) else { return false };
         let Some(assigned) = seat.take(call.key()) else { return false };
         let drained = seat.closed && seat.assigned.is_empty();
-        // It began when it was sent, or when the one before it ended.
-        let began = seat.last_finished.map_or(assigned.since, |finished| finished.max(assigned.since));
-        seat.last_finished = Some(now);
-        if !assigned.stream && matches!(seat.capacity, Capacity::Serial(_)) {
-            self.learn(call.tool(), now.saturating_duration_since(began));
-        }
+        let took = seat.ended(&assigned, now);
+        self.learn(call.tool(), took);
         drained
     }
 
@@ -246,14 +306,17 @@ impl<C: Task> Scheduler<C> {
     /// Gives the call to the worker with the least in flight among those that accept one.
     fn assign(&mut self, call: &C, now: Instant) -> Option<u64> {
         let expected = self.durations.get(call.tool()).copied().unwrap_or(UNKNOWN);
-        let seat = self.seats.iter_mut().filter(|seat| seat.accepts()).min_by_key(|seat| seat.assigned.len())?;
-        seat.add(call.key(), Assigned { stream: call.is_stream(), since: now, expected });
+        let accepting = self.seats.iter_mut().filter(|seat| seat.accepts(expected));
+        let seat = accepting.min_by_key(|seat| seat.assigned.len())?;
+        let progress = if call.is_large() { Progress::Arriving } else { Progress::There };
+        seat.add(call.key(), Assigned { stream: call.is_stream(), since: now, expected, progress });
         Some(seat.worker)
     }
 
     /// Takes a duration into account: a longer one quickly, shorter ones slowly, because to expect too little holds
     /// calls up and to expect too much costs a round trip.
-    fn learn(&mut self, tool: &ToolName, took: Duration) {
+    fn learn(&mut self, tool: &ToolName, took: Option<Duration>) {
+        let Some(took) = took else { return };
         if let Some(known) = self.durations.get_mut(tool) {
             *known = if took > *known { (*known + took) / 2 } else { (*known * 7 + took) / 8 };
         } else if self.durations.len() < REMEMBERED_TOOLS {

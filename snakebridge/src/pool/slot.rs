@@ -37,6 +37,18 @@ impl Service for Surroundings {
         }
     }
 
+    fn arrived(&self, call: &Arc<PendingCall>) {
+        if let Some(pool) = self.pool.upgrade() {
+            pool.arrived(self.worker, call);
+        }
+    }
+
+    fn answering(&self, call: &Arc<PendingCall>) {
+        if let Some(pool) = self.pool.upgrade() {
+            pool.answering(self.worker, call);
+        }
+    }
+
     fn finished(&self, call: &Arc<PendingCall>) {
         if let Some(pool) = self.pool.upgrade() {
             pool.finished(self.worker, call);

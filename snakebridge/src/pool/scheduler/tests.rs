@@ -12,6 +12,7 @@ struct TestCall {
     key: usize,
     tool: ToolName,
     stream: bool,
+    large: bool,
     wanted: Rc<Cell<bool>>,
 }
 
@@ -28,10 +29,13 @@ impl Task for TestCall {
     fn is_wanted(&self) -> bool {
         self.wanted.get()
     }
+    fn is_large(&self) -> bool {
+        self.large
+    }
 }
 
 fn call(key: usize, tool: &'static str) -> TestCall {
-    TestCall { key, tool: ToolName::Declared(tool), stream: false, wanted: Rc::new(Cell::new(true)) }
+    TestCall { key, tool: ToolName::Declared(tool), stream: false, large: false, wanted: Rc::new(Cell::new(true)) }
 }
 
 fn stream(key: usize) -> TestCall {
@@ -51,6 +55,48 @@ fn teach(scheduler: &mut Scheduler<TestCall>, tool: &'static str, micros: u64, n
     let later = now + Duration::from_micros(micros);
     scheduler.finished(worker, &call, later);
     later
+}
+
+fn large(key: usize) -> TestCall {
+    TestCall { large: true, ..call(key, "large") }
+}
+
+#[test]
+fn short_calls_go_past_a_call_whose_arguments_are_on_their_way() {
+    let (mut scheduler, now) = pool(1, 10);
+    let now = teach(&mut scheduler, "quick", 1, now);
+    scheduler.submit(large(0), now).unwrap();
+    assert_eq!(scheduler.submit(call(1, "quick"), now), Ok(Placement::Worker(1)));
+    assert_eq!(scheduler.submit(call(2, "unknown"), now), Ok(Placement::Queued), "a long one would hold it up");
+    scheduler.finished(1, &call(1, "quick"), now);
+    scheduler.arrived(1, &large(0), now);
+    scheduler.forget(&call(2, "unknown"));
+    assert_eq!(scheduler.submit(call(3, "quick"), now), Ok(Placement::Queued), "now it runs");
+}
+
+#[test]
+fn a_call_whose_result_is_on_its_way_keeps_nobody_waiting() {
+    let (mut scheduler, now) = pool(1, 10);
+    scheduler.submit(call(0, "blob"), now).unwrap();
+    assert_eq!(scheduler.submit(call(1, "next"), now), Ok(Placement::Queued));
+    scheduler.answering(1, &call(0, "blob"), now + Duration::from_micros(100));
+    assert_eq!(scheduler.next(now).map(|(_, call)| call.key), Some(1));
+    assert_eq!(scheduler.assigned(), 2, "both are unanswered");
+    scheduler.finished(1, &call(0, "blob"), now + Duration::from_secs(5));
+    scheduler.finished(1, &call(1, "next"), now + Duration::from_secs(5));
+    scheduler.submit(call(2, "blob"), now).unwrap();
+    let behind = scheduler.submit(call(3, "next"), now);
+    assert_eq!(behind, Ok(Placement::Worker(1)), "what its transfer took is not what it takes");
+}
+
+#[test]
+fn a_large_call_that_is_answered_before_it_has_arrived_leaves_nothing_behind() {
+    let (mut scheduler, now) = pool(1, 10);
+    scheduler.submit(large(0), now).unwrap();
+    scheduler.finished(1, &large(0), now);
+    scheduler.arrived(1, &large(0), now);
+    assert_eq!(scheduler.assigned(), 0);
+    assert_eq!(scheduler.submit(call(1, "unknown"), now), Ok(Placement::Worker(1)));
 }
 
 #[test]
