@@ -11,6 +11,7 @@
 
 mod budget;
 mod event;
+mod greeting;
 mod receive;
 mod send;
 #[cfg(test)]
