@@ -21,6 +21,12 @@ async fn an_answer_to_a_call_that_was_never_made_is_a_breach() {
     .await;
 }
 
+// E8
+#[tokio::test]
+async fn greetings_in_the_middle_of_a_connection_are_breaches() {
+    assert_breaches(&[("second hello", "phase"), ("second ready", "phase"), ("cannot start after all", "phase")]).await;
+}
+
 // E12
 #[tokio::test]
 async fn of_two_answers_the_first_counts() {
@@ -48,7 +54,16 @@ async fn an_error_before_the_request_was_all_sent_is_the_answer_and_the_rest_is_
     let data = Bytes::from(vec![0; SIZE.try_into().unwrap()]);
     let error = scene.bridge.call::<i64>("lie", args! { data: data }).timeout(PATIENCE).await.unwrap_err();
     assert_eq!((error.code(), error.executed()), ("tool", Executed::Yes));
-    let received: u64 = scene.bridge.call("received", args! {}).await.unwrap();
+    let mut received = 0;
+    loop {
+        let now: u64 = scene.bridge.call("received", args! {}).await.unwrap();
+        if now == received {
+            break;
+        }
+        received = now;
+        // Were there more, it would come meanwhile.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
     assert!(0 < received && received < SIZE / 2, "{received} bytes of {SIZE} were sent");
     assert!(scene.is_whole(), "the worker stays");
     scene.end(lie).await;
@@ -176,4 +191,14 @@ async fn a_worker_that_went_away_gets_no_more_calls_whatever_it_still_says() {
         assert!(scene.bridge.workers().iter().all(|worker| worker.number != gone), "{lie}");
         scene.end(lie).await;
     }
+}
+
+#[tokio::test]
+async fn a_call_that_every_worker_gives_back_ends_at_its_deadline() {
+    let bridge = hostile("goes away at once").start().await.unwrap();
+    let error = bridge.call::<i64>("lie", args! {}).timeout(Duration::from_millis(500)).await.unwrap_err();
+    assert_eq!(error.code(), "deadline_exceeded", "{error}");
+    assert_ne!(error.executed(), Executed::Yes);
+    assert_eq!(bridge.call::<i64>("honest", args! {}).timeout(PATIENCE).await.unwrap(), 7);
+    bridge.shutdown().await.unwrap();
 }

@@ -62,3 +62,21 @@ async fn large_arguments_of_the_worker_that_never_end_take_what_has_come_and_no_
     let grown = claimed_bytes().saturating_sub(before);
     assert!(grown < 2 << 30, "{grown} bytes");
 }
+
+/// A tool of the host.
+#[tool]
+async fn echo(values: Vec<String>) -> Vec<String> {
+    values
+}
+
+// E8
+#[tokio::test]
+async fn questions_that_make_no_sense_are_answered_with_errors_or_are_breaches() {
+    for lie in ["a question from nowhere", "questions with traps in them"] {
+        let scene = Scene::with(lie, |builder| builder.tools(tools![echo])).await;
+        assert_eq!(scene.lie().await.expect(lie), 7, "{lie}");
+        assert!(scene.is_whole(), "{lie}: the worker stays");
+        scene.end(lie).await;
+    }
+    assert_breaches(&[("a question in a session that is no text", "shape")]).await;
+}

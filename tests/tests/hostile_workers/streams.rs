@@ -1,5 +1,7 @@
 //! Items that come out of turn, or unasked.
 
+use std::time::Duration;
+
 use snakebridge::prelude::*;
 
 use super::{Scene, assert_breaches, assert_broken_streams, breach, hostile, items_of, lost};
@@ -78,5 +80,18 @@ async fn an_error_inside_an_item_ends_the_stream_behind_the_items_that_are_compl
     assert_eq!(items.pop().unwrap().unwrap_err().code(), "tool");
     assert_eq!(items.into_iter().collect::<Result<Vec<_>>>().unwrap(), [Value::from(1)]);
     assert!(scene.is_whole(), "the worker stays");
+    scene.end(lie).await;
+}
+
+// G3
+#[tokio::test]
+async fn an_item_that_never_ends_costs_its_stream_the_deadline_and_the_worker_itself() {
+    let lie = "item that stops";
+    let scene = Scene::with(lie, |builder| builder.cancel_grace(Duration::from_millis(100))).await;
+    let stream = scene.bridge.stream::<Value>("count", args! {}).timeout(Duration::from_millis(300));
+    let mut items: Vec<_> = stream.collect().await;
+    assert_eq!(items.pop().unwrap().unwrap_err().code(), "deadline_exceeded");
+    assert_eq!(items.len(), 1);
+    scene.replaced(lie).await;
     scene.end(lie).await;
 }

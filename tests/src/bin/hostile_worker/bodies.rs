@@ -33,6 +33,7 @@ fn fragments(lie: &str, answer: Answer) -> Option<Vec<u8>> {
         "announced twice" => [announced.clone(), part, announced].concat(),
         "reply inside a reply" => [announced, part, answer.reply(&[7])].concat(),
         "fragment of another stream" => [announced, frame(&Header::Part { id, stream: 2 }, &[1])].concat(),
+        "result that is announced" => announced,
         "error inside a reply" => [announced, part.clone(), error, part].concat(),
         "reply in tiny fragments" => {
             let fragment = |byte| frame(&Header::Part { id, stream: 0 }, &[byte]);

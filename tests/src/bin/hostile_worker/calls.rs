@@ -6,7 +6,7 @@ use snakebridge::Bytes;
 use snakebridge::body;
 use snakebridge::error::{Exception, Executed};
 use snakebridge::wire::frame::{CallHeader, call_flag};
-use snakebridge::wire::{Header, Limits};
+use snakebridge::wire::{Header, Limits, VERSIONS};
 
 use crate::frames::{Answer, asks, frame, raw_frame, say, sleep_for_ever};
 
@@ -50,6 +50,13 @@ fn answers(lie: &str, answer: Answer) -> Option<Vec<u8>> {
         "answer to 0" => reply_to(0),
         "twice" => [answer.reply(&[7]), answer.reply(&[8])].concat(),
         "many times" => answer.reply(&[7]).repeat(200),
+        "second hello" => {
+            frame(&Header::Hello { versions: VERSIONS, limits: Limits::default(), nonce: "another" }, &[0x80])
+        }
+        "second ready" => frame(&Header::Ready { manifest_hash: "" }, &[0x90]),
+        "cannot start after all" => {
+            frame(&Header::Error { id: 0, code: "start_failed", executed: Executed::Never }, &[])
+        }
         "error that is no map" => frame(&Header::Error { id, code: "tool", executed: Executed::Yes }, &[0xc1]),
         "error of a new kind" => {
             let text = body::encode(&Exception::new("Strange", "who knows")).unwrap_or_default();
@@ -58,6 +65,7 @@ fn answers(lie: &str, answer: Answer) -> Option<Vec<u8>> {
         "goes away behind a call never made" => go_away(id + 1000),
         "goes away behind its own call" => go_away(id + 1),
         "goes away and answers what it gave back" => [go_away(0), answer.reply(&[8])].concat(),
+        "goes away at once" => go_away(0),
         "goes away and serves on" => [go_away(id), answer.reply(&[7])].concat(),
         "goes away and asks" => [go_away(id), call(asks(2, LIST)), answer.reply(&[7])].concat(),
         _ => return None,
@@ -84,6 +92,21 @@ fn questions(lie: &str, answer: Answer) -> Option<Vec<u8>> {
         "a question with many streams" => call(CallHeader { inputs: 17, ..asks(2, LIST) }),
         "half a question" => [half_a_call(2, limit), answer.reply(&[7])].concat(),
         "half questions beyond the budget" => (1..=3).flat_map(|n| half_a_call(2 * n, limit / 2)).collect(),
+        "a question from nowhere" => {
+            let (remaining, parent) = (Some(u64::MAX), Some(u64::MAX));
+            let question = call(CallHeader { remaining, parent, ..asks(2, "echo") });
+            [question, answer.reply(&[7])].concat()
+        }
+        "a question in a session that is no text" => call(CallHeader { session: Some("a\nb"), ..asks(2, LIST) }),
+        "questions with traps in them" => {
+            let traps: [&[u8]; 5] =
+                [&[0x91; 60_000], &[0xdd, 0xff, 0xff, 0xff, 0xff], &[], &[0xd4, 6, 1], &[0x81, 0xc1]];
+            let question = |(body, n): (&[u8], u64)| {
+                let parent = Some(answer.id);
+                frame(&Header::Call(CallHeader { parent, ..asks(2 * n, "echo") }), body)
+            };
+            traps.into_iter().zip(1..).flat_map(question).chain(answer.reply(&[7])).collect()
+        }
         "a question over the limit" => call(CallHeader { total: Some(limit + 1), ..asks(2, LIST) }),
         "thousands of announced questions" => {
             (1..=5000).flat_map(|n| call(CallHeader { total: Some(10), ..asks(2 * n, LIST) })).collect()
@@ -98,7 +121,6 @@ fn floods(lie: &str) -> Option<Vec<u8>> {
         "pongs" => frame(&Header::Pong { nonce: 1, finished: 0, running: 0, running_for: 0 }, &[]),
         "optional frames" => raw_frame(&[0x93, 0xcc, 200, 1, 2]),
         "cancels" => frame(&Header::Cancel { id: 2, reason: "bored" }, &[]),
-        "goodbyes" => go_away(0),
         "credits" => {
             let question = call(CallHeader { flags: call_flag::STREAM, ..asks(2, LIST) });
             let credit = frame(&Header::Credit { id: 2, stream: 0, bytes: 1 }, &[]);

@@ -35,6 +35,7 @@ pub(crate) fn lies(lie: &str, answer: Answer) -> Option<Vec<u8>> {
             let announced = |number| answer.large_item(number, blob.len() as u64);
             (0..2).flat_map(|number| [announced(number), fragments.clone()].concat()).collect()
         }
+        "item that stops" => [item(0), answer.large_item(1, 100_000), answer.part(50_000)].concat(),
         "item inside an item" => [answer.large_item(0, 100_000), answer.part(50_000), item(1)].concat(),
         "end inside an item" => [answer.large_item(0, 100_000), answer.part(50_000), answer.end(1)].concat(),
         "item longer than announced" => [answer.large_item(0, 100_000), answer.part(65_536).repeat(2)].concat(),
