@@ -58,7 +58,8 @@ fn every_row_of_the_groups_e_to_h_has_one_line() {
         .chain(BEYOND.map(str::to_owned))
         .collect();
     let (found, wanted): (BTreeSet<_>, BTreeSet<_>) = (rows.iter().collect(), expected.iter().collect());
-    let (strange, missing) = (Vec::from_iter(found.difference(&wanted)), Vec::from_iter(wanted.difference(&found)));
+    let strange: Vec<_> = found.difference(&wanted).collect();
+    let missing: Vec<_> = wanted.difference(&found).collect();
     assert!(strange.is_empty(), "rows that the catalogue has not: {strange:?}");
     assert!(missing.is_empty(), "rows without a line: {missing:?}");
     assert_eq!(rows.len(), found.len(), "a row has two lines");

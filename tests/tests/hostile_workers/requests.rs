@@ -65,7 +65,7 @@ async fn large_arguments_of_the_worker_that_never_end_take_what_has_come_and_no_
 
 /// A tool of the host.
 #[tool]
-async fn echo(values: Vec<String>) -> Vec<String> {
+fn echo(values: Vec<String>) -> Vec<String> {
     values
 }
 
