@@ -100,7 +100,7 @@ fn questions(lie: &str, answer: Answer) -> Option<Vec<u8>> {
         "a question in a session that is no text" => call(CallHeader { session: Some("a\nb"), ..asks(2, LIST) }),
         "questions with traps in them" => {
             let traps: [&[u8]; 5] =
-                [&[0x91; 60_000], &[0xdd, 0xff, 0xff, 0xff, 0xff], &[], &[0xd4, 6, 1], &[0x81, 0xc1]];
+                [&[0x91; 10_000], &[0xdd, 0xff, 0xff, 0xff, 0xff], &[], &[0xd4, 6, 1], &[0x81, 0xc1]];
             let question = |(body, n): (&[u8], u64)| {
                 let parent = Some(answer.id);
                 frame(&Header::Call(CallHeader { parent, ..asks(2 * n, "echo") }), body)
