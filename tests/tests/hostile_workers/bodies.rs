@@ -74,3 +74,17 @@ async fn a_large_result_that_never_ends_costs_the_deadline_and_reserves_nothing(
         scene.end(lie).await;
     }
 }
+
+// E3
+#[tokio::test]
+async fn a_worker_that_begins_every_result_and_ends_none_costs_those_calls_their_deadlines_and_others_nothing() {
+    let adjust = |builder: snakebridge::Builder| builder.drain(Duration::from_millis(100));
+    let scene = Scene::with("result that is announced", adjust).await;
+    for _ in 0..3 {
+        let error = scene.lie().timeout(Duration::from_millis(100)).await.unwrap_err();
+        assert_eq!((error.code(), error.executed()), ("deadline_exceeded", Executed::Maybe));
+        let honest = scene.bridge.call::<i64>("honest", args! {}).timeout(super::PATIENCE).await;
+        assert_eq!(honest.unwrap(), 7);
+    }
+    scene.end("result that is announced").await;
+}

@@ -135,9 +135,10 @@ fn floods(lie: &str) -> Option<Vec<u8>> {
 pub(crate) fn acts(lie: &str, answer: Answer) -> io::Result<bool> {
     match lie {
         "questions" => {
-            // Asked, and no answer ever read.
+            // Asked, and no answer ever read. Each names the tool that there is not, so answers are long.
+            let target = "x".repeat(128);
             for id in 1.. {
-                say(&call(asks(id * 2, LIST)))?;
+                say(&call(CallHeader { parent: Some(answer.id), ..asks(id * 2, &target) }))?;
             }
         }
         "deaf" => sleep_for_ever(),
