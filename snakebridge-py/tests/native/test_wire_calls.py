@@ -49,7 +49,8 @@ def test_small_calls_are_answered_between_the_fragments_of_a_large_reply(host):
             answers.append(header[1])
         else:
             fragments += 1
-            time.sleep(0.002)  # the pipe is full meanwhile: nobody gets ahead of a main thread that waits for a core
+            # The pipe is full meanwhile: nobody gets ahead of a main thread that waits for a core.
+            time.sleep(0.002)
     assert answers == small
     assert fragments < 64, "of 129"
 
