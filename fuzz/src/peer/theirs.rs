@@ -3,19 +3,22 @@
 use snakebridge::wire::codec;
 use snakebridge::wire::{Event, Header};
 
-use super::model::{Coming, Meaning};
-use super::{Input, Session};
+use super::state::{Coming, Meaning, sum};
+use super::{Input, LONG, Session};
 
 impl Session {
     /// Receives one frame and compares what it means with the model.
     fn receive(&mut self, header: &Header<'_>, body: &[u8]) {
-        let expected = self.model.receive(header, body.len(), self.now);
+        let expected = self.model.receive(header, body, self.now);
         let mut whole = None;
         let mut outcome = self.peer.receive(header, body, self.now);
         if let Ok(Event::Assembled(assembled)) = outcome {
             let assembled = whole.insert(assembled);
+            let body = (assembled.body.len() as u64, sum(0, &assembled.body));
+            assert_eq!(Some(body), self.model.assembled.take(), "a body is what came in its fragments");
             outcome = self.peer.complete(&assembled.header);
         }
+        assert_eq!(self.model.assembled, None, "a body is complete");
         let (meaning, ended) = match outcome {
             Err(_) => (Meaning::Broken, None),
             Ok(event) => match event {
@@ -72,18 +75,40 @@ impl Session {
         }
     }
 
-    /// Receives bytes as a driver does; what is left of an incomplete frame is dropped.
+    /// Receives bytes as a driver does, piece by piece. What is left of an incomplete frame waits for its rest.
     fn receive_bytes(&mut self, mut bytes: &[u8]) {
+        let mut sizes = std::mem::take(&mut self.pieces);
+        for size in sizes.iter().map(|&size| usize::from(size)).chain([usize::MAX]) {
+            let (piece, rest) = bytes.split_at(size.min(bytes.len()));
+            self.unread.extend_from_slice(piece);
+            self.read_frames();
+            bytes = rest;
+        }
+        std::mem::swap(&mut self.pieces, &mut sizes);
+    }
+
+    /// Takes the frames that are complete.
+    fn read_frames(&mut self) {
+        let mut unread = std::mem::take(&mut self.unread);
+        let mut read = 0;
         while !self.closed {
-            match codec::parse(bytes, self.model.ours.frame) {
-                Ok(None) => return,
+            let (bytes, limit) = (&unread[read..], self.model.ours.frame);
+            let length = codec::frame_length(bytes, limit);
+            match codec::parse(bytes, limit) {
+                Ok(None) => {
+                    assert!(length.is_ok_and(|length| length.is_none_or(|length| length > bytes.len())));
+                    break;
+                }
                 Err(_) => self.close(),
                 Ok(Some(parsed)) => {
+                    assert_eq!(length, Ok(Some(parsed.length)));
                     self.receive(&parsed.header, &bytes[parsed.body.clone()]);
-                    bytes = &bytes[parsed.length..];
+                    read += parsed.length;
                 }
             }
         }
+        unread.drain(..read);
+        self.unread = unread;
     }
 
     /// One of the ids that mean something, or any other.
@@ -107,11 +132,12 @@ impl Session {
 
     pub(super) fn any_header(&mut self, input: &mut Input<'_>) {
         let header = input.header(|input| self.id(input));
-        let body = vec![0xc0; input.length()];
+        let body = self.body(input.length());
         let mut bytes = Vec::new();
         codec::write(&mut bytes, &header, &body);
-        // Mostly once.
+        // Mostly once, and what is long always, for the sake of time.
         let times = input.byte().saturating_sub(0x7f).max(1);
+        let times = if body.len() > LONG { 1 } else { times };
         for _ in 0..times {
             if !self.closed {
                 self.receive_bytes(&bytes);
@@ -133,9 +159,16 @@ impl Session {
 
     /// The next frame of a call that is in flight, as an honest side might send it. Nobody may be blamed for it.
     pub(super) fn honest(&mut self, input: &mut Input<'_>) {
+        // It would have sent the rest of its last frame first.
+        if !self.unread.is_empty() {
+            return;
+        }
         let frame = if input.flag() { self.honest_caller(input) } else { self.honest_callee(input) };
         let Some((header, body)) = frame else { return };
-        let body = if body > self.model.ours.body { return } else { vec![0xc0; usize::try_from(body).unwrap_or(0)] };
+        if body > self.model.ours.body {
+            return;
+        }
+        let body = self.body(usize::try_from(body).unwrap_or(0));
         let mut bytes = Vec::new();
         codec::write(&mut bytes, &header, &body);
         if bytes.len() as u64 > self.model.ours.frame {
@@ -182,7 +215,7 @@ impl Session {
         if let Some(coming) = coming {
             return self.next_part((id, number), coming, length);
         }
-        if input.byte() % 4 == 0 {
+        if input.byte().is_multiple_of(4) {
             return Some((Header::End { id, stream: number, count: stream.items, total: None }, 0));
         }
         let total = (large && length > 0 && length <= self.model.ours.body).then_some(length);
