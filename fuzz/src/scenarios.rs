@@ -139,11 +139,14 @@ fn streams_in(side: Side) -> Vec<Scenario> {
     let late = coming.clone().answer(0, Answer::End, 0).part(yours, 2, 40_000).any_item(yours, (1, 1), None, 50);
     let late = late.any_item(yours, (1, 2), Some(60_000), 0).part(yours, 1, 60_000).any_end(yours, (1, 3), None, 0);
     let late_lie = coming.clone().answer(0, Answer::End, 0).any_end(yours, (1, 3), Some(9), 0);
+    let honest_late = coming.clone().answer(0, Answer::End, 0).late_item(0, 1, 200, true).late_item_part(0, 2, 40_000);
+    let honest_late =
+        honest_late.late_item_part(0, 1, 200).late_end(0, 1).late_item(0, 2, 60_000, false).late_end(0, 2);
     let given_up = coming.cancelled(yours).part(yours, 2, 40_000);
     let credit = (0..5).fold(two, |script, _| {
         script.called_item(0, 1, 60_000, true).called_item_part(0, 1, 60_000).consume_input(0, 1)
     });
-    with(&side.start(), [behind, cancelled, answered, restarted, whole, late, late_lie, given_up, credit])
+    with(&side.start(), [behind, cancelled, answered, restarted, whole, late, late_lie, honest_late, given_up, credit])
 }
 
 /// GOAWAY of either side, and calls that cross it.
@@ -152,12 +155,14 @@ fn ends(side: Side) -> Vec<Scenario> {
     let leaving = steps.clone().called(false, 0, None).go_away().called(false, 1, Some(90_000)).go_away();
     let crossing = leaving.part(side.theirs(1), 0, 60_000).any_item(side.theirs(1), (1, 0), None, 500);
     let crossing = crossing.part(side.theirs(1), 0, 30_000).answer(0, Answer::Reply, LARGE).fragments(2);
+    let honest = steps.clone().go_away().called(false, 1, Some(60_000)).late_part(0, 60_000).late_item(0, 1, 300, true);
+    let honest = honest.late_item_part(0, 1, 300).late_end(0, 1);
     let calls =
         steps.call(false, 0, HUGE).call(true, 1, LARGE).call(false, 0, LARGE).fragments(3).input_item(1, 1, LARGE);
     let sent_away = calls.clone().sent_away(side.ours(0)).call(false, 0, 3).fragments(4);
     let sent_away = sent_away.answered(0, Answer::Reply, 60_000, true).answered_part(0, 60_000);
     let all = calls.sent_away(0).fragments(1).called(false, 0, None).answer(0, Answer::Reply, 3);
-    with(&side.start(), [crossing, sent_away, all])
+    with(&side.start(), [crossing, honest, sent_away, all])
 }
 
 /// Bodies that wait for room, and limits that are nearly nothing.
@@ -177,7 +182,10 @@ fn limits(side: Side) -> Vec<Scenario> {
     let greedy = two.part(side.ours(1), 0, 100);
     let inputs = steps.clone().called(false, 2, Some(900)).called_part(0, 900).called_item(0, 1, 600, true);
     let inputs = inputs.called_item_part(0, 1, 300).called_item(0, 2, 600, true).part(side.theirs(0), 2, 300);
-    scenarios.extend(with(&narrow, [honest, freed, greedy, inputs]));
+    // As much as the credit allows, the longest item, and the end.
+    let late = steps.clone().called(false, 1, None).answer(0, Answer::Reply, 0).late_item(0, 1, 127, false);
+    let late = late.late_item(0, 1, 1_000, false).late_end(0, 1);
+    scenarios.extend(with(&narrow, [honest, freed, greedy, inputs, late]));
 
     // A fragment is a few bytes long.
     let short = side.limited(DEFAULTS, Limits { frame: (16 << 10) + 100, window: 1_000, calls: 2, ..DEFAULTS });

@@ -185,6 +185,27 @@ impl Script {
         self.called_item_part(place, stream, 0).byte(0)
     }
 
+    /// From one that does not know yet that its call is over: as [`called_item`](Self::called_item).
+    pub(crate) fn late_item(self, place: u8, stream: u8, length: u64, large: bool) -> Self {
+        let script = self.step(Step::Honest).byte(3).byte(place).number(length).byte(u8::from(large));
+        script.byte(stream - 1).byte(1)
+    }
+
+    /// The next fragment of the arguments, from such a side.
+    pub(crate) fn late_part(self, place: u8, length: u64) -> Self {
+        self.step(Step::Honest).byte(3).byte(place).number(length).byte(0)
+    }
+
+    /// The next fragment of an item, from such a side.
+    pub(crate) fn late_item_part(self, place: u8, stream: u8, length: u64) -> Self {
+        self.late_part(place, length).byte(stream - 1)
+    }
+
+    /// The end of a stream, from such a side.
+    pub(crate) fn late_end(self, place: u8, stream: u8) -> Self {
+        self.late_item_part(place, stream, 0).byte(0)
+    }
+
     /// The other side gives up its call.
     pub(crate) fn cancelled(self, id: u64) -> Self {
         self.header(kind::CANCEL).id(id).number(0).behind_header(0)

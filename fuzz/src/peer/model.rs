@@ -37,6 +37,12 @@ pub(super) struct Model {
     pub(super) ends_early: bool,
     /// What may still come for calls that are answered.
     late: u64,
+    /// Calls that are over for us, with what their caller may send before it knows.
+    pub(super) over: BTreeMap<u64, Owed>,
+    /// Whether what comes now is from an honest side.
+    pub(super) honest: bool,
+    /// Somebody else has used up what honest callers may need.
+    pub(super) cheated: bool,
     /// The body that has just been completed, as its length and its sum.
     pub(super) assembled: Option<(u64, u64)>,
     control: Budget,
@@ -58,6 +64,9 @@ impl Model {
             last_accepted: None,
             ends_early: false,
             late: 0,
+            over: BTreeMap::new(),
+            honest: false,
+            cheated: false,
             assembled: None,
             control: Budget::new(20_000, 1_000),
             strays: Budget::new(100, 60_000),
@@ -87,7 +96,41 @@ impl Model {
         let owed = self.owed.remove(&id).expect("an answered call was owed");
         self.finished += 1;
         for _ in owed.inputs.iter().filter(|(input, _)| !input.ended) {
-            self.late = self.late.saturating_add(self.ours.window.saturating_add(self.ours.body));
+            self.late = self.late.saturating_add(self.late_input());
+        }
+        self.over.insert(id, owed);
+    }
+
+    /// What may still come of one stream whose call is over: what the credit allows and one item, each charged for its
+    /// header and for its bytes, and the end.
+    fn late_input(&self) -> u64 {
+        let items = self.ours.window.saturating_add(self.ours.body.max(charge(0)));
+        items.saturating_mul(2).saturating_add(charge(0))
+    }
+
+    /// An honest caller has sent something for a call that is over.
+    pub(super) fn crossed(&mut self, header: &Header<'_>, length: u64) {
+        match *header {
+            Header::Part { id, stream } => {
+                let Some(owed) = self.over.get_mut(&id) else { return };
+                let body = if stream == 0 { &mut owed.arguments } else { &mut owed.inputs[place(stream)].1 };
+                if let Some(coming) = body {
+                    coming.received += length;
+                }
+                *body = body.filter(|coming| coming.missing() > 0);
+            }
+            Header::Item { id, stream, sequence, total, .. } => {
+                let Some(owed) = self.over.get_mut(&id) else { return };
+                let (input, coming) = &mut owed.inputs[place(stream)];
+                assert!(input.take(sequence, total.unwrap_or(length)), "an honest caller keeps to its credit");
+                *coming = total.map(|total| Coming::new(Meaning::Ignored, total, false));
+            }
+            Header::End { id, stream, .. } => {
+                if let Some(owed) = self.over.get_mut(&id) {
+                    owed.inputs[place(stream)].0.ended = true;
+                }
+            }
+            _ => {}
         }
     }
 
@@ -163,19 +206,21 @@ impl Model {
             return Meaning::Broken;
         }
         self.last_owed = call.id;
+        let stream = (call.flags & call_flag::STREAM != 0).then(|| self.outgoing());
+        let inputs = (0..call.inputs).map(|_| (self.incoming(), None)).collect();
+        let arguments = call.total.map(|total| Coming::new(Meaning::Call(call.id), total, true));
+        let whole = arguments.is_none();
+        let owed = Owed { stream, inputs, arguments };
         if self.last_accepted.is_some() {
-            let items = call.inputs.saturating_mul(self.ours.window.saturating_add(self.ours.body));
+            let items = call.inputs.saturating_mul(self.late_input());
             self.late = self.late.saturating_add(call.total.unwrap_or(0).saturating_add(items));
+            self.over.insert(call.id, owed);
             return Meaning::Ignored;
         }
         if self.owed.len() as u64 >= self.ours.calls {
             return Meaning::Broken;
         }
-        let stream = (call.flags & call_flag::STREAM != 0).then(|| self.outgoing());
-        let inputs = (0..call.inputs).map(|_| (self.incoming(), None)).collect();
-        let arguments = call.total.map(|total| Coming::new(Meaning::Call(call.id), total, true));
-        let whole = arguments.is_none();
-        self.owed.insert(call.id, Owed { stream, inputs, arguments });
+        self.owed.insert(call.id, owed);
         if whole { Meaning::Call(call.id) } else { Meaning::Ignored }
     }
 
@@ -316,6 +361,8 @@ impl Model {
     }
 
     fn cancel(&mut self, id: u64) -> Meaning {
+        // Its caller sends nothing behind it.
+        self.over.remove(&id);
         let Some(owed) = self.owed.get_mut(&id) else { return Meaning::Ignored };
         for (input, coming) in &mut owed.inputs {
             (input.ended, *coming) = (true, None);
@@ -359,6 +406,7 @@ impl Model {
             return Meaning::Broken;
         }
         self.late -= bytes;
+        self.cheated |= !self.honest;
         Meaning::Ignored
     }
 

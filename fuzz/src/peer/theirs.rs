@@ -1,9 +1,12 @@
 //! What comes from the worker.
 
+use std::collections::BTreeMap;
+
 use snakebridge::wire::codec;
 use snakebridge::wire::{Event, Header};
 
-use super::state::{Coming, Meaning, sum};
+use super::model::Model;
+use super::state::{Coming, Meaning, Owed, sum};
 use super::{Input, LONG, Session};
 
 impl Session {
@@ -163,7 +166,12 @@ impl Session {
         if !self.unread.is_empty() {
             return;
         }
-        let frame = if input.flag() { self.honest_caller(input) } else { self.honest_callee(input) };
+        let frame = match input.byte() % 4 {
+            1 => Self::honest_caller(&self.model, &self.model.owed, input),
+            // It does not know yet that its call is over.
+            3 if !self.model.cheated => Self::honest_caller(&self.model, &self.model.over, input),
+            _ => self.honest_callee(input),
+        };
         let Some((header, body)) = frame else { return };
         if body > self.model.ours.body {
             return;
@@ -174,7 +182,10 @@ impl Session {
         if bytes.len() as u64 > self.model.ours.frame {
             return;
         }
+        self.model.crossed(&header, body.len() as u64);
+        self.model.honest = true;
         self.receive_bytes(&bytes);
+        self.model.honest = false;
         assert!(!self.closed, "an honest side was blamed for {header:?}");
     }
 
@@ -184,7 +195,7 @@ impl Session {
         let (&id, call) = self.model.asked.iter().nth(place)?;
         let (length, large) = (input.length() as u64, input.flag());
         if let Some(coming) = call.coming {
-            return self.next_part((id, 0), &coming, length);
+            return next_part(&self.model, (id, 0), &coming, length);
         }
         let total = (large && length > 0 && length <= self.model.ours.body).then_some(length);
         let body = if total.is_some() { 0 } else { length };
@@ -201,32 +212,32 @@ impl Session {
         Some((header, body))
     }
 
-    /// Of a call that we serve: an item of a stream among its arguments, its end, or the next fragment of what comes.
-    fn honest_caller(&self, input: &mut Input<'_>) -> Option<(Header<'static>, u64)> {
-        let place = input.choice(self.model.owed.len().max(1));
-        let (&id, call) = self.model.owed.iter().nth(place)?;
+    /// Of a call that we serve, or have served: an item of a stream among its arguments, its end, or the next fragment of
+    /// what comes.
+    fn honest_caller(
+        model: &Model,
+        calls: &BTreeMap<u64, Owed>,
+        input: &mut Input<'_>,
+    ) -> Option<(Header<'static>, u64)> {
+        let place = input.choice(calls.len().max(1));
+        let (&id, call) = calls.iter().nth(place)?;
         let (length, large) = (input.length() as u64, input.flag());
         if let Some(arguments) = call.arguments {
-            return self.next_part((id, 0), &arguments, length);
+            return next_part(model, (id, 0), &arguments, length);
         }
         let index = input.choice(call.inputs.len().max(1));
         let (stream, coming) = call.inputs.get(index).filter(|(stream, _)| !stream.ended)?;
         let number = index as u64 + 1;
         if let Some(coming) = coming {
-            return self.next_part((id, number), coming, length);
+            return next_part(model, (id, number), coming, length);
         }
         if input.byte().is_multiple_of(4) {
             return Some((Header::End { id, stream: number, count: stream.items, total: None }, 0));
         }
-        let total = (large && length > 0 && length <= self.model.ours.body).then_some(length);
+        let total = (large && length > 0 && length <= model.ours.body).then_some(length);
         let body = if total.is_some() { 0 } else { length };
         let item = Header::Item { id, stream: number, sequence: stream.items, flags: 0, total };
         (stream.credit > 0).then_some((item, body))
-    }
-
-    fn next_part(&self, (id, stream): (u64, u64), coming: &Coming, length: u64) -> Option<(Header<'static>, u64)> {
-        let length = length.clamp(1, coming.missing());
-        self.model.has_room(coming).then_some((Header::Part { id, stream }, length))
     }
 
     /// Once an input, because it takes as long as everything else together.
@@ -243,4 +254,9 @@ impl Session {
         }
         assert!(self.closed, "a flood is noticed");
     }
+}
+
+fn next_part(model: &Model, (id, stream): (u64, u64), coming: &Coming, length: u64) -> Option<(Header<'static>, u64)> {
+    let length = length.clamp(1, coming.missing());
+    model.has_room(coming).then_some((Header::Part { id, stream }, length))
 }
