@@ -103,6 +103,8 @@ fn streams_out(side: Side) -> Vec<Scenario> {
     let arguments = arguments.answer(0, Answer::Reply, 10);
     let withdrawn = steps.clone().called(false, 1, Some(90_000)).called_part(0, 60_000).cancelled(side.theirs(0));
     let withdrawn = withdrawn.part(side.theirs(0), 0, 30_000);
+    let refused = steps.clone().called(false, 1, Some(90_000)).called_part(0, 60_000).answer(0, Answer::Error, 0);
+    let refused = refused.part(side.theirs(0), 0, 30_000).called(false, 0, None);
     let stream = steps.called(true, 0, None);
     let items = stream.clone().item(0, 10).item(0, LARGE).item(0, 10);
     let sent = items.clone().fragments(2).item(0, 10).credit(side.theirs(0), 0, 70_000).answer(0, Answer::End, 0);
@@ -113,7 +115,7 @@ fn streams_out(side: Side) -> Vec<Scenario> {
     let cancelled_behind = items.answer(0, Answer::End, HUGE).fragments(1).cancelled(side.theirs(0)).fragments(5);
     let exhausted = (0..5).fold(stream, |script, _| script.item(0, LARGE).fragments(2));
     let restarted = exhausted.credit(side.theirs(0), 0, 200_000).item(0, 10).answer(0, Answer::End, LARGE).fragments(2);
-    let others = [error_behind, cancelled, cancelled_behind, restarted];
+    let others = [refused, error_behind, cancelled, cancelled_behind, restarted];
     with(&side.start(), [replies, arguments, withdrawn, sent, end_behind, large_end_behind].into_iter().chain(others))
 }
 

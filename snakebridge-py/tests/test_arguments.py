@@ -149,7 +149,7 @@ def test_every_problem_is_reported_at_once():
         ("amonut", "unknown"),
     ]
     assert str(error) == (
-        "tool `order` was given arguments that do not fit (4 problems): "
+        "the arguments do not fit (4 problems): "
         "`item`: expected `str`, got `int`; `amount` is missing (expected `int`); "
         "`price`: expected `float`, got `str`; `amonut` is not a parameter: did you mean `amount`?"
     )

@@ -168,6 +168,7 @@ def test_closing_the_wire_ends_the_worker_after_its_cleanup(host):
         ("no_such_module:A", 3, "import", "ModuleNotFoundError", "was searched in"),
         ("unfinished", 3, "import", "SyntaxError", "unfinished.py, line 1"),
         ("exiting", 3, "import", "SystemExit", "ended the process with exit code 7"),
+        ("unlicensed", 3, "import", "SystemExit", "ended the process saying 'no licence' while"),
         ("everyday:Everyone", 3, "adapter", "snakebridge.AdapterError", "did you mean `Everyday`?"),
         ("refusing:Refusing", 4, "init", "ConnectionError", "the database is away"),
     ],
@@ -175,6 +176,7 @@ def test_closing_the_wire_ends_the_worker_after_its_cleanup(host):
 def test_a_worker_that_cannot_start_says_why_and_ends(adapter, code, why, kind, words, tmp_path):
     (tmp_path / "unfinished.py").write_text("x = (\n")
     (tmp_path / "exiting.py").write_text("raise SystemExit(7)\n")
+    (tmp_path / "unlicensed.py").write_text("raise SystemExit('no licence')\n")
     with ScriptedHost(adapter, python_path=[str(ADAPTERS), str(tmp_path)]) as host:
         header, body = host.receive()
         assert header[:3] == [ERROR, 0, "start_failed"]

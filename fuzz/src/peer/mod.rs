@@ -238,6 +238,12 @@ impl Session {
         assert!(
             self.peer.calls().all(|(id, token)| self.model.asked.get(&id).is_some_and(|call| call.token == *token))
         );
+        for (id, token, received) in self.peer.calls_mut() {
+            let asked = &self.model.asked[&id];
+            assert_eq!(*token, asked.token);
+            assert_eq!(received.items, asked.stream.as_ref().map_or(0, |stream| stream.items));
+            assert_eq!(received.bytes, asked.coming.map_or(0, |coming| coming.received));
+        }
         for (&id, owed) in &self.model.owed {
             assert!(self.peer.serves(id));
             let may = owed.stream.as_ref().is_some_and(|stream| self.model.may_send(id, 0, stream));

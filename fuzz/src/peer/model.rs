@@ -95,6 +95,7 @@ impl Model {
     pub(super) fn answered(&mut self, id: u64) {
         let owed = self.owed.remove(&id).expect("an answered call was owed");
         self.finished += 1;
+        self.late = self.late.saturating_add(owed.arguments.as_ref().map_or(0, Coming::missing));
         for _ in owed.inputs.iter().filter(|(input, _)| !input.ended) {
             self.late = self.late.saturating_add(self.late_input());
         }

@@ -149,13 +149,10 @@ impl Session {
         self.written(granted.as_ref().map(|header| (header, &[][..])));
     }
 
-    /// REPLY, END or ERROR to a call of the other side, whether it fits or not. Calls whose arguments have not all come
-    /// are not the program's yet.
+    /// REPLY, END or ERROR to a call of the other side, whether it fits or not, and even before all of its arguments have
+    /// come.
     pub(super) fn answer(&mut self, input: &mut Input<'_>) {
         let id = self.owed_id(input);
-        if self.model.owed.get(&id).is_some_and(|owed| owed.arguments.is_some()) {
-            return;
-        }
         let body = self.body(input.size());
         let fits = body.len() as u64 <= self.model.theirs.body;
         let stream = self.model.owed.get(&id).map(|owed| owed.stream.as_ref().map(|stream| stream.items));

@@ -61,7 +61,7 @@ impl Coming {
         self.wanted = false;
     }
 
-    /// How many bytes an honest sender may send next; at least one.
+    /// How many bytes are still to come; at least one.
     pub(super) fn missing(&self) -> u64 {
         self.total - self.received
     }

@@ -161,9 +161,8 @@ class ArgumentReader:
         if not problems:  # the body is not a map of names at all
             problems = [Problem("arguments", "invalid", expected=str(error))]
         count = "" if len(problems) == 1 else f" ({len(problems)} problems)"
-        message = f"tool `{self._tool}` was given arguments that do not fit{count}: " + "; ".join(
-            map(str, problems)
-        )
+        # Without the tool's name, which the host puts in front.
+        message = f"the arguments do not fit{count}: " + "; ".join(map(str, problems))
         refusal = InvalidArgument(message, tuple(problems))
         refusal.tool_ran = False
         raise refusal from None

@@ -240,12 +240,18 @@ async def _await(awaitable: Awaitable[Any]) -> Any:
 async def _wait(number: int) -> None:
     """Wait until something has come to a call. It need not be what is waited for: look again."""
     future = asyncio.get_running_loop().create_future()
-    _waiting.setdefault(number, set()).add(future)
-    await future
+    futures = _waiting.setdefault(number, set())
+    futures.add(future)
+    try:
+        await future
+    finally:
+        futures.discard(future)
+        if not futures and _waiting.get(number) is futures:
+            del _waiting[number]
 
 
 def _wake(number: int) -> None:
-    for future in _waiting.pop(number, ()):
+    for future in tuple(_waiting.pop(number, ())):
         if not future.done():
             future.set_result(None)
 

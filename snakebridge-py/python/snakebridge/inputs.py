@@ -67,8 +67,7 @@ def input_type(annotation: Any) -> InputType | None:
 class InputReader:
     """Makes the argument of one streamed parameter from what was decoded."""
 
-    def __init__(self, tool: str, parameter: str, kind: InputType) -> None:
-        self._tool = tool
+    def __init__(self, parameter: str, kind: InputType) -> None:
         self._parameter = parameter
         self._is_async = kind.is_async
         self._decode = msgspec.msgpack.Decoder(kind.item).decode
@@ -96,7 +95,7 @@ class InputReader:
         except Exception as error:
             problem = mismatch(self._parameter, f"{self._parameter}[{number}]", error)
             raise InvalidArgument(
-                f"tool `{self._tool}` was sent an item that does not fit: {problem}",
+                f"an item that was sent does not fit: {problem}",
                 (problem,),
             ) from None
 
@@ -107,9 +106,7 @@ class InputReader:
             except msgspec.DecodeError:
                 pass
         problem = Problem(self._parameter, "mismatch", expected="a stream or an array", actual="ext")
-        refusal = InvalidArgument(
-            f"tool `{self._tool}` was given arguments that do not fit: {problem}", (problem,)
-        )
+        refusal = InvalidArgument(f"the arguments do not fit: {problem}", (problem,))
         refusal.tool_ran = False
         raise refusal
 
@@ -179,7 +176,7 @@ class ListInput:
         raise StopAsyncIteration
 
 
-def opener(tool: str, parameter: str, annotation: Any) -> Callable[[Any], Any] | None:
+def opener(parameter: str, annotation: Any) -> Callable[[Any], Any] | None:
     """What makes the argument of a parameter from what was decoded, if it is a streamed one."""
     kind = input_type(annotation)
-    return None if kind is None else InputReader(tool, parameter, kind).open
+    return None if kind is None else InputReader(parameter, kind).open

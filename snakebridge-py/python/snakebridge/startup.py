@@ -194,7 +194,10 @@ def _fail(why: Why, error: BaseException, module: str | None) -> NoReturn:
     parts = error_parts(error)
     message = "\n".join([parts["message"], *(parts["notes"] or [])])
     if isinstance(error, SystemExit):
-        message = f"the adapter ended the process with exit code {message or 0} while it was loaded"
+        # `sys.exit` takes a code or something to say.
+        is_code = error.code is None or isinstance(error.code, int)
+        how = f"with exit code {error.code or 0}" if is_code else f"saying {message!r}"
+        message = f"the adapter ended the process {how} while it was loaded"
     report = {
         "why": why,
         "type": parts["type"],

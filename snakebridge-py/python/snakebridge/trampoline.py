@@ -94,7 +94,7 @@ def build_trampoline(definition: ToolDefinition) -> Callable[[bytes], Any]:
     }
 
     for parameter in definition.parameters:
-        if (opens := opener(definition.name, parameter.name, parameter.annotation)) is not None:
+        if (opens := opener(parameter.name, parameter.annotation)) is not None:
             namespace[f"open_{parameter.name}"] = opens
     values = [_pass(parameter, f"open_{parameter.name}" in namespace) for parameter in signature.parameters]
     call = f"function({', '.join(values)})"

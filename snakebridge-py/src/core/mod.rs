@@ -24,6 +24,20 @@
 //!
 //! No holder of any of them waits for the GIL or runs Python code. `state` and `output` are never held across anything that
 //! can block: whoever waits for room in the pipe does so without `output`, so the watcher never waits behind a full pipe.
+//!
+//! # Pitfalls
+//!
+//! Each of these was met, and has a test that fails without its remedy.
+//!
+//! - A helping watcher sleeps in poll(2) and does not see what others append, nor large bodies that wait for their turn: who
+//!   leaves something to it has to write or to wake it ([`flush`](Core::flush)).
+//! - A main thread that polls the pipe, instead of holding the reader in read(2), waits for ever for what somebody else takes
+//!   out of it: see [`begin_poll`](Core::begin_poll).
+//! - While the pipe is full nothing may be pulled: a stream that could go on would add an item for every look
+//!   ([`wait_for_work`](Core::wait_for_work)).
+//! - A signal that lands between a check and the system call that blocks is lost. Whatever is told by one is told again, every
+//!   few milliseconds, until it was heard: cancellations, and the end that SIGTERM asks for ([`ending`]).
+//! - A forked child inherits handlers: they ask which process they run in.
 
 mod activity;
 mod call_state;

@@ -10,6 +10,8 @@ const WORTH_MOVING: usize = 64 * 1024;
 pub(super) struct Output {
     bytes: Vec<u8>,
     written: usize,
+    /// How many bytes were ever written.
+    gone: u64,
 }
 
 impl Output {
@@ -23,9 +25,20 @@ impl Output {
         &self.bytes[self.written..]
     }
 
+    /// How many bytes were ever written.
+    pub(super) fn position(&self) -> u64 {
+        self.gone
+    }
+
+    /// What the position will be when everything that is here now is written.
+    pub(super) fn end(&self) -> u64 {
+        self.gone + self.pending().len() as u64
+    }
+
     /// So many bytes were written.
     pub(super) fn advance(&mut self, length: usize) {
         self.written += length;
+        self.gone += length as u64;
         if self.written == self.bytes.len() {
             self.written = 0;
             if self.bytes.capacity() > KEPT { self.bytes = Vec::new() } else { self.bytes.clear() }
@@ -51,11 +64,13 @@ mod tests {
             let piece = output.pending().len().min(990);
             written.extend_from_slice(&output.pending()[..piece]);
             output.advance(piece);
+            assert_eq!(output.end() - output.position(), output.pending().len() as u64);
             assert!(output.bytes.len() <= 2 * (WORTH_MOVING + 20_000));
         }
         written.extend_from_slice(output.pending());
         output.advance(output.pending().len());
         assert!(output.pending().is_empty());
+        assert_eq!(output.position(), appended.len() as u64);
         assert_eq!(written, appended);
     }
 }

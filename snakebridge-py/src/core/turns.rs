@@ -95,6 +95,11 @@ impl Core {
         }
     }
 
+    /// Whether the executor threads go on.
+    pub(crate) fn takes_jobs(&self) -> bool {
+        !self.state().no_more_jobs
+    }
+
     /// A stream of the executor threads could go on at once, but others come first.
     pub(crate) fn queue_turn(&self, id: u64) {
         self.state().add_job(Job::Turn(id));

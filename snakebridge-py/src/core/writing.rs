@@ -142,11 +142,17 @@ impl Core {
         !self.output().pending().is_empty()
     }
 
-    /// Writes everything but the fragments of large bodies, waiting for room where the host is slow to read. Never holds a
-    /// lock while it waits.
+    /// Writes everything that was appended so far, waiting for room where the host is slow to read. Never holds a lock while
+    /// it waits. Fragments that others append meanwhile are not waited for: there may be many.
     pub(crate) fn flush(&self) {
-        while !self.write_pending() {
+        let end = self.output().end();
+        while !self.write_pending() && self.output().position() < end {
             wait_writable(&self.output_end, ROOM);
+        }
+        // The caller is about to run something else. A watcher that helps already sleeps until something arrives, and does
+        // not know that there are fragments now.
+        if self.is_helped() && self.state().peer.has_fragments() {
+            self.call_off.raise();
         }
     }
 

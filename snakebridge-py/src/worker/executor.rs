@@ -28,7 +28,12 @@ pub(crate) fn run_executor(py: Python<'_>) -> PyResult<()> {
             Job::Call(request, body) => run(py, request, &body, serving),
             Job::Turn(id) => turn(py, id, serving),
         }
-        py.detach(|| serving.core.flush_all());
+        py.detach(|| {
+            // A host that is gone reads nothing, and a write would end the process before its clean-up.
+            if serving.core.takes_jobs() {
+                serving.core.flush_all();
+            }
+        });
     }
     Ok(())
 }

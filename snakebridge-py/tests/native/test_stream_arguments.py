@@ -68,9 +68,7 @@ def test_an_item_that_does_not_fit_is_refused_with_its_place(host):
     host.give(number, 1, "two")
     header, body = host.receive()
     assert header == [ERROR, number, "invalid_argument", 2]
-    assert body["message"] == (
-        "tool `total` was sent an item that does not fit: `numbers[1]`: expected `int`, got `str`"
-    )
+    assert body["message"] == ("an item that was sent does not fit: `numbers[1]`: expected `int`, got `str`")
 
 
 @pytest.mark.parametrize("value", [msgspec.msgpack.Ext(9, b"\x01"), msgspec.msgpack.Ext(6, b"\xa1x"), 7, "x"])

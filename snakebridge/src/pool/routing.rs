@@ -263,7 +263,8 @@ mod tests {
     #[test]
     fn arguments_that_no_worker_would_look_into_are_refused_by_name() {
         let limits = Limits { body: 10_000, depth: 8, items: 100, ..Limits::default() };
-        let refused = |body: &[u8]| check_body(body, &limits).map_err(|error| (error.code(), error.to_string()));
+        let refused =
+            |body: &[u8]| check_body(body, &limits).map_err(|error| (error.code().to_owned(), error.to_string()));
         assert_eq!(refused(&[0x80]), Ok(()));
         assert_eq!(refused(&[&[0x91; 7][..], &[0x90]].concat()), Ok(()));
         let (code, message) = refused(&[&[0x91; 8][..], &[0x90]].concat()).unwrap_err();
