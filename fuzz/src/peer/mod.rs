@@ -96,6 +96,8 @@ impl Step {
 
 /// A longer body comes once, and is not repeated.
 const LONG: usize = 1024;
+/// The large bodies that an input sends are together no longer.
+const MAX_OWN: usize = 8 << 20;
 /// Into how many pieces chosen by the input a delivery is cut; the rest of it comes at once.
 const MAX_PIECES: usize = 16;
 
@@ -134,6 +136,8 @@ struct Session {
     unread: Vec<u8>,
     /// How many bodies were made up; no two that follow one another look alike.
     bodies: u8,
+    /// How many bytes of large bodies we may still send.
+    room: usize,
     flooded: bool,
     closed: bool,
 }
@@ -164,6 +168,7 @@ impl Session {
             pieces: Vec::new(),
             unread: Vec::new(),
             bodies: 0,
+            room: MAX_OWN,
             flooded: false,
             closed: false,
         })
@@ -200,6 +205,15 @@ impl Session {
     fn body(&mut self, length: usize) -> Vec<u8> {
         self.bodies = self.bodies.wrapping_add(1);
         content(self.bodies, length)
+    }
+
+    /// A body that we send; small ones only, once they are together as long as an input needs them.
+    fn own_body(&mut self, input: &mut Input<'_>) -> Vec<u8> {
+        let length = input.size();
+        if length > LONG {
+            self.room = self.room.saturating_sub(length);
+        }
+        self.body(if self.room == 0 { length.min(LONG) } else { length })
     }
 
     /// The one frame that the peer has just written, if it should have; nothing else may be there.

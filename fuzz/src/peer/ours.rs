@@ -17,7 +17,7 @@ impl Session {
         let stream = input.flag();
         let plain = input.flag();
         let inputs = input.number();
-        let body = self.body(input.size());
+        let body = self.own_body(input);
         // Most calls are plain; the others try every element.
         let request = if plain {
             Request { target: "ping", stream, inputs, ..Request::default() }
@@ -153,7 +153,7 @@ impl Session {
     /// come.
     pub(super) fn answer(&mut self, input: &mut Input<'_>) {
         let id = self.owed_id(input);
-        let body = self.body(input.size());
+        let body = self.own_body(input);
         let fits = body.len() as u64 <= self.model.theirs.body;
         let stream = self.model.owed.get(&id).map(|owed| owed.stream.as_ref().map(|stream| stream.items));
         match input.byte() % 3 {
@@ -232,7 +232,7 @@ impl Session {
     pub(super) fn item(&mut self, input: &mut Input<'_>) {
         let id = self.owed_id(input);
         let flags = u64::from(input.byte() % 4);
-        let body = self.body(input.size());
+        let body = self.own_body(input);
         let sent = self.peer.item(id, flags, &body, &mut self.out);
         self.item_of((id, 0), flags, &body, sent);
     }
@@ -240,7 +240,7 @@ impl Session {
     /// An item of a stream among the arguments of a call of ours.
     pub(super) fn input_item(&mut self, input: &mut Input<'_>) {
         let (id, stream) = (self.asked_id(input), 1 + u64::from(input.byte() % 17));
-        let body = self.body(input.size());
+        let body = self.own_body(input);
         let sent = self.peer.input_item(id, stream, &body, &mut self.out);
         self.item_of((id, stream), 0, &body, sent);
     }
