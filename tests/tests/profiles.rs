@@ -99,6 +99,7 @@ async fn ten_thousand_calls_are_outstanding_on_one_worker_and_answered_in_an_ord
 #[tokio::test]
 async fn calls_go_to_the_worker_that_has_the_fewest() -> Result<()> {
     let bridge = scripted().workers(2).profile(Profile::Async).start().await?;
+    ready(&bridge, 1).await;
     ready(&bridge, 2).await;
     let held = begin(&bridge, "hold", 100).await;
     assert!(bridge.workers().iter().all(|worker| worker.in_flight == 50), "{:?}", bridge.workers());

@@ -25,7 +25,7 @@ impl Error {
                 ErrorKind::PayloadTooLarge { size: number("size").unwrap_or(0), limit: number("limit").unwrap_or(0) }
             }
             "host_tool" => ErrorKind::HostTool { code: exception.type_name, message, data: exception.data },
-            code => ErrorKind::Other { code: code.to_owned(), exception: Box::new(exception) },
+            code => ErrorKind::Other { code: one_word(code), exception: Box::new(exception) },
         };
         Self::new(kind, executed)
     }
@@ -41,5 +41,24 @@ impl Error {
         };
         // An exception is strings and an already encodable value: this cannot fail, and an empty body is still legal.
         super::encode(&exception).unwrap_or_default().to_vec()
+    }
+}
+
+/// A code that a peer made up, fit for a line of a log.
+fn one_word(code: &str) -> String {
+    code.chars()
+        .take(128)
+        .map(|character| if character.is_control() { char::REPLACEMENT_CHARACTER } else { character })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_that_a_peer_made_up_is_one_short_line() {
+        let error = Error::from_wire(&format!("new\n{}", "x".repeat(10_000)), Executed::Maybe, &[]);
+        assert!(error.code().starts_with("new\u{fffd}xx") && error.code().chars().count() == 128);
     }
 }
