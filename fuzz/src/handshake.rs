@@ -23,10 +23,11 @@ pub fn run(input: &[u8]) {
     let ours = input.limits();
     magic(&mut input);
     honest(ours, nonce);
-    let mut side = Side { peer: Peer::new(role, ours, nonce), role, nonce, heard: None, ready: false, closed: false };
+    let mut side =
+        Side { peer: Peer::new(role, ours, nonce), role, nonce, heard: None, ready: false, away: false, closed: false };
     while !input.is_empty() && !side.closed {
         side.step(&mut input);
-        assert_eq!(side.peer.is_open(), side.heard.is_some() && side.ready && !side.closed);
+        assert_eq!(side.peer.is_open(), side.heard.is_some() && side.ready && !side.away && !side.closed);
         assert_eq!(*side.peer.peer_limits(), side.heard.unwrap_or_default(), "limits are those of HELLO");
     }
 }
@@ -107,6 +108,8 @@ struct Side {
     /// The limits of the HELLO that came.
     heard: Option<Limits>,
     ready: bool,
+    /// The other side takes no calls.
+    away: bool,
     closed: bool,
 }
 
@@ -189,6 +192,7 @@ impl Side {
             Header::Pong { .. } => assert_eq!(matches!(outcome, Ok(Event::Pong { .. })), fits),
             Header::Unknown { .. } => assert_eq!(matches!(outcome, Ok(Event::Ignored)), fits),
             _ if !self.ready => assert!(outcome.is_err(), "{header:?} before READY: {outcome:?}"),
+            Header::GoAway { .. } => self.away |= outcome.is_ok(),
             // An open connection is the other target's subject.
             _ => {}
         }

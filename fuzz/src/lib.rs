@@ -4,12 +4,15 @@
 //! input under `corpus/` (what reaches all the code that was ever reached), under `regressions/` (what once found a
 //! mistake) and from the golden vectors through the same functions. `cargo xtask fuzz` looks for new ones.
 //!
-//! Reading order: [`input`] (how bytes become choices), the four targets, [`seeds`] (the vectors in that form).
+//! Reading order: [`input`] (how bytes become choices), the four targets, [`seeds`] (the vectors in that form, and
+//! `scenarios` of what a peer lives through).
 
 pub mod frame_decoder;
 pub mod handshake;
 pub mod input;
 pub mod peer;
+mod scenarios;
+mod script;
 pub mod seeds;
 pub mod value_decode;
 

@@ -1,4 +1,5 @@
-//! The golden vectors of the wire as inputs, so that no target has to find out by itself what a frame looks like.
+//! The golden vectors of the wire as inputs, and [`scenarios`] for the peer, so that no target has to find out by itself
+//! what a frame looks like and which one fits behind another.
 
 use std::fs;
 use std::path::Path;
@@ -6,7 +7,8 @@ use std::path::Path;
 use serde_json::Value as Json;
 
 use crate::input::WIDE_NUMBERS;
-use crate::peer::{CALL_STEP, FRAME_STEP};
+use crate::peer::Step;
+use crate::scenarios::scenarios;
 
 /// What the vectors hold, without what is said about it.
 #[derive(Debug)]
@@ -50,7 +52,7 @@ impl Vectors {
                 self.bodies.iter().map(|body| [&[64, WIDE_NUMBERS[0], 0xff, 0xff][..], body].concat()).collect()
             }
             "handshake" => self.handshake(),
-            "peer" => self.peer(),
+            "peer" => [self.peer(), scenarios()].concat(),
             unknown => panic!("no target is called `{unknown}`"),
         }
     }
@@ -89,13 +91,13 @@ impl Vectors {
     /// To a host that has made a plain call or asked for a stream, with the default window and with one that two of the
     /// vectors' items use up: every frame alone, and every four that follow one another.
     fn peer(&self) -> Vec<Vec<u8>> {
-        let steps: Vec<Vec<u8>> = self.frames.iter().map(|frame| received(FRAME_STEP, frame)).collect();
+        let steps: Vec<Vec<u8>> = self.frames.iter().map(|frame| received(Step::Frame.number(), frame)).collect();
         let mut seeds = Vec::new();
         for window in [0, 128] {
             for stream in [0, 1] {
                 // A host, and the limits of both sides.
                 let limits = [0, 0, 0, 0, window, 0, 0, 0, 0, 0, 0];
-                let call = [CALL_STEP, stream, 1, 0];
+                let call = [Step::Call.number(), stream, 1, 0];
                 let start = [&limits[..], &call, &call, &call].concat();
                 seeds.extend(steps.iter().map(|step| [&start[..], step].concat()));
                 seeds.extend(steps.windows(4).map(|steps| [&start[..], &steps.concat()].concat()));

@@ -1,12 +1,14 @@
 //! A side in the middle of its work, and another that may send anything.
 //!
 //! An input is our role, our limits and the other side's, and then steps to the end: what the program does (call, cancel,
-//! consume, answer) and what comes from the other side (honest frames, headers with any content, any bytes). Beside the peer runs a
-//! [`model`] of what the protocol says; the two may never differ in what a frame means or in who is at fault.
+//! consume, answer) and what comes from the other side (honest frames, headers with any content, any bytes), in pieces of
+//! any size. Beside the peer runs a [`model`] of what the protocol says; the two may never differ in what a frame means
+//! or in who is at fault.
 
 mod model;
 mod ours;
 mod outgoing;
+mod state;
 mod theirs;
 
 use std::collections::BTreeSet;
@@ -25,9 +27,9 @@ const NONCE: &str = "n";
 #[derive(Debug, PartialEq, Eq)]
 struct Token(u64);
 
-/// What a step does; the order is part of the format of inputs.
-#[derive(Debug, Clone, Copy)]
-enum Step {
+/// What a step does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
     Call,
     Cancel,
     Consume,
@@ -51,10 +53,12 @@ enum Step {
     EndInput,
     ConsumeInput,
     GoAway,
+    /// In what pieces bytes come from now on.
+    Pieces,
 }
 
-/// In the order of their numbers; what matters most has several.
-const STEPS: [Step; 24] = [
+/// In the order of their numbers, which are part of the format of inputs; what matters most has several.
+const STEPS: [Step; 25] = [
     Step::Call,
     Step::Cancel,
     Step::Consume,
@@ -79,12 +83,23 @@ const STEPS: [Step; 24] = [
     Step::Fragment,
     Step::InputItem,
     Step::Honest,
+    Step::Pieces,
 ];
 
-/// The number of the step that receives a frame's content, for inputs that are made from vectors.
-pub const FRAME_STEP: u8 = 9;
-/// The number of the step that calls.
-pub const CALL_STEP: u8 = 0;
+impl Step {
+    /// The number by which an input names it.
+    pub(crate) fn number(self) -> u8 {
+        let place = STEPS.iter().position(|&step| step == self).expect("every step has a number");
+        u8::try_from(place).expect("there are few steps")
+    }
+}
+
+/// A longer body comes once, and is not repeated.
+const LONG: usize = 1024;
+/// The large bodies that an input sends are together no longer.
+const MAX_OWN: usize = 8 << 20;
+/// Into how many pieces chosen by the input a delivery is cut; the rest of it comes at once.
+const MAX_PIECES: usize = 16;
 
 /// Runs one input.
 ///
@@ -115,6 +130,14 @@ struct Session {
     used: BTreeSet<u64>,
     /// Ids that ended, to notice one that ends twice.
     ended: BTreeSet<u64>,
+    /// The sizes of the pieces in which bytes come.
+    pieces: Vec<u8>,
+    /// Bytes of a frame that is incomplete.
+    unread: Vec<u8>,
+    /// How many bodies were made up; no two that follow one another look alike.
+    bodies: u8,
+    /// How many bytes of large bodies we may still send.
+    room: usize,
     flooded: bool,
     closed: bool,
 }
@@ -142,6 +165,10 @@ impl Session {
             tried: 0,
             used: BTreeSet::new(),
             ended: BTreeSet::new(),
+            pieces: Vec::new(),
+            unread: Vec::new(),
+            bodies: 0,
+            room: MAX_OWN,
             flooded: false,
             closed: false,
         })
@@ -167,7 +194,26 @@ impl Session {
             Step::EndInput => self.end_input(input),
             Step::ConsumeInput => self.consume_input(input),
             Step::GoAway => self.go_away(input),
+            Step::Pieces => {
+                let sizes = input.bytes();
+                self.pieces = sizes[..sizes.len().min(MAX_PIECES)].to_vec();
+            }
         }
+    }
+
+    /// A body of this length that is made up.
+    fn body(&mut self, length: usize) -> Vec<u8> {
+        self.bodies = self.bodies.wrapping_add(1);
+        content(self.bodies, length)
+    }
+
+    /// A body that we send; small ones only, once they are together as long as an input needs them.
+    fn own_body(&mut self, input: &mut Input<'_>) -> Vec<u8> {
+        let length = input.size();
+        if length > LONG {
+            self.room = self.room.saturating_sub(length);
+        }
+        self.body(if self.room == 0 { length.min(LONG) } else { length })
     }
 
     /// The one frame that the peer has just written, if it should have; nothing else may be there.
@@ -206,6 +252,12 @@ impl Session {
         assert!(
             self.peer.calls().all(|(id, token)| self.model.asked.get(&id).is_some_and(|call| call.token == *token))
         );
+        for (id, token, received) in self.peer.calls_mut() {
+            let asked = &self.model.asked[&id];
+            assert_eq!(*token, asked.token);
+            assert_eq!(received.items, asked.stream.as_ref().map_or(0, |stream| stream.items));
+            assert_eq!(received.bytes, asked.coming.map_or(0, |coming| coming.received));
+        }
         for (&id, owed) in &self.model.owed {
             assert!(self.peer.serves(id));
             let may = owed.stream.as_ref().is_some_and(|stream| self.model.may_send(id, 0, stream));
@@ -235,4 +287,16 @@ impl Session {
         assert_eq!(self.used, self.ended, "every call ends exactly once");
         self.after_the_end();
     }
+}
+
+/// Bytes that count up from the first one, and do not repeat from one fragment to the next.
+fn content(first: u8, length: usize) -> Vec<u8> {
+    let turn: Vec<u8> = (0..=250).collect();
+    let start = usize::from(first) % turn.len();
+    let mut bytes = turn[start..].to_vec();
+    while bytes.len() < length {
+        bytes.extend_from_slice(&turn);
+    }
+    bytes.truncate(length);
+    bytes
 }

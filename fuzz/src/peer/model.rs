@@ -6,8 +6,8 @@ use snakebridge::wire::credit::charge;
 use snakebridge::wire::frame::{CallHeader, call_flag};
 use snakebridge::wire::{Header, Limits, Millis, Role};
 
-use super::Token;
 use super::outgoing::Lane;
+use super::state::{Asked, Budget, Coming, Incoming, Meaning, Outgoing, Owed, place, sum};
 
 /// The most credit that a sender lets itself be given.
 const MAX_BALANCE: i128 = 1 << 40;
@@ -15,124 +15,6 @@ const MAX_BALANCE: i128 = 1 << 40;
 const MAX_WINDOW: u64 = 1 << 39;
 /// How many of the arguments of one call may be streams.
 const MAX_INPUTS: u64 = 16;
-
-/// A call of ours.
-#[derive(Debug)]
-pub(super) struct Asked {
-    pub(super) token: Token,
-    pub(super) cancelled: bool,
-    /// What came of the stream, when one was asked for.
-    pub(super) stream: Option<Incoming>,
-    /// The streams that we send as arguments.
-    pub(super) inputs: Vec<Outgoing>,
-    /// The body that comes in fragments.
-    pub(super) coming: Option<Coming>,
-}
-
-/// A stream that we receive.
-#[derive(Debug)]
-pub(super) struct Incoming {
-    pub(super) items: u64,
-    /// What the other side may still send.
-    pub(super) credit: i128,
-    /// Consumed, and not granted again.
-    pub(super) consumed: u64,
-    /// The sizes of the items that the program has not consumed.
-    pub(super) held: VecDeque<usize>,
-    /// Of an argument: nothing more comes.
-    pub(super) ended: bool,
-}
-
-/// A body that comes in fragments.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Coming {
-    /// What the frame means once all of it is there.
-    means: Meaning,
-    total: u64,
-    received: u64,
-    wanted: bool,
-}
-
-impl Coming {
-    fn new(means: Meaning, total: u64, wanted: bool) -> Option<Self> {
-        Some(Self { means, total, received: 0, wanted })
-    }
-
-    /// What it takes of the limit for bodies that are under way.
-    fn room(&self) -> u64 {
-        if self.wanted && self.received > 0 { self.total } else { 0 }
-    }
-
-    /// Nobody wants it any more.
-    pub(super) fn discard(&mut self) {
-        self.wanted = false;
-    }
-
-    /// How many bytes an honest sender may send next; at least one.
-    pub(super) fn missing(&self) -> u64 {
-        self.total - self.received
-    }
-}
-
-/// A call of the other side.
-#[derive(Debug)]
-pub(super) struct Owed {
-    /// What we sent of the stream, when one was asked for.
-    pub(super) stream: Option<Outgoing>,
-    /// The streams that come as arguments, each with the item that comes in fragments.
-    pub(super) inputs: Vec<(Incoming, Option<Coming>)>,
-    pub(super) arguments: Option<Coming>,
-}
-
-/// A stream that we send.
-#[derive(Debug)]
-pub(super) struct Outgoing {
-    pub(super) items: u64,
-    pub(super) balance: i128,
-    pub(super) ended: bool,
-}
-
-/// What a frame means. Streams among the arguments are named by their call and their number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Meaning {
-    Call(u64),
-    Reply(u64),
-    /// A large result begins to come.
-    Answering(u64),
-    Failed(u64),
-    Item(u64),
-    End(u64),
-    Input(u64, u64),
-    InputEnd(u64, u64),
-    Credit(u64, u64),
-    Cancel(u64),
-    Withdrawn(u64),
-    GoAway(u64),
-    Ping,
-    Pong,
-    Ignored,
-    /// The other side has broken the protocol.
-    Broken,
-}
-
-/// At most so many in so many milliseconds.
-#[derive(Debug)]
-struct Budget {
-    limit: u32,
-    per: Millis,
-    started: Millis,
-    spent: u32,
-}
-
-impl Budget {
-    fn spend(&mut self, now: Millis) -> bool {
-        if now - self.started >= self.per {
-            (self.started, self.spent) = (now, 0);
-        }
-        self.spent += 1;
-        self.spent <= self.limit
-    }
-}
 
 /// Everything that a side has to remember.
 #[derive(Debug)]
@@ -155,6 +37,14 @@ pub(super) struct Model {
     pub(super) ends_early: bool,
     /// What may still come for calls that are answered.
     late: u64,
+    /// Calls that are over for us, with what their caller may send before it knows.
+    pub(super) over: BTreeMap<u64, Owed>,
+    /// Whether what comes now is from an honest side.
+    pub(super) honest: bool,
+    /// Somebody else has used up what honest callers may need.
+    pub(super) cheated: bool,
+    /// The body that has just been completed, as its length and its sum.
+    pub(super) assembled: Option<(u64, u64)>,
     control: Budget,
     strays: Budget,
 }
@@ -174,8 +64,12 @@ impl Model {
             last_accepted: None,
             ends_early: false,
             late: 0,
-            control: Budget { limit: 20_000, per: 1_000, started: 0, spent: 0 },
-            strays: Budget { limit: 100, per: 60_000, started: 0, spent: 0 },
+            over: BTreeMap::new(),
+            honest: false,
+            cheated: false,
+            assembled: None,
+            control: Budget::new(20_000, 1_000),
+            strays: Budget::new(100, 60_000),
         }
     }
 
@@ -201,14 +95,49 @@ impl Model {
     pub(super) fn answered(&mut self, id: u64) {
         let owed = self.owed.remove(&id).expect("an answered call was owed");
         self.finished += 1;
+        self.late = self.late.saturating_add(owed.arguments.as_ref().map_or(0, Coming::missing));
         for _ in owed.inputs.iter().filter(|(input, _)| !input.ended) {
-            self.late = self.late.saturating_add(self.ours.window.saturating_add(self.ours.body));
+            self.late = self.late.saturating_add(self.late_input());
+        }
+        self.over.insert(id, owed);
+    }
+
+    /// What may still come of one stream whose call is over: what the credit allows and one item, each charged for its
+    /// header and for its bytes, and the end.
+    fn late_input(&self) -> u64 {
+        let items = self.ours.window.saturating_add(self.ours.body.max(charge(0)));
+        items.saturating_mul(2).saturating_add(charge(0))
+    }
+
+    /// An honest caller has sent something for a call that is over.
+    pub(super) fn crossed(&mut self, header: &Header<'_>, length: u64) {
+        match *header {
+            Header::Part { id, stream } => {
+                let Some(owed) = self.over.get_mut(&id) else { return };
+                let body = if stream == 0 { &mut owed.arguments } else { &mut owed.inputs[place(stream)].1 };
+                if let Some(coming) = body {
+                    coming.received += length;
+                }
+                *body = body.filter(|coming| coming.missing() > 0);
+            }
+            Header::Item { id, stream, sequence, total, .. } => {
+                let Some(owed) = self.over.get_mut(&id) else { return };
+                let (input, coming) = &mut owed.inputs[place(stream)];
+                assert!(input.take(sequence, total.unwrap_or(length)), "an honest caller keeps to its credit");
+                *coming = total.map(|total| Coming::new(Meaning::Ignored, total, false));
+            }
+            Header::End { id, stream, .. } => {
+                if let Some(owed) = self.over.get_mut(&id) {
+                    owed.inputs[place(stream)].0.ended = true;
+                }
+            }
+            _ => {}
         }
     }
 
     /// What the frame means, and what changes by it. A call that ends is left to the caller, who has its data.
-    pub(super) fn receive(&mut self, header: &Header<'_>, length: usize, now: Millis) -> Meaning {
-        let length = length as u64;
+    pub(super) fn receive(&mut self, header: &Header<'_>, body: &[u8], now: Millis) -> Meaning {
+        let length = body.len() as u64;
         if length > self.ours.body {
             return Meaning::Broken;
         }
@@ -226,7 +155,12 @@ impl Model {
             Header::Ping { .. } if self.control.spend(now) => Meaning::Ping,
             Header::Pong { .. } if self.control.spend(now) => Meaning::Pong,
             Header::Unknown { .. } if self.control.spend(now) => Meaning::Ignored,
-            Header::Cancel { id, .. } if self.is_theirs(id) && self.control.spend(now) => self.cancel(id),
+            // A host may give up as many calls as it likes.
+            Header::Cancel { id, .. }
+                if self.is_theirs(id) && (self.role == Role::Worker || self.control.spend(now)) =>
+            {
+                self.cancel(id)
+            }
             Header::Credit { id, stream, bytes } if self.control.spend(now) => self.credit(id, stream, bytes),
             Header::GoAway { last, .. } if (last == 0 || self.is_ours(last)) && self.control.spend(now) => {
                 self.ends_early = true;
@@ -258,10 +192,11 @@ impl Model {
             Header::Item { id, stream, sequence, total, .. } if stream > 0 && self.is_theirs(id) => {
                 self.input((id, stream), sequence, (total, length))
             }
-            Header::End { id, stream, count, .. } if stream > 0 && self.is_theirs(id) => {
+            // It returns nothing, so there is nothing behind it.
+            Header::End { id, stream, count, total: None } if stream > 0 && length == 0 && self.is_theirs(id) => {
                 self.input_end(id, stream, count)
             }
-            Header::Part { id, stream } if length > 0 => self.part(id, stream, length, now),
+            Header::Part { id, stream } if length > 0 => self.part(id, stream, body, now),
             // A HELLO or READY too many, an id of the wrong side, a flood.
             _ => Meaning::Broken,
         }
@@ -272,19 +207,21 @@ impl Model {
             return Meaning::Broken;
         }
         self.last_owed = call.id;
+        let stream = (call.flags & call_flag::STREAM != 0).then(|| self.outgoing());
+        let inputs = (0..call.inputs).map(|_| (self.incoming(), None)).collect();
+        let arguments = call.total.map(|total| Coming::new(Meaning::Call(call.id), total, true));
+        let whole = arguments.is_none();
+        let owed = Owed { stream, inputs, arguments };
         if self.last_accepted.is_some() {
-            let items = call.inputs.saturating_mul(self.ours.window.saturating_add(self.ours.body));
+            let items = call.inputs.saturating_mul(self.late_input());
             self.late = self.late.saturating_add(call.total.unwrap_or(0).saturating_add(items));
+            self.over.insert(call.id, owed);
             return Meaning::Ignored;
         }
         if self.owed.len() as u64 >= self.ours.calls {
             return Meaning::Broken;
         }
-        let stream = (call.flags & call_flag::STREAM != 0).then(|| self.outgoing());
-        let inputs = (0..call.inputs).map(|_| (self.incoming(), None)).collect();
-        let arguments = call.total.and_then(|total| Coming::new(Meaning::Call(call.id), total, true));
-        let whole = arguments.is_none();
-        self.owed.insert(call.id, Owed { stream, inputs, arguments });
+        self.owed.insert(call.id, owed);
         if whole { Meaning::Call(call.id) } else { Meaning::Ignored }
     }
 
@@ -295,7 +232,7 @@ impl Model {
         if call.coming.is_some() && !call.cancelled {
             return Meaning::Broken;
         }
-        call.coming = total.and_then(|total| Coming::new(means, total, !call.cancelled));
+        call.coming = total.map(|total| Coming::new(means, total, !call.cancelled));
         match (call.coming, means) {
             (None, means) => means,
             (Some(_), Meaning::Item(_)) => Meaning::Ignored,
@@ -334,7 +271,7 @@ impl Model {
         if input.ended || coming.is_some() || !input.take(sequence, total.unwrap_or(length)) {
             return Meaning::Broken;
         }
-        *coming = total.and_then(|total| Coming::new(Meaning::Input(id, stream), total, true));
+        *coming = total.map(|total| Coming::new(Meaning::Input(id, stream), total, true));
         if coming.is_some() {
             return Meaning::Ignored;
         }
@@ -353,13 +290,17 @@ impl Model {
         }
     }
 
-    fn part(&mut self, id: u64, stream: u64, length: u64, now: Millis) -> Meaning {
+    fn part(&mut self, id: u64, stream: u64, fragment: &[u8], now: Millis) -> Meaning {
+        let length = fragment.len() as u64;
         let ours = self.is_ours(id);
         if !ours && !self.is_theirs(id) {
             return Meaning::Broken;
         }
+        if stream > 0 && self.asked.contains_key(&id) {
+            return Meaning::Broken;
+        }
         let place = if ours {
-            self.asked.get_mut(&id).filter(|_| stream == 0).map(|call| (&mut call.coming, call.cancelled))
+            self.asked.get_mut(&id).map(|call| (&mut call.coming, call.cancelled))
         } else if stream == 0 {
             self.owed.get_mut(&id).map(|call| (&mut call.arguments, false))
         } else {
@@ -373,6 +314,7 @@ impl Model {
             None if ours => return self.late(0, length),
             None => return self.late(id, length),
         };
+        coming.sum = coming.sum.wrapping_add(sum(coming.received, fragment));
         coming.received += length;
         let state = *coming;
         if state.received > state.total || self.under_way() > self.ours.body {
@@ -387,6 +329,8 @@ impl Model {
     /// The last fragment has come.
     fn complete(&mut self, id: u64, stream: u64, coming: &Coming) -> Meaning {
         let window = self.ours.window;
+        // What nobody wants is counted and dropped.
+        self.assembled = Some(if coming.wanted { (coming.total, coming.sum) } else { (0, 0) });
         if let Some(call) = self.asked.get_mut(&id) {
             call.coming = None;
         }
@@ -418,6 +362,8 @@ impl Model {
     }
 
     fn cancel(&mut self, id: u64) -> Meaning {
+        // Its caller sends nothing behind it.
+        self.over.remove(&id);
         let Some(owed) = self.owed.get_mut(&id) else { return Meaning::Ignored };
         for (input, coming) in &mut owed.inputs {
             (input.ended, *coming) = (true, None);
@@ -461,6 +407,7 @@ impl Model {
             return Meaning::Broken;
         }
         self.late -= bytes;
+        self.cheated |= !self.honest;
         Meaning::Ignored
     }
 
@@ -473,28 +420,4 @@ impl Model {
     pub(super) fn is_theirs(&self, id: u64) -> bool {
         id != 0 && id % 2 == u64::from(self.role == Role::Worker)
     }
-}
-
-impl Incoming {
-    /// An item begins to come: whether it is the next one and paid for.
-    fn take(&mut self, sequence: u64, length: u64) -> bool {
-        let fits = sequence == self.items && self.credit > 0;
-        if fits {
-            self.items += 1;
-            self.credit -= i128::from(length.max(charge(0)));
-        }
-        fits
-    }
-
-    /// An item is whole; the program has it until it is consumed.
-    fn hold(&mut self, length: u64, window: u64) {
-        let held: u64 = self.held.iter().map(|&length| charge(length)).sum();
-        assert!(held < window, "{held} bytes are held and another item comes in");
-        self.held.push_back(usize::try_from(length).expect("bodies are in memory"));
-    }
-}
-
-/// The place of a stream among the arguments, which are numbered from 1.
-fn place(stream: u64) -> usize {
-    usize::try_from(stream).unwrap_or(usize::MAX) - 1
 }

@@ -6,7 +6,7 @@ use snakebridge::wire::limits::{is_session_id, is_target};
 use snakebridge::wire::peer::{Refused, Request};
 use snakebridge::wire::{Executed, Header, codec};
 
-use super::model::{Asked, Outgoing};
+use super::state::{Asked, Outgoing};
 use super::{Input, Session, Token};
 
 /// A text up to this many bytes is said in full.
@@ -17,7 +17,7 @@ impl Session {
         let stream = input.flag();
         let plain = input.flag();
         let inputs = input.number();
-        let body = vec![0xc0; input.size()];
+        let body = self.own_body(input);
         // Most calls are plain; the others try every element.
         let request = if plain {
             Request { target: "ping", stream, inputs, ..Request::default() }
@@ -69,7 +69,7 @@ impl Session {
                 });
                 self.written(Some((&header, if large { &[] } else { &body[..] })));
                 if large {
-                    self.lay((id, 0), size);
+                    self.lay((id, 0), (size, body[0]));
                 }
             }
             Err((refused, handed_back)) => {
@@ -128,11 +128,10 @@ impl Session {
 
     pub(super) fn consume_input(&mut self, input: &mut Input<'_>) {
         let id = self.owed_id(input);
-        let stream = 1 + input.choice(16) as u64;
+        let index = input.choice(16);
+        let stream = 1 + index as u64;
         let window = self.model.ours.window;
-        let Some((incoming, _)) =
-            self.model.owed.get_mut(&id).and_then(|owed| owed.inputs.get_mut(stream as usize - 1))
-        else {
+        let Some((incoming, _)) = self.model.owed.get_mut(&id).and_then(|owed| owed.inputs.get_mut(index)) else {
             assert!(!self.peer.consumed(id, stream, 1, &mut self.out));
             return;
         };
@@ -150,14 +149,11 @@ impl Session {
         self.written(granted.as_ref().map(|header| (header, &[][..])));
     }
 
-    /// REPLY, END or ERROR to a call of the other side, whether it fits or not. Calls whose arguments have not all come
-    /// are not the program's yet.
+    /// REPLY, END or ERROR to a call of the other side, whether it fits or not, and even before all of its arguments have
+    /// come.
     pub(super) fn answer(&mut self, input: &mut Input<'_>) {
         let id = self.owed_id(input);
-        if self.model.owed.get(&id).is_some_and(|owed| owed.arguments.is_some()) {
-            return;
-        }
-        let body = vec![0xc0; input.size()];
+        let body = self.own_body(input);
         let fits = body.len() as u64 <= self.model.theirs.body;
         let stream = self.model.owed.get(&id).map(|owed| owed.stream.as_ref().map(|stream| stream.items));
         match input.byte() % 3 {
@@ -236,7 +232,7 @@ impl Session {
     pub(super) fn item(&mut self, input: &mut Input<'_>) {
         let id = self.owed_id(input);
         let flags = u64::from(input.byte() % 4);
-        let body = vec![0xc0; input.size()];
+        let body = self.own_body(input);
         let sent = self.peer.item(id, flags, &body, &mut self.out);
         self.item_of((id, 0), flags, &body, sent);
     }
@@ -244,7 +240,7 @@ impl Session {
     /// An item of a stream among the arguments of a call of ours.
     pub(super) fn input_item(&mut self, input: &mut Input<'_>) {
         let (id, stream) = (self.asked_id(input), 1 + u64::from(input.byte() % 17));
-        let body = vec![0xc0; input.size()];
+        let body = self.own_body(input);
         let sent = self.peer.input_item(id, stream, &body, &mut self.out);
         self.item_of((id, stream), 0, &body, sent);
     }

@@ -2,7 +2,7 @@
 
 use snakebridge::wire::{Header, codec};
 
-use super::Session;
+use super::{Session, content};
 
 /// The longest fragment, unless the other side's frames are shorter.
 const FRAGMENT: u64 = 64 * 1024;
@@ -14,10 +14,12 @@ const HEADER_ROOM: u64 = 16 * 1024;
 pub(super) struct Lane {
     total: u64,
     left: u64,
+    /// Its next byte.
+    first: u8,
     /// Frames that have to come right behind it.
     pub(super) behind: Vec<u8>,
-    /// The length of the body that the last of them announces.
-    pub(super) next: Option<u64>,
+    /// The length of the body that the last of them announces, and its first byte.
+    next: Option<(u64, u8)>,
 }
 
 impl Session {
@@ -31,15 +33,15 @@ impl Session {
         let total = body.len() as u64;
         if total > self.longest_fragment() {
             self.written(Some((&header(Some(total)), &[])));
-            self.lay(key, total);
+            self.lay(key, (total, body[0]));
         } else {
             self.written(Some((&header(None), body)));
         }
     }
 
-    /// A large body was announced.
-    pub(super) fn lay(&mut self, key: (u64, u64), total: u64) {
-        let lane = Lane { total, left: total, behind: Vec::new(), next: None };
+    /// A large body was announced, which is so long and starts with this byte.
+    pub(super) fn lay(&mut self, key: (u64, u64), (total, first): (u64, u8)) {
+        let lane = Lane { total, left: total, first, behind: Vec::new(), next: None };
         assert!(self.model.lanes.insert(key, lane).is_none(), "two bodies of one stream at once");
     }
 
@@ -49,33 +51,37 @@ impl Session {
         self.written(None);
         let lane = self.model.lanes.get_mut(&key).expect("a body is under way");
         codec::write(&mut lane.behind, header, if large { &[] } else { body });
-        lane.next = large.then_some(body.len() as u64);
+        lane.next = large.then(|| (body.len() as u64, body[0]));
     }
 
     /// Lets the peer write one fragment: of a body that is under way, no longer than it may be, and last when it is.
     pub(super) fn fragment(&mut self) {
-        let Some(fragment) = self.peer.fragment(&mut self.out) else {
+        let Some(written) = self.peer.fragment(&mut self.out) else {
             assert!(self.model.lanes.is_empty(), "bodies wait, and none of them is sent");
             self.written(None);
             return;
         };
-        let key = (fragment.id, fragment.stream);
-        let length = {
+        let key = (written.id, written.stream);
+        let fragment = {
             let parsed =
                 codec::parse(&self.out, self.model.theirs.frame.max(1 << 20)).expect("what is written can be parsed");
             let parsed = parsed.expect("a frame is written whole");
-            assert_eq!(parsed.header, Header::Part { id: fragment.id, stream: fragment.stream });
-            assert!(self.out[parsed.body.clone()].iter().all(|&byte| byte == 0xc0), "another body's bytes");
-            let length = parsed.body.len() as u64;
-            self.out.drain(..parsed.length);
-            length
+            assert_eq!(parsed.header, Header::Part { id: key.0, stream: key.1 });
+            let (body, length) = (parsed.body.clone(), parsed.length);
+            let fragment = self.out[body].to_vec();
+            self.out.drain(..length);
+            fragment
         };
+        let length = fragment.len() as u64;
         let longest = self.longest_fragment();
         let lane = self.model.lanes.get_mut(&key).expect("a fragment of a body that was announced");
         assert_eq!(length, lane.left.min(longest), "a fragment is as long as it may be");
+        let mut expected = content(lane.first, fragment.len() + 1);
+        lane.first = expected.pop().unwrap_or(0);
+        assert!(fragment == expected, "another body's bytes");
         lane.left -= length;
-        assert_eq!(fragment.last, lane.left == 0);
-        if fragment.last {
+        assert_eq!(written.last, lane.left == 0);
+        if written.last {
             let lane = self.model.lanes.remove(&key).expect("it was there just now");
             assert_eq!(self.out, lane.behind, "what had to come behind the body");
             self.out.clear();
@@ -92,6 +98,6 @@ impl Session {
     /// Bytes of large answers that are not written.
     pub(super) fn unsent_answers(&self) -> u64 {
         let answers = self.model.lanes.iter().filter(|((id, _), _)| self.model.is_theirs(*id));
-        answers.map(|(_, lane)| lane.left + lane.next.unwrap_or(0)).sum()
+        answers.map(|(_, lane)| lane.left + lane.next.map_or(0, |(length, _)| length)).sum()
     }
 }

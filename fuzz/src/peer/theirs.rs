@@ -1,21 +1,27 @@
 //! What comes from the worker.
 
+use std::collections::BTreeMap;
+
 use snakebridge::wire::codec;
 use snakebridge::wire::{Event, Header};
 
-use super::model::{Coming, Meaning};
-use super::{Input, Session};
+use super::model::Model;
+use super::state::{Coming, Meaning, Owed, sum};
+use super::{Input, LONG, Session};
 
 impl Session {
     /// Receives one frame and compares what it means with the model.
     fn receive(&mut self, header: &Header<'_>, body: &[u8]) {
-        let expected = self.model.receive(header, body.len(), self.now);
+        let expected = self.model.receive(header, body, self.now);
         let mut whole = None;
         let mut outcome = self.peer.receive(header, body, self.now);
         if let Ok(Event::Assembled(assembled)) = outcome {
             let assembled = whole.insert(assembled);
+            let body = (assembled.body.len() as u64, sum(0, &assembled.body));
+            assert_eq!(Some(body), self.model.assembled.take(), "a body is what came in its fragments");
             outcome = self.peer.complete(&assembled.header);
         }
+        assert_eq!(self.model.assembled, None, "a body is complete");
         let (meaning, ended) = match outcome {
             Err(_) => (Meaning::Broken, None),
             Ok(event) => match event {
@@ -72,18 +78,40 @@ impl Session {
         }
     }
 
-    /// Receives bytes as a driver does; what is left of an incomplete frame is dropped.
+    /// Receives bytes as a driver does, piece by piece. What is left of an incomplete frame waits for its rest.
     fn receive_bytes(&mut self, mut bytes: &[u8]) {
+        let mut sizes = std::mem::take(&mut self.pieces);
+        for size in sizes.iter().map(|&size| usize::from(size)).chain([usize::MAX]) {
+            let (piece, rest) = bytes.split_at(size.min(bytes.len()));
+            self.unread.extend_from_slice(piece);
+            self.read_frames();
+            bytes = rest;
+        }
+        std::mem::swap(&mut self.pieces, &mut sizes);
+    }
+
+    /// Takes the frames that are complete.
+    fn read_frames(&mut self) {
+        let mut unread = std::mem::take(&mut self.unread);
+        let mut read = 0;
         while !self.closed {
-            match codec::parse(bytes, self.model.ours.frame) {
-                Ok(None) => return,
+            let (bytes, limit) = (&unread[read..], self.model.ours.frame);
+            let length = codec::frame_length(bytes, limit);
+            match codec::parse(bytes, limit) {
+                Ok(None) => {
+                    assert!(length.is_ok_and(|length| length.is_none_or(|length| length > bytes.len())));
+                    break;
+                }
                 Err(_) => self.close(),
                 Ok(Some(parsed)) => {
+                    assert_eq!(length, Ok(Some(parsed.length)));
                     self.receive(&parsed.header, &bytes[parsed.body.clone()]);
-                    bytes = &bytes[parsed.length..];
+                    read += parsed.length;
                 }
             }
         }
+        unread.drain(..read);
+        self.unread = unread;
     }
 
     /// One of the ids that mean something, or any other.
@@ -107,11 +135,12 @@ impl Session {
 
     pub(super) fn any_header(&mut self, input: &mut Input<'_>) {
         let header = input.header(|input| self.id(input));
-        let body = vec![0xc0; input.length()];
+        let body = self.body(input.length());
         let mut bytes = Vec::new();
         codec::write(&mut bytes, &header, &body);
-        // Mostly once.
+        // Mostly once, and what is long always, for the sake of time.
         let times = input.byte().saturating_sub(0x7f).max(1);
+        let times = if body.len() > LONG { 1 } else { times };
         for _ in 0..times {
             if !self.closed {
                 self.receive_bytes(&bytes);
@@ -133,15 +162,30 @@ impl Session {
 
     /// The next frame of a call that is in flight, as an honest side might send it. Nobody may be blamed for it.
     pub(super) fn honest(&mut self, input: &mut Input<'_>) {
-        let frame = if input.flag() { self.honest_caller(input) } else { self.honest_callee(input) };
+        // It would have sent the rest of its last frame first.
+        if !self.unread.is_empty() {
+            return;
+        }
+        let frame = match input.byte() % 4 {
+            1 => Self::honest_caller(&self.model, &self.model.owed, input),
+            // It does not know yet that its call is over.
+            3 if !self.model.cheated => Self::honest_caller(&self.model, &self.model.over, input),
+            _ => self.honest_callee(input),
+        };
         let Some((header, body)) = frame else { return };
-        let body = if body > self.model.ours.body { return } else { vec![0xc0; usize::try_from(body).unwrap_or(0)] };
+        if body > self.model.ours.body {
+            return;
+        }
+        let body = self.body(usize::try_from(body).unwrap_or(0));
         let mut bytes = Vec::new();
         codec::write(&mut bytes, &header, &body);
         if bytes.len() as u64 > self.model.ours.frame {
             return;
         }
+        self.model.crossed(&header, body.len() as u64);
+        self.model.honest = true;
         self.receive_bytes(&bytes);
+        self.model.honest = false;
         assert!(!self.closed, "an honest side was blamed for {header:?}");
     }
 
@@ -151,7 +195,7 @@ impl Session {
         let (&id, call) = self.model.asked.iter().nth(place)?;
         let (length, large) = (input.length() as u64, input.flag());
         if let Some(coming) = call.coming {
-            return self.next_part((id, 0), &coming, length);
+            return next_part(&self.model, (id, 0), &coming, length);
         }
         let total = (large && length > 0 && length <= self.model.ours.body).then_some(length);
         let body = if total.is_some() { 0 } else { length };
@@ -168,32 +212,32 @@ impl Session {
         Some((header, body))
     }
 
-    /// Of a call that we serve: an item of a stream among its arguments, its end, or the next fragment of what comes.
-    fn honest_caller(&self, input: &mut Input<'_>) -> Option<(Header<'static>, u64)> {
-        let place = input.choice(self.model.owed.len().max(1));
-        let (&id, call) = self.model.owed.iter().nth(place)?;
+    /// Of a call that we serve, or have served: an item of a stream among its arguments, its end, or the next fragment of
+    /// what comes.
+    fn honest_caller(
+        model: &Model,
+        calls: &BTreeMap<u64, Owed>,
+        input: &mut Input<'_>,
+    ) -> Option<(Header<'static>, u64)> {
+        let place = input.choice(calls.len().max(1));
+        let (&id, call) = calls.iter().nth(place)?;
         let (length, large) = (input.length() as u64, input.flag());
         if let Some(arguments) = call.arguments {
-            return self.next_part((id, 0), &arguments, length);
+            return next_part(model, (id, 0), &arguments, length);
         }
         let index = input.choice(call.inputs.len().max(1));
         let (stream, coming) = call.inputs.get(index).filter(|(stream, _)| !stream.ended)?;
         let number = index as u64 + 1;
         if let Some(coming) = coming {
-            return self.next_part((id, number), coming, length);
+            return next_part(model, (id, number), coming, length);
         }
-        if input.byte() % 4 == 0 {
+        if input.byte().is_multiple_of(4) {
             return Some((Header::End { id, stream: number, count: stream.items, total: None }, 0));
         }
-        let total = (large && length > 0 && length <= self.model.ours.body).then_some(length);
+        let total = (large && length > 0 && length <= model.ours.body).then_some(length);
         let body = if total.is_some() { 0 } else { length };
         let item = Header::Item { id, stream: number, sequence: stream.items, flags: 0, total };
         (stream.credit > 0).then_some((item, body))
-    }
-
-    fn next_part(&self, (id, stream): (u64, u64), coming: &Coming, length: u64) -> Option<(Header<'static>, u64)> {
-        let length = length.clamp(1, coming.missing());
-        self.model.has_room(coming).then_some((Header::Part { id, stream }, length))
     }
 
     /// Once an input, because it takes as long as everything else together.
@@ -210,4 +254,9 @@ impl Session {
         }
         assert!(self.closed, "a flood is noticed");
     }
+}
+
+fn next_part(model: &Model, (id, stream): (u64, u64), coming: &Coming, length: u64) -> Option<(Header<'static>, u64)> {
+    let length = length.clamp(1, coming.missing());
+    model.has_room(coming).then_some((Header::Part { id, stream }, length))
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::credit::MINIMUM_CHARGE;
 use super::fragment::FRAGMENT;
 
 /// The longest header array, in bytes.
@@ -53,6 +54,14 @@ impl Limits {
     /// [`fragment`](Self::fragment) travels in pieces.
     pub fn single_frame_body(&self) -> u64 {
         self.body.min(self.frame.saturating_sub(HEADER_ROOM as u64))
+    }
+
+    /// What an honest peer may still send of a stream whose call we have answered, as it is charged when it comes late: what
+    /// its credit allows with one item beyond it, which for items in fragments is charged twice at most (their headers, and
+    /// then every byte), and the end.
+    pub(super) fn late_input(&self) -> u64 {
+        let items = self.window.saturating_add(self.body.max(MINIMUM_CHARGE));
+        items.saturating_mul(2).saturating_add(MINIMUM_CHARGE)
     }
 
     /// The largest body that travels in one frame to a peer with these limits, and the largest fragment.

@@ -124,7 +124,7 @@ impl<T> Peer<T> {
         self.last_incoming = call.id;
         if self.last_accepted.is_some() {
             // It crossed our GOAWAY, and so may what belongs to it.
-            let items = call.inputs.saturating_mul(self.ours.window.saturating_add(self.ours.body));
+            let items = call.inputs.saturating_mul(self.ours.late_input());
             self.expect_late(call.total.unwrap_or(0).saturating_add(items));
             return Ok(Event::Ignored);
         }

@@ -210,8 +210,7 @@ impl<T> Peer<T> {
         self.expect_late(call.arguments.as_deref().map_or(0, Assembly::rest));
         for input in call.inputs.iter().filter(|input| !input.ended) {
             self.release(input.incoming.as_deref());
-            // The window, and one item that may be as long as a body can be.
-            self.expect_late(self.ours.window.saturating_add(self.ours.body));
+            self.expect_late(self.ours.late_input());
         }
         true
     }
