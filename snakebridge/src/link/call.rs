@@ -187,6 +187,11 @@ impl PendingCall {
         self.lock().is_committed()
     }
 
+    /// Whether items of it have come.
+    pub fn has_received(&self) -> bool {
+        self.lock().received > 0
+    }
+
     /// Gives it the streams that its arguments name.
     pub fn with_inputs(self, streams: Vec<InputStream>) -> Self {
         if !streams.is_empty() {
