@@ -55,27 +55,30 @@ impl Pool {
         {
             let mut state = self.lock();
             // The oldest goes to the very front.
-            for Unanswered { call, .. } in never_ran.into_iter().rev() {
+            for Unanswered { id, call, .. } in never_ran.into_iter().rev() {
                 state.scheduler.release(worker.number, &call);
-                if !call.hand_back() {
-                    // Streams among its arguments have begun to flow to this worker.
-                    refused.push((call, true));
-                } else if !self.put_back(&mut state, &call) {
-                    refused.push((call, false));
+                let executed = worker.executed_if_handed_back(id, &call);
+                let waits_again = match executed {
+                    Executed::Never => call.hand_back(),
+                    _ => self.may_repeat(worker, &call, executed) && call.requeue(),
+                };
+                // What does not wait again was begun: it ran, or streams among its arguments have begun to flow.
+                if !waits_again || !self.put_back(&mut state, &call) {
+                    refused.push((call, executed, waits_again));
                 }
             }
         }
-        for (call, committed) in refused {
-            let kind = if committed {
+        for (call, executed, waits_again) in refused {
+            let kind = if waits_again && executed == Executed::Never {
+                ErrorKind::ShuttingDown
+            } else {
                 let phase = if call.request.stream { Phase::Stream } else { Phase::Run };
                 ErrorKind::WorkerLost { exit: Exit::Unknown, phase, stderr_tail: String::new() }
-            } else {
-                ErrorKind::ShuttingDown
             };
             // Does nothing to one that nobody waits for any more.
-            call.complete(Err(Error::new(kind, Executed::Never).on_worker(worker.number)));
+            call.complete(Err(Error::new(kind, executed).on_worker(worker.number)));
         }
-        self.ended.notify_waiters();
+        self.vacated(Instant::now());
         self.dispatch();
     }
 
