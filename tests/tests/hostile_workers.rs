@@ -3,10 +3,11 @@
 
 #![allow(missing_docs, clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use snakebridge::error::{ErrorKind, Executed, StartFailure};
 use snakebridge::prelude::*;
+use snakebridge::telemetry::Event;
 use snakebridge_tests::eventually;
 
 fn hostile(lie: &str) -> snakebridge::Builder {
@@ -215,4 +216,33 @@ async fn greetings_that_cannot_be_trusted_end_the_start_with_the_reason() {
     }
     let error = hostile("manifest hash").start().await.expect_err("another hash");
     assert_eq!(error.code(), "manifest_mismatch");
+}
+
+#[tokio::test]
+async fn a_worker_that_hands_a_call_back_which_it_has_started_is_not_believed() -> Result<()> {
+    let bridge = hostile("runs and denies it").start().await?;
+    let error = bridge.call::<i64>("lie", args! {}).timeout(Duration::from_secs(20)).await.unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::WorkerLost { .. }), "{error}");
+    assert_eq!(error.executed(), Executed::Maybe);
+    let error = bridge.call::<i64>("lie", args! {}).idempotent().timeout(Duration::from_secs(20)).await.unwrap_err();
+    assert_eq!((error.code(), error.attempts()), ("worker_lost", 2), "what may be repeated was, as often as it may");
+    assert_eq!(bridge.call::<i64>("honest", args! {}).await?, 7);
+    bridge.shutdown().await
+}
+
+#[tokio::test]
+async fn workers_that_leave_as_soon_as_they_are_there_are_started_less_and_less_often() -> Result<()> {
+    let folder = tempfile::tempdir().unwrap();
+    let lie = format!("leaves at once, witness {}", folder.path().join("witness").display());
+    let bridge = hostile(&lie).start().await?;
+    let mut events = bridge.events();
+    snakebridge_tests::kill(bridge.workers()[0].pid);
+    let begun = Instant::now();
+    let mut ready = 0;
+    while ready < 6 {
+        ready += u32::from(matches!(events.recv().await.unwrap(), Event::WorkerReady { .. }));
+    }
+    // At once, and after 50, 100, 200, and 400 ms, give or take a quarter.
+    assert!(begun.elapsed() >= Duration::from_millis(560), "{:?}", begun.elapsed());
+    bridge.shutdown().await
 }
