@@ -75,7 +75,7 @@ impl Core {
                 self.flush_all();
                 return Waited::End;
             }
-            let written = self.write_with_fragments();
+            let written = self.write_on_return();
             // While there is no room nothing else may add to what waits for it.
             let may_go_on = something_to_do && written != Written::NoRoom;
             let waited = self.wait_for_frames(may_go_on, written);
@@ -179,7 +179,7 @@ impl Core {
         mut take: impl FnMut(&mut State) -> Option<T>,
     ) -> Awaited<T> {
         loop {
-            let written = self.write_with_fragments();
+            let written = self.write_on_return();
             let mut reader = self.reader();
             self.route_all(&mut reader);
             if written == Written::All && self.has_pending_output() {

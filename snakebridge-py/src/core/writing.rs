@@ -165,7 +165,7 @@ impl Core {
 
     /// Writes what there is room for, and fragments of large bodies behind everything else; but not so many that it takes
     /// long.
-    pub(crate) fn write_with_fragments(&self) -> Written {
+    pub(super) fn write_with_fragments(&self) -> Written {
         for _ in 0..FRAGMENTS {
             if !self.write_pending() {
                 return Written::NoRoom;
@@ -175,6 +175,15 @@ impl Core {
             }
         }
         Written::Some
+    }
+
+    /// On the main thread, which is back from what it ran: the same. A watcher that still helps is sent away first: otherwise
+    /// the two compete for the output, and on a busy machine the one that has it keeps it until everything is written.
+    pub(crate) fn write_on_return(&self) -> Written {
+        if self.is_helped() {
+            self.move_on();
+        }
+        self.write_with_fragments()
     }
 
     /// Appends a fragment of a large body, if there is one.

@@ -49,7 +49,7 @@ impl LoopServer {
     fn begin_poll(&self) -> PyResult<(bool, bool)> {
         // A forked child that comes back into the loop ends here.
         core()?;
-        let written = self.core.write_with_fragments();
+        let written = self.core.write_on_return();
         // While there is no room nothing else may add to what waits for it.
         let may_go_on = self.may_go_on.get() && written != Written::NoRoom;
         let has_work = self.core.begin_poll() || may_go_on || written == Written::Some;

@@ -3,15 +3,17 @@
 //! A task belongs to the call and not to a connection: a call that never ran goes to another worker with its streams
 //! untouched. As soon as something was pulled the call is committed to the worker it is with.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Instant;
 
-use futures::StreamExt;
+use futures::{FutureExt, StreamExt};
 use tokio::runtime::Handle;
 
 use super::{Link, PendingCall};
 use crate::body::InputStream;
 use crate::error::{Error, ErrorKind, Executed};
+use crate::wire::peer::Refused;
 
 /// Pulls each of `streams` for as long as `call` is unanswered.
 pub(super) fn send_all(runtime: &Handle, call: &Arc<PendingCall>, streams: Vec<InputStream>) {
@@ -25,23 +27,27 @@ async fn send(call: Arc<PendingCall>, number: u64, mut stream: InputStream) {
         let item = tokio::select! {
             biased;
             () = call.ended() => return,
-            item = stream.next() => item,
+            item = AssertUnwindSafe(stream.next()).catch_unwind() => item,
         };
-        match item {
-            Some(Ok(item)) => link.send_input(id, number, &item),
-            Some(Err(error)) => {
-                // The tool waits for an item that will not come.
-                let message = format!("an item of stream {number} among the arguments: {}", error.kind());
-                call.complete(Err(Error::new(ErrorKind::InvalidArgument { message }, Executed::Maybe)));
-                link.cancel(id, "an argument cannot be encoded", Instant::now());
-                link.service.gave_up();
-                return;
-            }
-            None => {
-                link.end_input(id, number);
-                return;
-            }
-        }
+        let failure = match item {
+            Ok(Some(Ok(item))) => match link.send_input(id, number, &item) {
+                Err(Refused::TooLarge { size, limit }) => ErrorKind::PayloadTooLarge { size, limit },
+                // Any other refusal means that the call is answered.
+                Ok(()) | Err(_) => continue,
+            },
+            Ok(Some(Err(error))) => ErrorKind::InvalidArgument {
+                message: format!("an item of stream {number} among the arguments: {}", error.kind()),
+            },
+            Ok(None) => return link.end_input(id, number),
+            Err(_) => ErrorKind::InvalidArgument {
+                message: format!("stream {number} among the arguments panicked when it was asked for an item"),
+            },
+        };
+        // The tool waits for an item that will not come.
+        call.complete(Err(Error::new(failure, Executed::Maybe)));
+        link.cancel(id, "an argument failed", Instant::now());
+        link.service.gave_up();
+        return;
     }
 }
 

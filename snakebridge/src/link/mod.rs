@@ -17,6 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Instant;
 
+use bytes::Bytes;
 use tokio::io::AsyncWrite;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::UnboundedSender;
@@ -41,8 +42,8 @@ struct Sent {
     end: u64,
     /// When the caller gave up, if it did.
     cancelled: Option<Instant>,
-    /// It has run, and its large result is on its way.
-    answering: bool,
+    /// How much of its large result has come, at the last look.
+    answered: u64,
 }
 
 /// A call that was unanswered when its connection ended.
@@ -74,6 +75,8 @@ struct State {
     small_frames: u32,
     /// Calls whose large arguments have all been written, until the writer task tells.
     arrived: Vec<Arc<PendingCall>>,
+    /// Calls with streams among their arguments that wait until what is pending is written.
+    held_back: Vec<Arc<PendingCall>>,
 }
 
 /// So many small frames pass a large body before a fragment of it goes first.
@@ -81,6 +84,11 @@ const SMALL_FRAMES: u32 = 32;
 /// Bytes of large answers that a worker may have asked for and not read, before it counts as one that asks and does not
 /// listen.
 const UNREAD_LARGE_ANSWERS: u64 = 1 << 30;
+/// Items of argument streams wait while so many bytes are pending. Credit alone does not bound them: it is the worker's to
+/// choose.
+const PULLED_AHEAD: u64 = 1 << 20;
+/// A large result that nobody wants any more has to come on by so much in each grace.
+const PROGRESS: u64 = 1 << 20;
 /// So many fragments are written in a row before others get at the connection.
 const FRAGMENTS: u32 = 4;
 
@@ -105,7 +113,7 @@ impl State {
             if self.output.poll_write(context).is_pending() {
                 return Poll::Pending;
             }
-            if self.output.is_closed() || !self.append_fragment() {
+            if !self.append_fragment() {
                 return Poll::Ready(());
             }
         }
@@ -116,8 +124,11 @@ impl State {
 
     /// Appends a fragment of a large body, if there is one.
     fn append_fragment(&mut self) -> bool {
-        let Self { peer, output, small_frames, arrived } = self;
+        let Self { peer, output, small_frames, arrived, .. } = self;
         *small_frames = 0;
+        if output.is_closed() {
+            return false;
+        }
         let Some(fragment) = output.append(|out| peer.fragment(out)) else { return false };
         if fragment.last
             && let Some(sent) = peer.in_flight_mut(fragment.id)
@@ -187,7 +198,7 @@ impl Link {
         output.append(|out| peer.hello(greeting.hello, out));
         let link = Arc::new(Self {
             worker,
-            state: Mutex::new(State { peer, output, small_frames: 0, arrived: Vec::new() }),
+            state: Mutex::new(State { peer, output, small_frames: 0, arrived: Vec::new(), held_back: Vec::new() }),
             reading: Mutex::new(Some(Reading::new(pipes.source, Arc::clone(&service), control))),
             service,
             started: Instant::now(),
@@ -236,7 +247,10 @@ impl Link {
         };
         let mut state = self.lock();
         let State { peer, output, .. } = &mut *state;
-        let sent = Sent { call: Arc::clone(call), end: u64::MAX, cancelled: None, answering: false };
+        if output.is_closed() {
+            return Err(Refused::NotOpen);
+        }
+        let sent = Sent { call: Arc::clone(call), end: u64::MAX, cancelled: None, answered: 0 };
         let id =
             output.append(|out| peer.call(&wire, &ArgumentsOf(call), sent, out)).map_err(|(refused, _)| refused)?;
         // Noted before the lock is released: the reader cannot have seen the answer yet.
@@ -255,6 +269,9 @@ impl Link {
         let quiet = peer.in_flight() == 1;
         state.flush(quiet);
         drop(state);
+        if !wanted {
+            self.service.gave_up();
+        }
         if request.inputs > 0
             && let Some(streams) = call.take_inputs()
         {
@@ -263,13 +280,13 @@ impl Link {
         Ok(quiet)
     }
 
-    /// Sends an item of stream `number` among the arguments of call `id`. Does nothing when that is answered.
-    fn send_input(&self, id: u64, number: u64, item: &[u8]) {
+    /// Sends an item of stream `number` among the arguments of call `id`.
+    fn send_input(&self, id: u64, number: u64, item: &Bytes) -> Result<(), Refused> {
         let mut state = self.lock();
         let State { peer, output, .. } = &mut *state;
-        // There is room for it: whoever pulled it looked before, and nobody else sends.
-        let _ = output.append(|out| peer.input_item(id, number, item, out));
+        output.append(|out| peer.input_item(id, number, item, out))?;
         state.flush(true);
+        Ok(())
     }
 
     /// Ends stream `number` among the arguments of call `id`.
@@ -283,7 +300,16 @@ impl Link {
 
     /// Whether the worker has room for an item of stream `number` among the arguments of call `id`.
     fn has_room_for_input(&self, id: u64, number: u64) -> bool {
-        self.lock().peer.may_send_input(id, number)
+        let mut state = self.lock();
+        let State { peer, output, held_back, .. } = &mut *state;
+        if !peer.may_send_input(id, number) {
+            return false;
+        }
+        let has_room = output.end() - output.written() < PULLED_AHEAD;
+        if !has_room && let Some(sent) = peer.in_flight_mut(id) {
+            held_back.push(Arc::clone(&sent.call));
+        }
+        has_room
     }
 
     /// Tells the worker that the answer to call `id` is not wanted any more. The call stays in flight until the worker
@@ -309,7 +335,7 @@ impl Link {
     }
 
     /// Answers a call of the worker. Does nothing when the connection is over.
-    pub fn answer(&self, id: u64, result: &Result<bytes::Bytes, Error>) {
+    pub fn answer(&self, id: u64, result: &Result<Bytes, Error>) {
         let mut state = self.lock();
         let State { peer, output, .. } = &mut *state;
         output.answer(|out| {
@@ -339,13 +365,16 @@ impl Link {
         self.lock().peer.in_flight()
     }
 
-    /// Visits every unanswered call of ours with its id and, when its caller has given up, since when. Leaves out those
-    /// that nobody wants and whose result is on its way: there is nothing to do about them.
+    /// Visits every unanswered call of ours with its id and, when its caller has given up, since when. A call has reacted
+    /// as long as a large result of it goes on coming: for it, the time counts from the last look at which it had.
     pub fn for_each(&self, mut visit: impl FnMut(u64, &Arc<PendingCall>, Option<Instant>)) {
-        for (id, sent) in self.lock().peer.calls() {
-            if sent.cancelled.is_none() || !sent.answering {
-                visit(id, &sent.call, sent.cancelled);
+        let now = Instant::now();
+        for (id, sent, received) in self.lock().peer.calls_mut() {
+            if sent.cancelled.is_some() && received.bytes >= sent.answered + PROGRESS {
+                sent.answered = received.bytes;
+                sent.cancelled = Some(now);
             }
+            visit(id, &sent.call, sent.cancelled);
         }
     }
 

@@ -15,6 +15,7 @@ use crate::error::{Error, ErrorKind, Executed, Result};
 use crate::wire::codec::{self, Preamble};
 use crate::wire::fragment::Whole;
 use crate::wire::frame::{CallHeader, call_flag};
+use crate::wire::limits::HEADER_ROOM;
 use crate::wire::peer::Event;
 use crate::wire::{Millis, Peer, Violation};
 
@@ -23,6 +24,9 @@ const READ_AHEAD: usize = 64 * 1024;
 /// Room below which the buffer grows. Bodies that wait for their callers keep its storage, so growing means a new one:
 /// once for thousands of short replies, not once for each.
 const LITTLE_ROOM: usize = 8 * 1024;
+
+/// The least frame limit of a worker: with a smaller one a large body would be cut to dust.
+const MIN_FRAME: u64 = (HEADER_ROOM + 4 * 1024) as u64;
 
 /// Items below this are copied out of the read buffer.
 const SMALL_ITEM: usize = 16 * 1024;
@@ -286,6 +290,7 @@ impl Reading {
             };
             let missing = Missing::of(&event);
             let delivery = interpret(event, body);
+            missing.check(peer)?;
             self.deliveries.extend(missing.add(delivery, peer));
         }
         Ok(())
@@ -333,6 +338,8 @@ enum Missing {
     Room(u64),
     /// The calls behind a GOAWAY.
     Above(u64, String),
+    /// The limits that HELLO announced.
+    Greeting,
 }
 
 impl Missing {
@@ -341,7 +348,23 @@ impl Missing {
             Event::Call(CallHeader { parent: Some(parent), .. }) => Self::Parent(parent),
             Event::Credit { id, stream } if stream > 0 => Self::Room(id),
             Event::GoAway { last, reason } => Self::Above(last, reason.to_owned()),
+            Event::Hello => Self::Greeting,
             _ => Self::Nothing,
+        }
+    }
+
+    /// Whether what the worker says can be true.
+    fn check(&self, peer: &mut Peer<Sent>) -> Result<(), Violation> {
+        match self {
+            Self::Above(last, _)
+                if peer.calls_mut().any(|(id, _, came)| id > *last && (came.items > 0 || came.bytes > 0)) =>
+            {
+                Err(Violation::Phase("GOAWAY disowns a call that was being answered"))
+            }
+            Self::Greeting if peer.peer_limits().frame < MIN_FRAME => {
+                Err(Violation::Handshake("a frame limit below 20 KiB"))
+            }
+            _ => Ok(()),
         }
     }
 
@@ -366,10 +389,7 @@ impl Missing {
 fn interpret(event: Event<'_, '_, Sent>, body: Bytes) -> Option<Delivery> {
     Some(match event {
         Event::Reply { call, .. } | Event::End { call, .. } => Delivery::Finished(call.call, Ok(body)),
-        Event::Answering { call, .. } => {
-            call.answering = true;
-            Delivery::Answering(Arc::clone(&call.call))
-        }
+        Event::Answering { call, .. } => Delivery::Answering(Arc::clone(&call.call)),
         Event::Failed { call, code, executed, .. } => {
             Delivery::Finished(call.call, Err(Error::from_wire(code, executed, &body)))
         }

@@ -1,5 +1,8 @@
 //! One link against a scripted worker: the other end is the same peer, driven by hand over an in-memory pipe.
 
+mod inputs;
+mod large;
+
 use std::io;
 use std::pin::Pin;
 use std::sync::atomic::AtomicUsize;
@@ -9,7 +12,6 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use futures::StreamExt as _;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, DuplexStream, ReadBuf, ReadHalf, WriteHalf};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
@@ -70,6 +72,11 @@ struct Script {
 
 /// A link whose worker has said HELLO and READY.
 async fn open_link() -> (Arc<Link>, Script) {
+    open_link_with(Limits::default()).await
+}
+
+/// The same with other limits of the worker.
+async fn open_link_with(limits: Limits) -> (Arc<Link>, Script) {
     let (ours, theirs) = tokio::io::duplex(64);
     let (source, writer) = tokio::io::split(ours);
     let (reader, worker_writer) = tokio::io::split(theirs);
@@ -78,7 +85,7 @@ async fn open_link() -> (Arc<Link>, Script) {
     let source = Box::new(TestSource { pipe: source, at_once: Arc::clone(&at_once), looks: Arc::clone(&looks) });
     let greeting = Greeting { limits: Limits::default(), nonce: "n", hello: b"\x80" };
     let link = Link::start(1, Pipes { writer: Box::new(writer), source }, &greeting, Arc::new(NoTools), sender);
-    let peer = Peer::new(Role::Worker, Limits::default(), "n");
+    let peer = Peer::new(Role::Worker, limits, "n");
     let mut script =
         Script { peer, reader, writer: worker_writer, received: Vec::new(), body: Vec::new(), at_once, looks, control };
     assert_eq!(script.next().await, "hello");
@@ -269,99 +276,6 @@ async fn answers_before_a_breach_of_the_protocol_are_delivered_and_the_connectio
     assert_eq!(unanswered.len(), 1);
 }
 
-/// The next thing that is said, but for the parts of a large body.
-async fn meaning(worker: &mut Script) -> String {
-    loop {
-        let said = worker.next().await;
-        if said != "something else" {
-            return said;
-        }
-    }
-}
-
-#[tokio::test]
-async fn a_large_call_arrives_whole_and_small_ones_pass_it() {
-    let (link, mut worker) = open_link().await;
-    let large = Arc::new(pending("large", false, vec![7; 300_000], 0));
-    assert_eq!(link.send(&large, Instant::now()), Ok(true));
-    let small = call("small", false);
-    link.send(&small, Instant::now()).unwrap();
-    assert_eq!(meaning(&mut worker).await, "call 3 small");
-    assert_eq!(meaning(&mut worker).await, "call 1 large");
-    assert_eq!(worker.body, vec![7; 300_000]);
-}
-
-#[tokio::test]
-async fn a_call_whose_arguments_were_not_all_written_never_ran() {
-    let (link, mut worker) = open_link().await;
-    let large = Arc::new(pending("large", false, vec![7; 300_000], 0));
-    link.send(&large, Instant::now()).unwrap();
-    assert_eq!((worker.next().await, worker.next().await), ("something else".into(), "something else".into()));
-    let Script { reader, writer, mut control, .. } = worker;
-    drop((reader, writer));
-    loop {
-        if let Some(Control::Closed { unanswered, .. }) = control.recv().await {
-            assert!(unanswered.len() == 1 && !unanswered[0].sent);
-            return;
-        }
-    }
-}
-
-fn numbers(count: u64) -> Vec<crate::body::InputStream> {
-    let items = (0..count).map(|number| Ok(crate::body::encode(&number).unwrap()));
-    vec![Box::pin(futures::stream::iter(items))]
-}
-
-#[tokio::test]
-async fn a_stream_among_the_arguments_is_pulled_and_ended() {
-    let (link, mut worker) = open_link().await;
-    let call = Arc::new(pending("total", false, vec![0x80], 1).with_inputs(numbers(3)));
-    link.send(&call, Instant::now()).unwrap();
-    let said = [worker.next().await, worker.next().await, worker.next().await, worker.next().await];
-    assert_eq!(said, ["call 1 total", "input 1 1", "input 1 1", "input 1 1"]);
-    assert_eq!(worker.body, [2]);
-    assert_eq!(worker.next().await, "end of input 1 1");
-    assert!(call.is_committed() && !call.requeue(), "what was pulled cannot be pulled again");
-}
-
-#[tokio::test]
-async fn a_stream_among_the_arguments_waits_for_room_and_ends_with_its_call() {
-    let (link, mut worker) = open_link().await;
-    let (pulled, dropped) = (Arc::new(AtomicUsize::new(0)), Arc::new(()));
-    let (count, alive) = (Arc::clone(&pulled), Arc::clone(&dropped));
-    let endless = futures::stream::repeat(()).map(move |()| {
-        let _ = (&alive, count.fetch_add(1, SeqCst));
-        Ok(bytes::Bytes::from(vec![0xc4; 64 * 1024]))
-    });
-    let call = Arc::new(pending("total", false, vec![0x80], 1).with_inputs(vec![Box::pin(endless)]));
-    link.send(&call, Instant::now()).unwrap();
-    for expected in ["call 1 total", "input 1 1", "input 1 1", "input 1 1", "input 1 1"] {
-        assert_eq!(worker.next().await, expected);
-    }
-    assert_eq!(pulled.load(SeqCst), 4, "a window of them");
-    worker.say(|peer, out| assert!(peer.consumed(1, 1, 200_000, out))).await;
-    for _ in 0..3 {
-        assert_eq!(worker.next().await, "input 1 1");
-    }
-    worker.say(|peer, out| peer.reply(1, b"\x01", out).unwrap()).await;
-    outcome(&call).await.unwrap();
-    while Arc::strong_count(&dropped) > 1 {
-        tokio::task::yield_now().await;
-    }
-}
-
-#[tokio::test]
-async fn an_item_that_cannot_be_encoded_fails_the_call() {
-    let (link, mut worker) = open_link().await;
-    let bad = futures::stream::iter([Err(Error::invalid_argument("no such form"))]);
-    let call = Arc::new(pending("total", false, vec![0x80], 1).with_inputs(vec![Box::pin(bad)]));
-    link.send(&call, Instant::now()).unwrap();
-    assert_eq!((worker.next().await, worker.next().await), ("call 1 total".into(), "cancel 1".into()));
-    let error = outcome(&call).await.unwrap_err();
-    assert_eq!((error.code(), error.executed()), ("invalid_argument", Executed::Maybe));
-    assert!(error.to_string().contains("no such form"), "{error}");
-}
-
 #[tokio::test]
 async fn a_worker_that_goes_away_hands_back_what_it_will_not_run() {
     let (link, mut worker) = open_link().await;
@@ -376,5 +290,28 @@ async fn a_worker_that_goes_away_hands_back_what_it_will_not_run() {
     assert!(never_ran[0].call.requeue());
     worker.say(|peer, out| peer.reply(1, b"\x01", out).unwrap()).await;
     assert!(outcome(&accepted).await.is_ok());
+    assert_eq!(link.send(&call("late", false), Instant::now()), Err(Refused::NotOpen));
+}
+
+#[tokio::test]
+async fn a_goaway_that_disowns_what_was_being_answered_is_a_lie() {
+    let (link, mut worker) = open_link().await;
+    let stream = call("count", true);
+    link.send(&stream, Instant::now()).unwrap();
+    assert_eq!(worker.next().await, "call 1 count");
+    worker.say(|peer, out| peer.item(1, 0, b"\x01", out).unwrap()).await;
+    let mut lie = Vec::new();
+    codec::write(&mut lie, &crate::wire::Header::GoAway { last: 0, reason: "" }, &[]);
+    worker.writer.write_all(&lie).await.unwrap();
+    let Some(Control::Closed { reason: CloseReason::Violation(_), unanswered }) = worker.control.recv().await else {
+        panic!("the breach is reported")
+    };
+    assert_eq!(unanswered.len(), 1);
+}
+
+#[tokio::test]
+async fn nothing_is_sent_into_an_output_that_is_closed() {
+    let (link, _worker) = open_link().await;
+    link.close_output();
     assert_eq!(link.send(&call("late", false), Instant::now()), Err(Refused::NotOpen));
 }

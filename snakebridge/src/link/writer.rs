@@ -165,12 +165,16 @@ pub(super) async fn run(link: Weak<Link>) {
             state.output.task.clone_from(context.waker());
         }
         // Idle or blocked, the next wake-up comes through `task`.
-        let _ = state.poll_write(context);
+        let written = state.poll_write(context);
         let arrived = std::mem::take(&mut state.arrived);
+        let held_back = if written.is_ready() { std::mem::take(&mut state.held_back) } else { Vec::new() };
         let ended = state.output.writer.is_none().then_some(state.output.failed);
         drop(state);
         for call in arrived {
             link.service.arrived(&call);
+        }
+        for call in held_back {
+            call.has_room();
         }
         ended.map_or(Poll::Pending, Poll::Ready)
     })

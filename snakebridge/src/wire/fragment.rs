@@ -250,6 +250,16 @@ impl Assembly {
         true
     }
 
+    /// How much of it has come.
+    pub(super) fn received(&self) -> u64 {
+        self.received
+    }
+
+    /// How much of it is missing.
+    pub(super) fn rest(&self) -> u64 {
+        self.total.saturating_sub(self.received)
+    }
+
     pub(super) fn is_complete(&self) -> bool {
         self.received == self.total
     }

@@ -50,6 +50,11 @@ impl<T> Table<T> {
         self.entries.iter().map(|(&id, entry)| (id, entry))
     }
 
+    /// All ids and entries, in no order.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = (u64, &mut T)> {
+        self.entries.iter_mut().map(|(&id, entry)| (id, entry))
+    }
+
     /// Takes everything out, oldest id first.
     pub fn drain(&mut self) -> Vec<(u64, T)> {
         let mut all: Vec<_> = self.entries.drain().collect();

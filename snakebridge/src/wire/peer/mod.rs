@@ -159,6 +159,15 @@ impl Request<'_> {
     }
 }
 
+/// What has come for an unanswered call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Received {
+    /// Items, the one that is coming in fragments included.
+    pub items: u64,
+    /// Bytes of the large result or item that is coming.
+    pub bytes: u64,
+}
+
 /// Why a frame was not written. Nothing was changed or written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refused {
@@ -279,6 +288,15 @@ impl<T> Peer<T> {
     /// All unanswered calls of ours, in no order.
     pub fn calls(&self) -> impl Iterator<Item = (u64, &T)> {
         self.calls.iter().map(|(id, call)| (id, &call.data))
+    }
+
+    /// All unanswered calls of ours, in no order, each with what has come for it.
+    pub fn calls_mut(&mut self) -> impl Iterator<Item = (u64, &mut T, Received)> {
+        self.calls.iter_mut().map(|(id, call)| {
+            let items = call.stream.as_ref().map_or(0, |stream| stream.next_sequence);
+            let bytes = call.incoming.as_ref().map_or(0, |incoming| incoming.received());
+            (id, &mut call.data, Received { items, bytes })
+        })
     }
 
     /// Whether we owe call `id` of the peer an answer.

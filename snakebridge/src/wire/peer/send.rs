@@ -1,7 +1,7 @@
 //! The sending half of the peer: what the driver wants to say, as frames.
 
 use super::{Input, Outgoing, Peer, Phase, Receiving, Refused, Request, Role, Sending, Serving};
-use crate::wire::fragment::{Body, Fragment};
+use crate::wire::fragment::{Assembly, Body, Fragment};
 use crate::wire::frame::{CallHeader, call_flag};
 use crate::wire::limits::MAX_HANDSHAKE;
 use crate::wire::{Executed, Header, Millis, VERSIONS, codec};
@@ -207,6 +207,7 @@ impl<T> Peer<T> {
         let Some(call) = self.served.remove(id) else { return false };
         self.finished += 1;
         self.release(call.arguments.as_deref());
+        self.expect_late(call.arguments.as_deref().map_or(0, Assembly::rest));
         for input in call.inputs.iter().filter(|input| !input.ended) {
             self.release(input.incoming.as_deref());
             // The window, and one item that may be as long as a body can be.
