@@ -221,11 +221,19 @@ async fn greetings_that_cannot_be_trusted_end_the_start_with_the_reason() {
 #[tokio::test]
 async fn a_worker_that_hands_a_call_back_which_it_has_started_is_not_believed() -> Result<()> {
     let bridge = hostile("runs and denies it").start().await?;
+    let mut events = bridge.events();
     let error = bridge.call::<i64>("lie", args! {}).timeout(Duration::from_secs(20)).await.unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::WorkerLost { .. }), "{error}");
     assert_eq!(error.executed(), Executed::Maybe);
     let error = bridge.call::<i64>("lie", args! {}).idempotent().timeout(Duration::from_secs(20)).await.unwrap_err();
     assert_eq!((error.code(), error.attempts()), ("worker_lost", 2), "what may be repeated was, as often as it may");
+    let told = std::iter::from_fn(|| events.try_recv().ok()).filter_map(|event| match event {
+        Event::CallLost { executed, .. } => Some(("lost", executed)),
+        Event::CallRepeated { executed, .. } => Some(("repeated", executed)),
+        _ => None,
+    });
+    let told: Vec<_> = told.collect();
+    assert!(told.starts_with(&[("lost", Executed::Maybe), ("repeated", Executed::Maybe)]), "{told:?}");
     assert_eq!(bridge.call::<i64>("honest", args! {}).await?, 7);
     bridge.shutdown().await
 }

@@ -181,7 +181,7 @@ impl Pool {
     /// Waits for a worker's end, or brings it about when the pool ends, and settles what it leaves. Returns what
     /// [`occupied_by`](Self::occupied_by) does.
     async fn watch(&self, worker: &Arc<Worker>, mut life: watch::Receiver<Life>) -> bool {
-        let mut ended = std::pin::pin!(worker.ended(|reason, never_ran| self.going_away(worker, &reason, never_ran)));
+        let mut ended = std::pin::pin!(worker.ended(|reason, never_ran| self.going_away(worker, &reason, &never_ran)));
         let ended = tokio::select! {
             ended = &mut ended => ended,
             () = super::ending(&mut life) => {

@@ -31,6 +31,22 @@ fn frame(header: &Header<'_>, body: &[u8]) -> Vec<u8> {
     bytes
 }
 
+/// A call to the host.
+fn question(id: u64, target: &str) -> Vec<u8> {
+    let call = CallHeader {
+        id,
+        target,
+        flags: 0,
+        remaining: None,
+        session: None,
+        parent: None,
+        meta: None,
+        total: None,
+        inputs: 0,
+    };
+    frame(&Header::Call(call), &[0x80])
+}
+
 fn say(bytes: &[u8]) -> io::Result<()> {
     let mut output = io::stdout().lock();
     output.write_all(bytes)?;
@@ -177,40 +193,13 @@ fn answer(call: &CallHeader<'_>, lie: &str) -> io::Result<()> {
         "credit for nothing" => frame(&Header::Credit { id: 4, stream: 0, bytes: 1 }, &[]),
         "pings" => frame(&Header::Ping { nonce: 1 }, &[]).repeat(30_000),
         "questions" => {
-            let question = |id| {
-                let call = CallHeader {
-                    id,
-                    target: "$tools.list",
-                    flags: 0,
-                    remaining: None,
-                    session: None,
-                    parent: None,
-                    meta: None,
-                    total: None,
-                    inputs: 0,
-                };
-                frame(&Header::Call(call), &[0x80])
-            };
             // Asked, and no answer ever read.
             for id in 1.. {
-                say(&question(id * 2))?;
+                say(&question(id * 2, "$tools.list"))?;
             }
             unreachable!()
         }
-        "same id twice" => {
-            let call = CallHeader {
-                id: 2,
-                target: "x",
-                flags: 0,
-                remaining: None,
-                session: None,
-                parent: None,
-                meta: None,
-                total: None,
-                inputs: 0,
-            };
-            frame(&Header::Call(call), &[0x80]).repeat(2)
-        }
+        "same id twice" => question(2, "x").repeat(2),
         "deep" => reply(&vec![0x91; 100_000]),
         "long" => reply(&[0xdd, 0xff, 0xff, 0xff, 0xff]),
         "wide" => reply(&[&[0xdd, 0, 0x0f, 0x50, 0][..], &vec![0xc0; 0x000f_5000]].concat()),
