@@ -134,3 +134,52 @@ async fn a_call_that_waits_for_an_item_can_be_cancelled_and_the_worker_serves_on
     assert_eq!(bridge.workers()[0].pid, pid);
     bridge.shutdown().await
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_call_lets_go_of_a_stream_that_is_a_waiting_call_of_the_same_bridge() -> Result<()> {
+    let builder = Bridge::builder().adapter("multiplexing_tools:StreamsInAdapter").python_path(python_folder());
+    let bridge = builder.workers(1).queue_limit(1).start().await?;
+    let total = || bridge.call::<u64>("total", args! { values: Input::new(stream::pending::<u64>()) });
+    let busy = tokio::spawn(total());
+    eventually("the worker to be busy", || (bridge.workers()[0].in_flight == 1).then_some(())).await;
+    for (timeout, code) in [(Duration::ZERO, "deadline_exceeded"), (Duration::from_secs(60), "queue_full")] {
+        let values = Input::new(stream::pending::<i64>());
+        let mut waiting = bridge.stream::<i64>("running_async", args! { start: 0, values: values });
+        assert!(futures::future::poll_immediate(waiting.next()).await.is_none(), "it waits");
+        let piped = Input::new(waiting.map(|sum| sum.unwrap_or(0)));
+        let refused = tokio::spawn(bridge.call::<u64>("total", args! { values: piped }).timeout(timeout).into_future());
+        let Ok(refused) = tokio::time::timeout(Duration::from_secs(20), refused).await else {
+            eprintln!("a refused call holds the pool's lock, without which this test cannot even end");
+            std::process::exit(1);
+        };
+        let error = refused.unwrap().unwrap_err();
+        assert_eq!((error.code(), error.executed()), (code, Executed::Never));
+    }
+    busy.abort();
+    bridge.shutdown().await
+}
+
+#[tokio::test]
+async fn a_call_whose_stream_was_pulled_and_that_never_ran_is_lost_as_such() -> Result<()> {
+    let bridge = Bridge::builder()
+        .adapter("multiplexing_tools:StreamsInAdapter")
+        .python_path(python_folder())
+        .workers(1)
+        .profile(Profile::Threads(1))
+        .max_concurrency(2)
+        .start()
+        .await?;
+    let pulled = Arc::new(AtomicU64::new(0));
+    let values = || {
+        let pulled = Arc::clone(&pulled);
+        Input::new(stream::once(async move { pulled.fetch_add(1, SeqCst) }).chain(stream::pending()))
+    };
+    let running = tokio::spawn(bridge.call::<u64>("total", args! { values: values() }));
+    eventually("a stream to be pulled", || (pulled.load(SeqCst) == 1).then_some(())).await;
+    let waiting = tokio::spawn(bridge.call::<u64>("total", args! { values: values() }));
+    eventually("the other to be pulled", || (pulled.load(SeqCst) == 2).then_some(())).await;
+    snakebridge_tests::kill(bridge.workers()[0].pid);
+    assert_eq!(running.await.unwrap().unwrap_err().executed(), Executed::Maybe);
+    assert_eq!(waiting.await.unwrap().unwrap_err().executed(), Executed::Never);
+    bridge.shutdown().await
+}

@@ -34,13 +34,8 @@ impl Pool {
                 Executed::Never => never += 1,
                 _ => maybe += 1,
             }
-            let may_repeat = match executed {
-                // Lost workers are not the fault of a call that never ran, up to a point.
-                Executed::Never => call.attempts() <= SILENT_ATTEMPTS,
-                _ => is_idempotent(worker, call) && !call.is_committed() && call.attempts() < self.config.attempts,
-            };
             let tool = call.request.target.to_string();
-            if may_repeat && call.requeue() {
+            if self.may_repeat(worker, call, executed) && call.requeue() {
                 let (lost_worker, attempts) = (worker.number, call.attempts());
                 events.push(Event::CallRepeated { tool, lost_worker, executed, attempts });
                 again.push((call, executed));
@@ -73,6 +68,15 @@ impl Pool {
         }
         self.ended.notify_waiters();
         self.dispatch();
+    }
+
+    /// Whether a call that `worker` will not answer may be given to another one.
+    pub(super) fn may_repeat(&self, worker: &Worker, call: &PendingCall, executed: Executed) -> bool {
+        match executed {
+            // Lost workers are not the fault of a call that never ran, up to a point.
+            Executed::Never => call.attempts() <= SILENT_ATTEMPTS,
+            _ => is_idempotent(worker, call) && !call.is_committed() && call.attempts() < self.config.attempts,
+        }
     }
 }
 

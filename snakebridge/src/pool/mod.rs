@@ -95,10 +95,6 @@ impl Task for Arc<PendingCall> {
         self.request.stream
     }
 
-    fn is_wanted(&self) -> bool {
-        !self.is_done()
-    }
-
     fn is_large(&self) -> bool {
         self.request.body.len() > FRAGMENT
     }

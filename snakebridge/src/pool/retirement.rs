@@ -48,34 +48,47 @@ impl Pool {
     }
 
     /// `worker` has said that it takes no more calls. Those that it `never_ran` are first in line again, and their callers
-    /// notice nothing.
-    pub(super) fn going_away(&self, worker: &Worker, reason: &str, never_ran: Vec<Unanswered>) {
+    /// notice nothing. Those that it denies and had started are treated like those of a lost worker.
+    pub(super) fn going_away(&self, worker: &Worker, reason: &str, never_ran: &[Unanswered]) {
         self.retire(worker, || format!("it takes no more calls: {}", reason.escape_debug()));
-        let mut refused = Vec::new();
+        let (mut refused, mut events) = (Vec::new(), Vec::new());
         {
             let mut state = self.lock();
             // The oldest goes to the very front.
-            for Unanswered { call, .. } in never_ran.into_iter().rev() {
-                state.scheduler.release(worker.number, &call);
-                if !call.hand_back() {
-                    // Streams among its arguments have begun to flow to this worker.
-                    refused.push((call, true));
-                } else if !self.put_back(&mut state, &call) {
-                    refused.push((call, false));
+            for Unanswered { id, call, .. } in never_ran.iter().rev() {
+                state.scheduler.release(worker.number, call);
+                let executed = worker.executed_if_handed_back(*id, call);
+                let waits_again = match executed {
+                    Executed::Never => call.hand_back(),
+                    _ => self.may_repeat(worker, call, executed) && call.requeue(),
+                };
+                // What does not wait again was begun: it ran, or streams among its arguments have begun to flow.
+                if !waits_again || !self.put_back(&mut state, call) {
+                    refused.push((call, executed, waits_again));
+                } else if executed != Executed::Never {
+                    let (tool, attempts) = (call.request.target.to_string(), call.attempts());
+                    events.push(Event::CallRepeated { tool, lost_worker: worker.number, executed, attempts });
                 }
             }
         }
-        for (call, committed) in refused {
-            let kind = if committed {
+        for (call, executed, waits_again) in refused {
+            let handed_back = waits_again && executed == Executed::Never;
+            let kind = if handed_back {
+                ErrorKind::ShuttingDown
+            } else {
                 let phase = if call.request.stream { Phase::Stream } else { Phase::Run };
                 ErrorKind::WorkerLost { exit: Exit::Unknown, phase, stderr_tail: String::new() }
-            } else {
-                ErrorKind::ShuttingDown
             };
             // Does nothing to one that nobody waits for any more.
-            call.complete(Err(Error::new(kind, Executed::Never).on_worker(worker.number)));
+            if call.complete(Err(Error::new(kind, executed).on_worker(worker.number))) && !handed_back {
+                let tool = call.request.target.to_string();
+                events.push(Event::CallLost { tool, worker: worker.number, executed });
+            }
         }
-        self.ended.notify_waiters();
+        for event in events {
+            self.events.emit(event);
+        }
+        self.vacated(Instant::now());
         self.dispatch();
     }
 

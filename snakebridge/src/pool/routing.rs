@@ -1,7 +1,7 @@
 //! Getting a call to a worker: from its admission to the frame, and away again.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::scheduler::{Placement, QueueFull};
 use super::{Pool, State, Submission};
@@ -55,11 +55,29 @@ fn check_body(body: &[u8], limits: &Limits) -> Result<()> {
     }
 }
 
+/// A call that nobody has sent.
+fn prepare(submission: Submission, deadline: Option<Instant>, timeout: Duration, now: Instant) -> Arc<PendingCall> {
+    let request = OwnedRequest {
+        target: submission.target,
+        stream: submission.stream,
+        session: submission.session,
+        meta: submission.meta,
+        body: submission.body,
+        inputs: submission.inputs.len() as u64,
+    };
+    let call = PendingCall::new(request, deadline, timeout, submission.idempotent, now);
+    Arc::new(call.with_inputs(submission.inputs))
+}
+
 impl Pool {
     /// Admits a call: it is sent, or waits, or is refused.
     pub(super) fn submit(&self, submission: Submission) -> Result<Arc<PendingCall>> {
         let now = Instant::now();
-        let (call, worker) = {
+        check_body(&submission.body, &self.config.worker.limits)?;
+        // What is refused goes when the lock is free again: its arguments may be streams out of this very pool, whose end
+        // takes the lock.
+        let call;
+        let worker = {
             let mut state = self.lock();
             if state.draining {
                 return Err(Error::new(ErrorKind::ShuttingDown, Executed::Never));
@@ -67,18 +85,18 @@ impl Pool {
             if let Some((why, message)) = &state.failed {
                 return Err(Error::start_failed(*why, message));
             }
-            let call = self.prepare(&state, submission, now)?;
+            let (deadline, timeout) = self.deadline(&state, &submission, now)?;
+            call = prepare(submission, deadline, timeout, now);
             let placement = state.scheduler.submit(Arc::clone(&call), now).map_err(|QueueFull| {
                 Error::new(ErrorKind::QueueFull { limit: self.config.queue_limit }, Executed::Never)
             })?;
             if placement == Placement::Queued {
                 self.alarm.set(self.expiry(&call, true));
             }
-            let worker = match placement {
+            match placement {
                 Placement::Worker(number) => state.workers.get(&number).cloned(),
                 Placement::Queued => None,
-            };
-            (call, worker)
+            }
         };
         if let Some(worker) = worker {
             match self.send(&worker, &call, now) {
@@ -90,9 +108,9 @@ impl Pool {
         Ok(call)
     }
 
-    /// A call with its deadline: the caller's, else the tool's own, else the pool's; and no later than that of the call
-    /// inside which it is made.
-    fn prepare(&self, state: &State, submission: Submission, now: Instant) -> Result<Arc<PendingCall>> {
+    /// When a call ends, and how long that is: what the caller says, else the tool, else the pool; and no later than the
+    /// call inside which it is made. Refused when that is over.
+    fn deadline(&self, state: &State, submission: &Submission, now: Instant) -> Result<(Option<Instant>, Duration)> {
         let declared = || state.declared_timeouts.get(&*submission.target).copied();
         let default = if submission.stream { self.config.stream_timeout } else { self.config.call_timeout };
         let timeout = submission.timeout.or_else(declared).unwrap_or(default);
@@ -108,17 +126,7 @@ impl Pool {
             let kind = ErrorKind::DeadlineExceeded { timeout, phase: Phase::Queue };
             return Err(Error::new(kind, Executed::Never));
         }
-        check_body(&submission.body, &self.config.worker.limits)?;
-        let request = OwnedRequest {
-            target: submission.target,
-            stream: submission.stream,
-            session: submission.session,
-            meta: submission.meta,
-            body: submission.body,
-            inputs: submission.inputs.len() as u64,
-        };
-        let call = PendingCall::new(request, deadline, timeout, submission.idempotent, now);
-        Ok(Arc::new(call.with_inputs(submission.inputs)))
+        Ok((deadline, timeout))
     }
 
     /// When something has to be done about `call`.
@@ -133,6 +141,7 @@ impl Pool {
         if call.is_done() {
             // Given up since the scheduler chose: it does not run.
             self.lock().scheduler.release(worker.number, call);
+            self.vacated(now);
             return Sent::Not;
         }
         let refused = match worker.link.send(call, now) {
@@ -161,13 +170,21 @@ impl Pool {
         if let Some(error) = error {
             call.complete(Err(error));
         }
+        self.vacated(now);
         Sent::Not
     }
 
-    /// A call that was with a worker waits again, first in line. False when the pool is shutting down: nobody would ever
-    /// serve it.
+    /// Calls have left a worker without an answer: its retirement may have waited for them, or a shutdown.
+    pub(super) fn vacated(&self, now: Instant) {
+        self.alarm.set(Some(now));
+        self.ended.notify_waiters();
+    }
+
+    /// A call that was with a worker waits again, first in line, if anybody still wants it. False when the pool is shutting
+    /// down: nobody would ever serve it.
     pub(super) fn put_back(&self, state: &mut State, call: &Arc<PendingCall>) -> bool {
-        if !state.draining {
+        // Who gives up looks for it in the queue, under this lock: before this moment in vain, after it not.
+        if !state.draining && !call.is_done() {
             state.scheduler.put_back(Arc::clone(call));
             self.alarm.set(self.expiry(call, true));
         }
@@ -225,15 +242,17 @@ impl Pool {
     /// The caller of `call` does not wait any more.
     pub(super) fn abandon(&self, call: &Arc<PendingCall>) {
         match call.abandon() {
-            Stage::Queued => self.lock().scheduler.forget(call),
-            Stage::Sent { link, id } => self.cancel(&link, id, "the caller dropped it"),
+            Stage::Queued => self.lock().scheduler.give_up(call),
+            Stage::Sent { link, id } => self.cancel(&link, id, call, "the caller dropped it"),
             Stage::Done => {}
         }
     }
 
     /// Cancels a call that is with a worker, and makes sure that somebody looks whether that helped.
-    pub(super) fn cancel(&self, link: &Link, id: u64, reason: &str) {
+    pub(super) fn cancel(&self, link: &Link, id: u64, call: &Arc<PendingCall>, reason: &str) {
         let now = Instant::now();
+        // First, because it may be answered as soon as it is cancelled.
+        self.lock().scheduler.give_up(call);
         link.cancel(id, reason, now);
         self.look_after_grace(now);
     }

@@ -10,6 +10,8 @@
 //!
 //! Nothing here takes longer when more calls are outstanding, but for what looks at all of them on purpose.
 
+#[cfg(test)]
+mod accounting;
 mod queue;
 #[cfg(test)]
 mod tests;
@@ -40,8 +42,6 @@ pub(super) trait Task: Clone {
     fn tool(&self) -> &ToolName;
     /// Streams are pulled between calls; they count as load, not as something to wait for.
     fn is_stream(&self) -> bool;
-    /// Whether anybody still waits for it.
-    fn is_wanted(&self) -> bool;
     /// Whether its arguments take a while to travel; [`Scheduler::arrived`] says when they are there.
     fn is_large(&self) -> bool;
 }
@@ -88,6 +88,8 @@ struct Assigned {
     since: Instant,
     expected: Duration,
     progress: Progress,
+    /// Nobody waits for it any more: it may end without having run.
+    given_up: bool,
 }
 
 impl Assigned {
@@ -112,6 +114,8 @@ struct Seat {
     /// How many of them have arguments on their way.
     arriving: usize,
     last_finished: Option<Instant>,
+    /// Whether it has answered a call.
+    answered: bool,
 }
 
 impl Seat {
@@ -151,7 +155,8 @@ impl Seat {
 
     /// A call has run, or never will. Returns how long it took where that can be told.
     fn ended(&mut self, assigned: &Assigned, now: Instant) -> Option<Duration> {
-        if assigned.progress == Progress::Answering {
+        // A call that never ran would teach that its tool takes no time, and so would the one that runs beside it.
+        if assigned.progress != Progress::There || assigned.given_up {
             return None;
         }
         // It began when it was sent, or when the one before it ended.
@@ -187,6 +192,7 @@ impl<C: Task> Scheduler<C> {
             expected: Duration::ZERO,
             arriving: 0,
             last_finished: None,
+            answered: false,
         });
     }
 
@@ -253,34 +259,31 @@ impl<C: Task> Scheduler<C> {
         self.learn(call.tool(), took);
     }
 
-    /// A call is answered. True when it was the last of a closed worker.
+    /// A call is answered. True when nothing is left in a closed worker.
     pub(super) fn finished(&mut self, worker: u64, call: &C, now: Instant) -> bool {
         let Some(seat) = self.seat(worker) else { return false };
-        let Some(assigned) = seat.take(call.key()) else { return false };
+        seat.answered = true;
+        let assigned = seat.take(call.key());
         let drained = seat.closed && seat.assigned.is_empty();
-        let took = seat.ended(&assigned, now);
+        let took = assigned.and_then(|assigned| seat.ended(&assigned, now));
         self.learn(call.tool(), took);
         drained
     }
 
-    /// The next call to send, and where to.
+    /// The next call to send, and where to. One that was given up at this very moment may still come.
     pub(super) fn next(&mut self, now: Instant) -> Option<(u64, C)> {
-        while let Some(call) = self.queue.front() {
-            if !call.is_wanted() {
-                self.queue.pop_front();
-                continue;
-            }
-            let call = call.clone();
-            let worker = self.assign(&call, now)?;
-            self.queue.pop_front();
-            return Some((worker, call));
-        }
-        None
+        let call = self.queue.front()?.clone();
+        let worker = self.assign(&call, now)?;
+        self.queue.pop_front();
+        Some((worker, call))
     }
 
-    /// A call that nobody waits for any more leaves the queue, if it is there.
-    pub(super) fn forget(&mut self, call: &C) {
+    /// Nobody waits for a call any more. It leaves the queue, if it is there; in a worker it stays until that has answered.
+    pub(super) fn give_up(&mut self, call: &C) {
         self.queue.remove(call);
+        for assigned in self.seats.iter_mut().filter_map(|seat| seat.assigned.get_mut(&call.key())) {
+            assigned.given_up = true;
+        }
     }
 
     /// Everybody who waits.
@@ -303,13 +306,18 @@ impl<C: Task> Scheduler<C> {
         self.seats.iter().find(|seat| seat.worker == worker).map_or(0, |seat| seat.assigned.len())
     }
 
+    /// Whether this worker has answered a call.
+    pub(super) fn has_answered(&self, worker: u64) -> bool {
+        self.seats.iter().any(|seat| seat.worker == worker && seat.answered)
+    }
+
     /// Gives the call to the worker with the least in flight among those that accept one.
     fn assign(&mut self, call: &C, now: Instant) -> Option<u64> {
         let expected = self.durations.get(call.tool()).copied().unwrap_or(UNKNOWN);
         let accepting = self.seats.iter_mut().filter(|seat| seat.accepts(expected));
         let seat = accepting.min_by_key(|seat| seat.assigned.len())?;
         let progress = if call.is_large() { Progress::Arriving } else { Progress::There };
-        seat.add(call.key(), Assigned { stream: call.is_stream(), since: now, expected, progress });
+        seat.add(call.key(), Assigned { stream: call.is_stream(), since: now, expected, progress, given_up: false });
         Some(seat.worker)
     }
 

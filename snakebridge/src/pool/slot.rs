@@ -173,7 +173,7 @@ impl Pool {
                     let _ = end.await;
                     drop(permit);
                 });
-                worker.last_started().is_none_or(|last| last > 0)
+                self.has_worked(worker)
             }
         }
     }
@@ -181,7 +181,7 @@ impl Pool {
     /// Waits for a worker's end, or brings it about when the pool ends, and settles what it leaves. Returns what
     /// [`occupied_by`](Self::occupied_by) does.
     async fn watch(&self, worker: &Arc<Worker>, mut life: watch::Receiver<Life>) -> bool {
-        let mut ended = std::pin::pin!(worker.ended(|reason, never_ran| self.going_away(worker, &reason, never_ran)));
+        let mut ended = std::pin::pin!(worker.ended(|reason, never_ran| self.going_away(worker, &reason, &never_ran)));
         let ended = tokio::select! {
             ended = &mut ended => ended,
             () = super::ending(&mut life) => {
@@ -189,8 +189,15 @@ impl Pool {
                 ended.await
             }
         };
+        let has_worked = self.has_worked(worker);
         self.settle(worker, &ended);
-        ended.killed.is_some() || worker.last_started().is_some_and(|last| last > 0)
+        ended.killed.is_some() || has_worked
+    }
+
+    /// Whether a worker has answered a call, or is busy with one that it did not hand back. What it says about itself does
+    /// not count: one that leaves as soon as it is there would be started without end.
+    fn has_worked(&self, worker: &Worker) -> bool {
+        self.lock().scheduler.has_answered(worker.number) || worker.link.in_flight() > 0
     }
 
     /// A place has no worker. Returns whether trying again is pointless.

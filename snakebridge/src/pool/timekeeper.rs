@@ -84,7 +84,7 @@ impl Pool {
             let phase = if call.request.stream { Phase::Stream } else { Phase::Run };
             let kind = ErrorKind::DeadlineExceeded { timeout: call.timeout, phase };
             if call.complete(Err(Error::new(kind, Executed::Maybe).on_worker(worker.number))) {
-                self.cancel(&worker.link, id, "its deadline passed");
+                self.cancel(&worker.link, id, &call, "its deadline passed");
             }
         }
         if let Some(named) = one_to_name(&overdue, worker.last_started()) {

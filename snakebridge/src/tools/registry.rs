@@ -1,6 +1,7 @@
 //! The tools a bridge offers, by name, and the service that runs them.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -13,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Descriptor, HostTool, ToolContext, Tools};
 use crate::body;
-use crate::error::{Error, ErrorKind, Executed, Phase, Result};
+use crate::error::{Error, ErrorKind, Exception, Executed, Phase, Result};
 use crate::link::{Incoming, Link};
 use crate::manifest::nearest;
 use crate::value::Value;
@@ -35,8 +36,50 @@ pub(crate) fn inherited_deadline() -> Option<Instant> {
 /// The tools of a bridge.
 pub struct Registry {
     tools: HashMap<&'static str, Registered>,
-    /// Calls that run, by the connection's worker and the call's id: what a CANCEL stops.
-    running: Mutex<HashMap<(u64, u64), CancellationToken>>,
+    running: Mutex<Running>,
+}
+
+/// Bytes of large arguments that the running calls of one worker may hold together. The number of its calls is bounded,
+/// but a worker that sends as many as it may, each as large as it may, would take all of the host's memory. As much as
+/// it may leave unread of large answers.
+const LARGE_ARGUMENTS: u64 = 1 << 30;
+/// Arguments up to this are small: the bound on the number of calls bounds them, too.
+const SMALL_ARGUMENTS: usize = 64 << 10;
+
+/// Calls that run, by the connection's worker and the call's id.
+#[derive(Default)]
+struct Running {
+    /// What a CANCEL stops.
+    calls: HashMap<(u64, u64), CancellationToken>,
+    /// How many bytes of large arguments they hold, by worker.
+    large: HashMap<u64, u64>,
+}
+
+impl Running {
+    /// A call with arguments of `size` bytes begins; `None` when its worker has too much of that running already.
+    fn begin(&mut self, key: (u64, u64), size: usize) -> Option<CancellationToken> {
+        if size > SMALL_ARGUMENTS {
+            let held = self.large.get(&key.0).copied().unwrap_or(0) + size as u64;
+            if held > LARGE_ARGUMENTS {
+                return None;
+            }
+            self.large.insert(key.0, held);
+        }
+        Some(self.calls.entry(key).insert_entry(CancellationToken::new()).get().clone())
+    }
+
+    /// A call that began has ended.
+    fn end(&mut self, key: (u64, u64), size: usize) {
+        self.calls.remove(&key);
+        if size > SMALL_ARGUMENTS
+            && let Entry::Occupied(mut held) = self.large.entry(key.0)
+        {
+            *held.get_mut() -= size as u64;
+            if *held.get() == 0 {
+                held.remove();
+            }
+        }
+    }
 }
 
 impl std::fmt::Debug for Registry {
@@ -101,32 +144,36 @@ impl Registry {
     pub fn serve(self: &Arc<Self>, runtime: &Handle, link: &Arc<Link>, incoming: Incoming) {
         let (registry, link) = (Arc::clone(self), Arc::clone(link));
         let key = (link.worker(), incoming.id);
-        let cancellation = CancellationToken::new();
-        registry.lock().insert(key, cancellation.clone());
+        let size = incoming.body.len();
+        let begun = registry.lock().begin(key, size);
+        let Some(cancellation) = begun else {
+            link.answer(key.1, &Err(too_much()));
+            return;
+        };
         runtime.spawn(async move {
             let result = registry.run(incoming, &cancellation).await;
-            registry.lock().remove(&key);
+            registry.lock().end(key, size);
             link.answer(key.1, &result);
         });
     }
 
     /// Stops call `id` of `worker`, if it runs.
     pub fn cancel(&self, worker: u64, id: u64) {
-        if let Some(cancellation) = self.lock().get(&(worker, id)) {
+        if let Some(cancellation) = self.lock().calls.get(&(worker, id)) {
             cancellation.cancel();
         }
     }
 
     /// Stops everything that runs for `worker`: it is gone.
     pub fn cancel_worker(&self, worker: u64) {
-        for ((of, _), cancellation) in self.lock().iter() {
+        for ((of, _), cancellation) in &self.lock().calls {
             if *of == worker {
                 cancellation.cancel();
             }
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(u64, u64), CancellationToken>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Running> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -211,6 +258,15 @@ impl Registry {
     }
 }
 
+/// The answer to a call that would make its worker hold too much.
+fn too_much() -> Error {
+    let message = format!(
+        "the arguments of running host tools are limited to {LARGE_ARGUMENTS} bytes for each worker; wait for some of them"
+    );
+    let exception = Box::new(Exception::new("queue_full", message));
+    Error::new(ErrorKind::Other { code: "queue_full".to_owned(), exception }, Executed::Never)
+}
+
 fn panicked(tool: &str, panic: &(dyn std::any::Any + Send)) -> Error {
     let message = panic
         .downcast_ref::<&str>()
@@ -220,4 +276,30 @@ fn panicked(tool: &str, panic: &(dyn std::any::Any + Send)) -> Error {
     let message = format!("host tool `{tool}` panicked: {message}");
     let kind = ErrorKind::HostTool { code: "panic".to_owned(), message, data: None };
     Error::new(kind, Executed::Yes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn large_arguments_of_one_worker_are_bounded_together_until_their_calls_end() {
+        let mut running = Running::default();
+        let half = 1 << 29;
+        let mut begins = |key, size| running.begin(key, size).is_some();
+        assert!(begins((1, 2), half) && begins((1, 4), half), "as much as it may");
+        assert!(!begins((1, 6), SMALL_ARGUMENTS + 1), "one more than it may");
+        assert!(begins((1, 8), SMALL_ARGUMENTS), "small ones are bounded by their number");
+        assert!(begins((2, 2), half), "another worker has its own");
+        running.end((1, 8), SMALL_ARGUMENTS);
+        assert!(running.begin((1, 10), half).is_none());
+        running.end((1, 2), half);
+        assert!(running.begin((1, 10), half).is_some());
+        for (key, size) in [((1, 4), half), ((1, 10), half), ((2, 2), half)] {
+            running.end(key, size);
+        }
+        assert!(running.calls.is_empty() && running.large.is_empty(), "nothing is left behind");
+        let error = too_much();
+        assert_eq!((error.code(), error.executed()), ("queue_full", Executed::Never));
+    }
 }

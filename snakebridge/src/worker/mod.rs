@@ -30,7 +30,7 @@ use self::process::Process;
 pub use self::profile::Profile;
 use self::status::StatusPage;
 use crate::error::{Error, Executed, Exit, Result, StartFailure};
-use crate::link::{CloseReason, Control, Greeting, Link, Pipes, Service, Unanswered, WriteFailure};
+use crate::link::{CloseReason, Control, Greeting, Link, PendingCall, Pipes, Service, Unanswered, WriteFailure};
 use crate::manifest::Manifest;
 use crate::value::Value;
 use crate::wire::Limits;
@@ -79,6 +79,8 @@ pub(crate) struct Worker {
     killed: Mutex<Option<String>>,
     /// It takes no more calls.
     retired: CancellationToken,
+    /// Somebody has seen to that.
+    retiring: AtomicBool,
     /// Somebody has begun to end it.
     ending: AtomicBool,
 }
@@ -168,6 +170,7 @@ impl Worker {
             tail,
             killed: Mutex::new(None),
             retired: CancellationToken::new(),
+            retiring: AtomicBool::new(false),
             ending: AtomicBool::new(false),
         })
     }
@@ -218,7 +221,7 @@ impl Worker {
 
     /// It gets no more calls and ends when those it has are done. False when that was so already.
     pub(crate) fn retire(&self) -> bool {
-        let first = !self.retired.is_cancelled();
+        let first = !self.retiring.swap(true, Ordering::SeqCst);
         self.retired.cancel();
         first
     }
@@ -278,10 +281,16 @@ impl Worker {
         match self.last_started() {
             _ if !call.sent => Executed::Never,
             // Items of it came, whatever the page says.
-            _ if call.call.is_committed() => Executed::Maybe,
+            _ if call.call.has_received() => Executed::Maybe,
             Some(last_started) if call.id > last_started => Executed::Never,
             _ => Executed::Maybe,
         }
+    }
+
+    /// Whether a call that it has handed back as one that it never ran did run after all.
+    pub(crate) fn executed_if_handed_back(&self, id: u64, call: &PendingCall) -> Executed {
+        let started = self.last_started().is_some_and(|last_started| id <= last_started);
+        if started || call.has_received() { Executed::Maybe } else { Executed::Never }
     }
 
     /// Waits for the end of the connection.

@@ -1,19 +1,15 @@
 //! What the scheduler promises, without a worker.
 
-use std::cell::Cell;
-use std::rc::Rc;
-
 use proptest::prelude::*;
 
 use super::*;
 
 #[derive(Debug, Clone)]
-struct TestCall {
-    key: usize,
-    tool: ToolName,
-    stream: bool,
-    large: bool,
-    wanted: Rc<Cell<bool>>,
+pub(super) struct TestCall {
+    pub(super) key: usize,
+    pub(super) tool: ToolName,
+    pub(super) stream: bool,
+    pub(super) large: bool,
 }
 
 impl Task for TestCall {
@@ -26,16 +22,13 @@ impl Task for TestCall {
     fn is_stream(&self) -> bool {
         self.stream
     }
-    fn is_wanted(&self) -> bool {
-        self.wanted.get()
-    }
     fn is_large(&self) -> bool {
         self.large
     }
 }
 
-fn call(key: usize, tool: &'static str) -> TestCall {
-    TestCall { key, tool: ToolName::Declared(tool), stream: false, large: false, wanted: Rc::new(Cell::new(true)) }
+pub(super) fn call(key: usize, tool: &'static str) -> TestCall {
+    TestCall { key, tool: ToolName::Declared(tool), stream: false, large: false }
 }
 
 fn stream(key: usize) -> TestCall {
@@ -70,7 +63,7 @@ fn short_calls_go_past_a_call_whose_arguments_are_on_their_way() {
     assert_eq!(scheduler.submit(call(2, "unknown"), now), Ok(Placement::Queued), "a long one would hold it up");
     scheduler.finished(1, &call(1, "quick"), now);
     scheduler.arrived(1, &large(0), now);
-    scheduler.forget(&call(2, "unknown"));
+    scheduler.give_up(&call(2, "unknown"));
     assert_eq!(scheduler.submit(call(3, "quick"), now), Ok(Placement::Queued), "now it runs");
 }
 
@@ -166,8 +159,8 @@ fn the_queue_is_first_in_first_out_and_those_who_left_do_not_run() {
     for call in &waiting {
         assert_eq!(scheduler.submit(call.clone(), now), Ok(Placement::Queued));
     }
-    waiting[0].wanted.set(false);
-    scheduler.forget(&waiting[1]);
+    scheduler.give_up(&waiting[0]);
+    scheduler.give_up(&waiting[1]);
     assert!(scheduler.next(now).is_none(), "the worker is busy");
     scheduler.finished(1, &running, now + Duration::from_millis(5));
     assert_eq!(scheduler.next(now).map(|(_, call)| call.key), Some(3));
@@ -181,7 +174,7 @@ fn a_full_queue_refuses_and_those_who_leave_it_make_room() {
     scheduler.submit(left.clone(), now).unwrap();
     scheduler.submit(call(2, "t"), now).unwrap();
     assert_eq!(scheduler.submit(call(3, "t"), now), Err(QueueFull));
-    scheduler.forget(&left);
+    scheduler.give_up(&left);
     assert_eq!(scheduler.submit(call(3, "t"), now), Ok(Placement::Queued));
 }
 
@@ -244,6 +237,53 @@ fn a_closed_worker_takes_no_more_and_is_still_counted_until_it_has_finished() {
 }
 
 #[test]
+fn a_closed_worker_is_drained_by_the_late_answer_of_a_call_that_was_written_off() {
+    let (mut scheduler, now) = pool(1, 10);
+    scheduler.submit(call(0, "t"), now).unwrap();
+    scheduler.close_worker(1);
+    scheduler.release(1, &call(0, "t"));
+    assert!(scheduler.finished(1, &call(0, "t"), now));
+}
+
+#[test]
+fn calls_that_may_not_have_run_teach_nothing() {
+    let (mut scheduler, now) = pool(1, 100);
+    let now = teach(&mut scheduler, "quick", 10, now);
+    scheduler.submit(call(0, "quick"), now).unwrap();
+    for key in 1..50 {
+        assert_eq!(scheduler.submit(call(key, "quick"), now), Ok(Placement::Worker(1)), "they wait in the worker");
+    }
+    // From now on it is slow: the one that runs takes a second, and those behind it are given up just before its end.
+    let late = now + Duration::from_millis(999);
+    for key in 1..50 {
+        scheduler.give_up(&call(key, "quick"));
+        scheduler.finished(1, &call(key, "quick"), late);
+    }
+    let now = now + Duration::from_secs(1);
+    scheduler.finished(1, &call(0, "quick"), now);
+    scheduler.submit(call(50, "quick"), now).unwrap();
+    assert_eq!(scheduler.submit(call(51, "quick"), now), Ok(Placement::Queued), "it is known to be slow");
+    scheduler.finished(1, &call(50, "quick"), now + Duration::from_secs(1));
+    assert_eq!(scheduler.next(now).map(|(_, call)| call.key), Some(51));
+    // Refused before its arguments have arrived: it cannot have run.
+    let (mut scheduler, now) = pool(1, 100);
+    scheduler.submit(large(0), now).unwrap();
+    scheduler.finished(1, &large(0), now);
+    scheduler.submit(call(1, "large"), now).unwrap();
+    assert_eq!(scheduler.submit(call(2, "large"), now), Ok(Placement::Queued), "nothing is known of it");
+}
+
+#[test]
+fn a_worker_has_answered_once_it_has_answered_a_call() {
+    let (mut scheduler, now) = pool(2, 10);
+    scheduler.submit(call(0, "t"), now).unwrap();
+    scheduler.submit(call(1, "t"), now).unwrap();
+    scheduler.release(1, &call(0, "t"));
+    scheduler.finished(2, &call(1, "t"), now);
+    assert!(!scheduler.has_answered(1) && scheduler.has_answered(2));
+}
+
+#[test]
 fn ten_thousand_that_wait_or_run_come_and_go_in_any_order_and_leave_nothing_behind() {
     let mut scheduler = Scheduler::new(10_000);
     let now = Instant::now();
@@ -255,7 +295,7 @@ fn ten_thousand_that_wait_or_run_come_and_go_in_any_order_and_leave_nothing_behi
     assert_eq!(scheduler.submit(call(20_000, "t"), now), Err(QueueFull));
     // From behind, which a search from the front would find last.
     for call in calls.iter().rev() {
-        scheduler.forget(call);
+        scheduler.give_up(call);
         scheduler.finished(1, call, now);
     }
     assert_eq!((scheduler.assigned(), scheduler.waiting().count()), (0, 0));
@@ -269,7 +309,7 @@ fn those_who_leave_the_middle_of_the_queue_change_nothing_for_the_others() {
         scheduler.submit(call(key, "t"), now).unwrap();
     }
     scheduler.put_back(call(9, "t"));
-    scheduler.forget(&call(2, "t"));
+    scheduler.give_up(&call(2, "t"));
     let taken: Vec<_> = scheduler.take_waiting(|call| call.key % 2 == 1).iter().map(|call| call.key).collect();
     assert_eq!(taken, [9, 1, 3, 5]);
     assert_eq!(scheduler.waiting().map(|call| call.key).collect::<Vec<_>>(), [0, 4]);
