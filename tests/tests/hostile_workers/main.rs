@@ -10,6 +10,7 @@ mod bodies;
 mod floods;
 mod framing;
 mod greeting;
+mod leaving;
 mod requests;
 mod streams;
 mod values;

@@ -56,5 +56,6 @@ pub(crate) fn greet(lie: &str) -> io::Result<()> {
     } else {
         bytes.extend(frame(&Header::Ready { manifest_hash: &hash }, &body::encode(&names).unwrap_or_default()));
     }
+    bytes.extend(crate::leaving::behind_ready(lie)?);
     say(&bytes)
 }

@@ -10,6 +10,7 @@ mod calls;
 mod frames;
 mod framing;
 mod greeting;
+mod leaving;
 mod streams;
 
 use std::fs::File;
@@ -83,8 +84,10 @@ impl Worker {
             // It goes on with the first fragment.
             return Ok(());
         }
-        if framing::acts(&self.lie, answer)? || calls::acts(&self.lie, answer)? || bodies::acts(&self.lie, answer)? {
-            return Ok(());
+        for acts in [framing::acts, calls::acts, bodies::acts, leaving::acts] {
+            if acts(&self.lie, answer)? {
+                return Ok(());
+            }
         }
         let lies = [framing::lies, calls::lies, streams::lies, bodies::lies];
         let bytes = lies.iter().find_map(|lies| lies(&self.lie, answer));
