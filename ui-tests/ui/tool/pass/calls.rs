@@ -18,7 +18,7 @@ async fn repeat(
 }
 
 fn call(arguments: Arguments) -> Result<String> {
-    let reply = repeat {}.call(ToolContext::default(), arguments.finish()?.into());
+    let reply = repeat {}.call(ToolContext::default(), arguments.finish()?.body.into());
     decode(&futures::executor::block_on(reply)?)
 }
 
