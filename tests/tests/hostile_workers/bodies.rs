@@ -88,3 +88,16 @@ async fn a_worker_that_begins_every_result_and_ends_none_costs_those_calls_their
     }
     scene.end("result that is announced").await;
 }
+
+// E3
+#[tokio::test]
+async fn a_worker_whose_large_result_stops_coming_is_replaced_and_no_shutdown_waits_for_it() {
+    let bridge =
+        super::hostile("result that is announced").cancel_grace(Duration::from_millis(100)).start().await.unwrap();
+    let error = bridge.call::<i64>("lie", args! {}).timeout(Duration::from_millis(300)).await.unwrap_err();
+    assert_eq!(error.code(), "deadline_exceeded");
+    let another = || bridge.workers().first().is_some_and(|worker| worker.number > 1).then_some(());
+    snakebridge_tests::eventually("another worker", another).await;
+    let shutdown = tokio::time::timeout(super::PATIENCE, bridge.shutdown()).await;
+    shutdown.expect("it does not wait its drain of 30 seconds").unwrap();
+}
