@@ -34,7 +34,9 @@ async fn an_answer_around_its_deadline_is_an_answer_or_an_error_and_never_both()
     for call in 0..300u64 {
         // Before, at, and after the moment at which it takes as long as it may.
         let timeout = Duration::from_micros(2_000 + call * 10);
-        match bridge.call::<u64>("naps", args! { call: call, seconds: 0.002 }).timeout(timeout).await {
+        // A few take so long that no answer can come first, however late somebody looks at the clock.
+        let seconds = if call % 50 == 0 { 1.0 } else { 0.002 };
+        match bridge.call::<u64>("naps", args! { call: call, seconds: seconds }).timeout(timeout).await {
             Ok(answer) => {
                 assert_eq!(answer, call * 3);
                 answered += 1;
@@ -46,7 +48,7 @@ async fn an_answer_around_its_deadline_is_an_answer_or_an_error_and_never_both()
         }
     }
     assert_eq!(answered + expired, 300);
-    assert!(expired > 0, "the earliest deadline comes before any answer can");
+    assert!(expired >= 6, "those that take a second");
     eventually("every call to be settled", || (bridge.workers()[0].in_flight == 0).then_some(())).await;
     assert_eq!(bridge.workers()[0].number, 1);
     assert!(ledger.runs().values().all(|&runs| runs == 1));
