@@ -7,4 +7,4 @@ pub use crate::client::Priority;
 pub use crate::tools::{Outcome, Params, ToolError};
 pub use crate::{Bridge, Bytes, Call, Error, Profile, Result, ToolContext, ToolStream, Value, args, tools};
 #[cfg(feature = "macros")]
-pub use crate::{python_tool, tool};
+pub use crate::{elixir_style_tool, python_tool, tool};

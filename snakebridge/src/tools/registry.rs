@@ -33,7 +33,7 @@ pub(crate) fn inherited_deadline() -> Option<Instant> {
 /// The tools of a bridge.
 pub struct Registry {
     catalogue: RwLock<Catalogue>,
-    states: Arc<States>,
+    pub(super) states: Arc<States>,
     running: Mutex<Running>,
 }
 
@@ -222,7 +222,7 @@ fn too_much() -> Error {
     Error::new(ErrorKind::Other { code: "queue_full".to_owned(), exception }, Executed::Never)
 }
 
-fn panicked(tool: &str, panic: &(dyn std::any::Any + Send)) -> Error {
+pub(super) fn panicked(tool: &str, panic: &(dyn std::any::Any + Send)) -> Error {
     let message = panic
         .downcast_ref::<&str>()
         .map(ToString::to_string)
