@@ -50,6 +50,13 @@ class Call:
         """When the caller stops waiting, in seconds on the clock of `time.monotonic`."""
 
     @property
+    def tools_generation(self) -> int:
+        """Generation of the host's tools that the call may use: with the session it names a catalogue.
+
+        0 where the host named none.
+        """
+
+    @property
     def cancelled(self) -> bool:
         """Whether the host has cancelled the call."""
 

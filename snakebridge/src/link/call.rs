@@ -29,6 +29,8 @@ pub struct OwnedRequest {
     pub body: Vec<u8>,
     /// How many of them are streams.
     pub inputs: u64,
+    /// The generation of the host's tools that it may use.
+    pub tools: u64,
 }
 
 /// The arguments of a call as a body that is kept by keeping the call: large ones are never copied.

@@ -244,6 +244,7 @@ impl Link {
             session: request.session.as_deref(),
             parent: None,
             meta: request.meta.as_deref(),
+            tools: request.tools,
         };
         let mut state = self.lock();
         let State { peer, output, .. } = &mut *state;

@@ -64,6 +64,7 @@ fn prepare(submission: Submission, deadline: Option<Instant>, timeout: Duration,
         meta: submission.meta,
         body: submission.body,
         inputs: submission.inputs.len() as u64,
+        tools: 0,
     };
     let call = PendingCall::new(request, deadline, timeout, submission.idempotent, now);
     Arc::new(call.with_inputs(submission.inputs))

@@ -235,6 +235,7 @@ impl Start<'_> {
             meta: None,
             body: vec![0x80],
             inputs: 0,
+            tools: 0,
         };
         let now = std::time::Instant::now();
         let call = Arc::new(PendingCall::new(request, None, self.config.start_timeout, false, now));
