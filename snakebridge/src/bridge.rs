@@ -17,7 +17,7 @@ use crate::error::Result;
 use crate::manifest::Manifest;
 use crate::pool::{PoolConfig, PoolHandle, WorkerInfo};
 use crate::telemetry::{Event, Events};
-use crate::tools::{Registry, Tools};
+use crate::tools::{Registry, States, Tools};
 use crate::value::Value;
 use crate::wire::Limits;
 use crate::worker::{Environment, Interpreter, Profile, WorkerConfig};
@@ -42,6 +42,7 @@ pub struct Builder {
     config: Result<Value>,
     environment: Environment,
     tools: Tools,
+    states: States,
     workers: Option<usize>,
     profile: Profile,
     max_concurrency: Option<usize>,
@@ -77,6 +78,7 @@ impl Bridge {
             config: Ok(Value::Nil),
             environment: Environment::default(),
             tools: Tools::new(),
+            states: States::new(),
             workers: None,
             profile: Profile::default(),
             max_concurrency: None,
@@ -201,8 +203,15 @@ impl Builder {
     }
 
     /// Rust tools that Python may call: `tools![validate, text::shout]`.
-    pub fn tools(mut self, tools: Tools) -> Self {
-        self.tools.tools.extend(tools.tools);
+    pub fn tools(mut self, tools: impl Into<Tools>) -> Self {
+        self.tools = self.tools.and(tools);
+        self
+    }
+
+    /// A value for the tools that have a parameter `#[py(state)] name: &T`. A second of the same type takes the place of the
+    /// first.
+    pub fn state<T: Send + Sync + 'static>(mut self, value: T) -> Self {
+        self.states.insert(value);
         self
     }
 
@@ -282,7 +291,7 @@ impl Builder {
             drain: self.drain,
             attempts: 2,
         };
-        let pool = PoolHandle::start(config, Registry::new(self.tools)?, events.clone()).await?;
+        let pool = PoolHandle::start(config, Registry::new(self.tools, self.states)?, events.clone()).await?;
         Ok(Bridge { caller: Caller::new(Arc::new(pool)), events })
     }
 

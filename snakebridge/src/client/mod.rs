@@ -2,15 +2,16 @@
 
 mod call;
 mod check;
+mod declaration;
 mod options;
 mod output;
 mod prepared;
 mod stream;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 pub use self::call::Call;
+pub use self::declaration::{ParameterDeclaration, Priority, SessionUse, Shape, ToolDeclaration};
 pub(crate) use self::options::CallOptions;
 pub use self::output::{CallOutput, StreamOutput};
 pub use self::stream::{Chunk, Chunks, ToolStream};
@@ -18,21 +19,6 @@ use crate::body::Arguments;
 use crate::error::Result;
 use crate::link::ToolName;
 use crate::pool::PoolHandle;
-
-/// What a `#[python_tool]` method says about the tool it calls.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ToolDeclaration {
-    /// The tool's name in Python.
-    pub name: &'static str,
-    /// Whether it answers with a stream.
-    pub streaming: bool,
-    /// Whether it may be repeated when nobody knows if it ran.
-    pub idempotent: bool,
-    /// Its deadline, if it has one of its own.
-    pub timeout: Option<Duration>,
-    /// Names of its arguments, in order; those of a `kwargs` argument are not known.
-    pub parameters: &'static [&'static str],
-}
 
 /// A client that `#[python_tool]` generated.
 #[diagnostic::on_unimplemented(

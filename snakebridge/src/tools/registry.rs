@@ -1,5 +1,6 @@
 //! The tools a bridge offers, by name, and the service that runs them.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::panic::AssertUnwindSafe;
@@ -12,7 +13,7 @@ use serde::Serialize;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
-use super::{Descriptor, HostTool, ToolContext, Tools};
+use super::{Answer, Descriptor, HostTool, States, ToolContext, Tools};
 use crate::body;
 use crate::error::{Error, ErrorKind, Exception, Executed, Phase, Result};
 use crate::link::{Incoming, Link};
@@ -35,7 +36,8 @@ pub(crate) fn inherited_deadline() -> Option<Instant> {
 
 /// The tools of a bridge.
 pub struct Registry {
-    tools: HashMap<&'static str, Registered>,
+    tools: HashMap<Cow<'static, str>, Registered>,
+    states: Arc<States>,
     running: Mutex<Running>,
 }
 
@@ -102,42 +104,47 @@ struct Listing {
 
 #[derive(Serialize)]
 struct ListedTool {
-    name: &'static str,
-    description: &'static str,
+    name: Cow<'static, str>,
+    description: Cow<'static, str>,
     streaming: bool,
     parameters: Vec<ListedParameter>,
 }
 
 #[derive(Serialize)]
 struct ListedParameter {
-    name: &'static str,
+    name: Cow<'static, str>,
     #[serde(rename = "type")]
-    type_name: &'static str,
-    description: &'static str,
+    type_name: Cow<'static, str>,
+    description: Cow<'static, str>,
     required: bool,
     default: Option<Value>,
 }
 
 impl Registry {
     /// Takes tools in; refuses bad names and doubles.
-    pub fn new(tools: Tools) -> Result<Self> {
+    pub fn new(tools: Tools, states: States) -> Result<Self> {
         let mut by_name = HashMap::new();
         for tool in tools.tools {
             let descriptor = tool.descriptor();
-            let name = descriptor.name;
-            if !is_tool_name(name) {
+            let name = descriptor.name.clone();
+            if !is_tool_name(&name) {
                 return Err(Error::invalid_argument(format!(
                     "`{}` is no tool name; a letter or `_` comes first, then letters, digits, `_`, `.` and `-`, at most 128",
                     name.escape_debug()
                 )));
             }
-            if by_name.insert(name, Registered { descriptor, tool }).is_some() {
+            if let Some(missing) = tool.missing_states(&states).first() {
+                return Err(Error::invalid_argument(format!(
+                    "tool `{name}` needs a state of type `{missing}`; give the builder one with `.state(..)`"
+                )));
+            }
+            if by_name.insert(name.clone(), Registered { descriptor, tool }).is_some() {
                 return Err(Error::invalid_argument(format!(
                     "two host tools are called `{name}`; rename one with `#[tool(name = \"..\")]`"
                 )));
             }
         }
-        Ok(Self { tools: by_name, running: Mutex::default() })
+        Ok(Self { tools: by_name, states: Arc::new(states), running: Mutex::default() })
     }
 
     /// Runs what a worker asked for in a task of its own on `runtime`, and answers it.
@@ -190,7 +197,7 @@ impl Registry {
             return Err(Error::new(ErrorKind::CallEnded, Executed::Never));
         };
         let Registered { descriptor, tool } =
-            self.tools.get(incoming.target.as_str()).ok_or_else(|| self.not_found(&incoming.target))?;
+            self.exposed(&incoming.target).ok_or_else(|| self.not_found(&incoming.target))?;
         let own = descriptor.timeout;
         let asked = incoming.remaining.map(Duration::from_millis);
         let nearest = [own, asked].into_iter().flatten().min();
@@ -198,10 +205,20 @@ impl Registry {
             .into_iter()
             .flatten()
             .min();
-        let context =
-            ToolContext { session: parent.request.session.clone(), deadline, cancellation: cancellation.clone() };
+        let context = ToolContext {
+            session: parent.request.session.clone(),
+            deadline,
+            cancellation: cancellation.clone(),
+            states: Arc::clone(&self.states),
+        };
         let body = incoming.body;
-        let work = AssertUnwindSafe(INHERITED.scope(deadline, async { tool.call(context, body).await })).catch_unwind();
+        let run = async {
+            match tool.call(context, body) {
+                Answer::Value(answer) => answer.await,
+                Answer::Stream(_) => Err(Error::invalid_argument(format!("host tool `{}` streams", descriptor.name))),
+            }
+        };
+        let work = AssertUnwindSafe(INHERITED.scope(deadline, run)).catch_unwind();
         // Only the tool's own timeout is kept here. The deadlines of those who wait are kept by them: they cancel.
         let expiry = async {
             match own {
@@ -210,7 +227,7 @@ impl Registry {
             }
         };
         tokio::select! {
-            result = work => result.unwrap_or_else(|panic| Err(panicked(descriptor.name, panic.as_ref()))),
+            result = work => result.unwrap_or_else(|panic| Err(panicked(&descriptor.name, panic.as_ref()))),
             () = cancellation.cancelled() => Err(Error::new(ErrorKind::Cancelled, Executed::Maybe)),
             () = expiry => {
                 let timeout = own.unwrap_or_default();
@@ -219,8 +236,14 @@ impl Registry {
         }
     }
 
+    /// The tool of that name, if Python may call it.
+    fn exposed(&self, name: &str) -> Option<&Registered> {
+        self.tools.get(name).filter(|registered| registered.descriptor.exposed)
+    }
+
     fn not_found(&self, name: &str) -> Error {
-        let mut known: Vec<&str> = self.tools.keys().copied().collect();
+        let exposed = self.tools.values().filter(|registered| registered.descriptor.exposed);
+        let mut known: Vec<&str> = exposed.map(|registered| &*registered.descriptor.name).collect();
         known.sort_unstable();
         let hint = match nearest(name, known.iter().copied()) {
             Some(near) => format!("did you mean `{near}`?"),
@@ -232,15 +255,15 @@ impl Registry {
     }
 
     fn listing(&self) -> Listing {
-        let mut descriptors: Vec<Descriptor> =
-            self.tools.values().map(|registered| registered.descriptor.clone()).collect();
-        descriptors.sort_by_key(|descriptor| descriptor.name);
+        let descriptors = self.tools.values().map(|registered| &registered.descriptor);
+        let mut descriptors: Vec<Descriptor> = descriptors.filter(|descriptor| descriptor.exposed).cloned().collect();
+        descriptors.sort_by(|one, other| one.name.cmp(&other.name));
         let tools = descriptors
             .into_iter()
             .map(|descriptor| ListedTool {
                 name: descriptor.name,
                 description: descriptor.description,
-                streaming: false,
+                streaming: descriptor.streaming,
                 parameters: descriptor
                     .parameters
                     .into_iter()
