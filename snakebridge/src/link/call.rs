@@ -288,10 +288,18 @@ impl PendingCall {
             if matches!(state.stage, Stage::Done) {
                 return false;
             }
-            state.stage = Stage::Done;
+            let worker = match std::mem::replace(&mut state.stage, Stage::Done) {
+                Stage::Sent { link, .. } => Some(link.worker()),
+                Stage::Queued | Stage::Done => None,
+            };
             let attempts = state.attempts;
-            state.outcome =
-                Some(outcome.map_err(|error| error.for_tool(&self.request.target).after_attempts(attempts)));
+            state.outcome = Some(outcome.map_err(|error| {
+                let error = error.for_tool(&self.request.target).after_attempts(attempts);
+                match worker {
+                    Some(worker) => error.on_worker(worker),
+                    None => error,
+                }
+            }));
             state.tell_inputs();
             state.waker.take()
         };
