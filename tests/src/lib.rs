@@ -1,5 +1,7 @@
 //! What the end-to-end tests share: bridges to the test tools, and the ledger of what ran.
 
+pub mod chaos;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
