@@ -55,6 +55,7 @@ pub mod manifest;
 mod pool;
 #[cfg(feature = "host")]
 pub mod prelude;
+pub mod schema;
 #[cfg(feature = "host")]
 pub mod telemetry;
 #[cfg(feature = "host")]
