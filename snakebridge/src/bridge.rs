@@ -52,6 +52,7 @@ pub struct Builder {
     stream_timeout: Duration,
     queue_timeout: Duration,
     queue_limit: usize,
+    retries: u32,
     cancel_grace: Duration,
     drain: Duration,
 }
@@ -88,6 +89,7 @@ impl Bridge {
             stream_timeout: Duration::from_mins(15),
             queue_timeout: Duration::from_secs(10),
             queue_limit: 1000,
+            retries: 1,
             cancel_grace: Duration::from_millis(500),
             drain: Duration::from_secs(30),
         }
@@ -243,6 +245,8 @@ impl Builder {
         queue_timeout: Duration,
         /// How many calls may wait for a free worker. Default 1000.
         queue_limit: usize,
+        /// How often an idempotent call is repeated whose worker is lost, if it names no number of its own. Default 1.
+        retries: u32,
         /// How long a cancelled call may go on before its worker is killed. Default 500 ms.
         cancel_grace: Duration,
         /// How long [`Bridge::shutdown`] lets running calls finish. Default 30 s.
@@ -289,7 +293,7 @@ impl Builder {
             queue_limit: self.queue_limit,
             cancel_grace: self.cancel_grace,
             drain: self.drain,
-            attempts: 2,
+            retries: self.retries,
         };
         let pool = PoolHandle::start(config, Registry::new(self.tools, self.states)?, events.clone()).await?;
         Ok(Bridge { caller: Caller::new(Arc::new(pool)), events })

@@ -52,8 +52,17 @@ impl Ledger {
 
     /// A builder that loads the test tools, which note what they do here.
     pub fn tools(&self) -> Builder {
+        self.adapter("ledger_tools:LedgerAdapter")
+    }
+
+    /// A builder that loads the tools which show what the options of a call do; they note it here.
+    pub fn options(&self) -> Builder {
+        self.adapter("option_tools:OptionAdapter")
+    }
+
+    fn adapter(&self, adapter: &str) -> Builder {
         Bridge::builder()
-            .adapter("ledger_tools:LedgerAdapter")
+            .adapter(adapter)
             .python_path(python_folder())
             .config(&BTreeMap::from([("ledger", self.path())]))
     }

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use tokio::sync::Notify;
 use tokio::sync::futures::OwnedNotified;
 
-use super::{Link, ToolName};
+use super::{Handling, Link, ToolName};
 use crate::body::InputStream;
 use crate::error::{Error, Result};
 use crate::wire::Body;
@@ -128,6 +128,8 @@ pub struct PendingCall {
     pub timeout: Duration,
     /// Whether it may be repeated when nobody knows if it ran.
     pub idempotent: bool,
+    /// How the pool is to treat it.
+    pub handling: Handling,
     /// When it was admitted.
     pub admitted: Instant,
     state: Mutex<State>,
@@ -162,7 +164,8 @@ impl PendingCall {
             outcome: None,
             waker: None,
         };
-        Self { request, deadline, timeout, idempotent, admitted, state: Mutex::new(state) }
+        let handling = Handling::default();
+        Self { request, deadline, timeout, idempotent, handling, admitted, state: Mutex::new(state) }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -192,6 +195,11 @@ impl PendingCall {
     /// Whether items of it have come.
     pub fn has_received(&self) -> bool {
         self.lock().received > 0
+    }
+
+    /// Says how the pool is to treat it.
+    pub fn with_handling(self, handling: Handling) -> Self {
+        Self { handling, ..self }
     }
 
     /// Gives it the streams that its arguments name.

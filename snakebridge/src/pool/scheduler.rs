@@ -8,6 +8,8 @@
 //! A call whose arguments are large keeps nobody busy until they have arrived, nor one whose large result is on its way
 //! back: short calls go past them.
 //!
+//! Those who wait go by their priority, and none of them waits for ever.
+//!
 //! Nothing here takes longer when more calls are outstanding, but for what looks at all of them on purpose.
 
 #[cfg(test)]
@@ -21,7 +23,7 @@ use std::hash::BuildHasherDefault;
 use std::time::{Duration, Instant};
 
 use self::queue::Queue;
-use crate::link::ToolName;
+use crate::link::{Priority, ToolName};
 use crate::wire::table::IdHasher;
 
 /// How much expected work may stand before a call in a worker. About what a wake-up across cores and a round trip cost
@@ -44,6 +46,8 @@ pub(super) trait Task: Clone {
     fn is_stream(&self) -> bool;
     /// Whether its arguments take a while to travel; [`Scheduler::arrived`] says when they are there.
     fn is_large(&self) -> bool;
+    /// Who goes first among those who wait.
+    fn priority(&self) -> Priority;
 }
 
 /// Where a submitted call went.
@@ -210,7 +214,7 @@ impl<C: Task> Scheduler<C> {
 
     /// A new call.
     pub(super) fn submit(&mut self, call: C, now: Instant) -> Result<Placement, QueueFull> {
-        // Nobody overtakes those who wait.
+        // Nobody overtakes those who wait, but by priority.
         if self.queue.is_empty()
             && let Some(worker) = self.assign(&call, now)
         {

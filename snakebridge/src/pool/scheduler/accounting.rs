@@ -49,7 +49,8 @@ impl Checked {
     fn submit(&mut self, which: usize) {
         let tool = if which.is_multiple_of(3) { "a" } else { "b" };
         let (stream, large) = (which % 5 == 1, which % 4 == 2);
-        let call = TestCall { stream, large, ..call(self.submitted, tool) };
+        let priority = [Priority::Low, Priority::Normal, Priority::High][which / 7 % 3];
+        let call = TestCall { stream, large, priority, ..call(self.submitted, tool) };
         self.submitted += 1;
         if let Placement::Worker(worker) = self.scheduler.submit(call.clone(), self.now).unwrap() {
             self.hold(worker, call);

@@ -10,6 +10,7 @@ pub(super) struct TestCall {
     pub(super) tool: ToolName,
     pub(super) stream: bool,
     pub(super) large: bool,
+    pub(super) priority: Priority,
 }
 
 impl Task for TestCall {
@@ -25,10 +26,13 @@ impl Task for TestCall {
     fn is_large(&self) -> bool {
         self.large
     }
+    fn priority(&self) -> Priority {
+        self.priority
+    }
 }
 
 pub(super) fn call(key: usize, tool: &'static str) -> TestCall {
-    TestCall { key, tool: ToolName::Declared(tool), stream: false, large: false }
+    TestCall { key, tool: ToolName::Declared(tool), stream: false, large: false, priority: Priority::Normal }
 }
 
 fn stream(key: usize) -> TestCall {
