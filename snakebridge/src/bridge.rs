@@ -20,7 +20,7 @@ use crate::telemetry::{Event, Events};
 use crate::tools::{Registry, States, Tools};
 use crate::value::Value;
 use crate::wire::Limits;
-use crate::worker::{Environment, Interpreter, Profile, WorkerConfig};
+use crate::worker::{Environment, Launch, Profile, WorkerConfig};
 
 /// A pool of Python workers, ready for calls.
 ///
@@ -38,6 +38,7 @@ pub struct Bridge {
 pub struct Builder {
     adapters: Vec<String>,
     python: Option<PathBuf>,
+    command: Option<Vec<OsString>>,
     python_path: Vec<PathBuf>,
     config: Result<Value>,
     environment: Environment,
@@ -75,6 +76,7 @@ impl Bridge {
         Builder {
             adapters: Vec::new(),
             python: None,
+            command: None,
             python_path: Vec::new(),
             config: Ok(Value::Nil),
             environment: Environment::default(),
@@ -179,6 +181,14 @@ impl Builder {
         self
     }
 
+    /// A program that speaks the protocol (`docs/protocol.md`), and its arguments, in place of Python:
+    /// `["node", "worker.js"]`. A bare name is looked up on `PATH`; what is relative, also among the arguments, is so to
+    /// the current folder. No adapter need be named: the program may know what it offers.
+    pub fn command<W: Into<OsString>>(mut self, command: impl IntoIterator<Item = W>) -> Self {
+        self.command = Some(command.into_iter().map(Into::into).collect());
+        self
+    }
+
     /// A folder with Python modules of yours, in front of the installed ones. Relative to the current folder.
     pub fn python_path(mut self, folder: impl Into<PathBuf>) -> Self {
         self.python_path.push(folder.into());
@@ -273,7 +283,7 @@ impl Builder {
         check_limits(&self.limits)?;
         let events = Events::new();
         let worker = WorkerConfig {
-            interpreter: Interpreter::find(self.python.as_deref())?,
+            launch: Launch::find(self.command.as_deref(), self.python.as_deref())?,
             adapter,
             config: self.config.map_err(|error| configuration(&format!("`.config(..)`: {}", error.kind())))?,
             python_path: self.python_path.iter().map(|path| absolute(path)).collect::<Result<_>>()?,
@@ -299,8 +309,11 @@ impl Builder {
         Ok(Bridge { caller: Caller::new(Arc::new(pool)), events })
     }
 
-    fn one_adapter(&self) -> Result<String> {
+    fn one_adapter(&self) -> Result<Option<String>> {
         let Some(adapter) = self.adapters.first() else {
+            if self.command.is_some() {
+                return Ok(None);
+            }
             return Err(configuration(
                 "no adapter: name one with `.adapter(\"module:Class\")`, or `.client::<..>()` of a trait that names one",
             ));
@@ -316,7 +329,7 @@ impl Builder {
                 adapter.escape_debug()
             )));
         }
-        Ok(adapter.clone())
+        Ok(Some(adapter.clone()))
     }
 }
 
