@@ -20,7 +20,7 @@ use crate::telemetry::{Event, Events};
 use crate::tools::{Registry, States, Tools};
 use crate::value::Value;
 use crate::wire::Limits;
-use crate::worker::{Environment, Launch, Profile, WorkerConfig};
+use crate::worker::{Environment, Launch, Preload, Profile, WorkerConfig};
 
 /// A pool of Python workers, ready for calls.
 ///
@@ -46,6 +46,7 @@ pub struct Builder {
     states: States,
     workers: Option<usize>,
     profile: Profile,
+    preload: bool,
     max_concurrency: Option<usize>,
     limits: Limits,
     start_timeout: Duration,
@@ -84,6 +85,7 @@ impl Bridge {
             states: States::new(),
             workers: None,
             profile: Profile::default(),
+            preload: false,
             max_concurrency: None,
             limits: Limits::default(),
             start_timeout: Duration::from_mins(1),
@@ -243,6 +245,10 @@ impl Builder {
     setters! {
         /// How each worker runs its calls. Default: one at a time.
         profile: Profile,
+        /// Imports the adapter's module once, in a process of its own from which the workers are then forked: they are ready
+        /// within milliseconds whatever they import, and share its memory. Default: false, because not everything survives a
+        /// fork. A module that starts threads or uses a GPU while it is imported is refused.
+        preload: bool,
         /// The sizes and numbers that both sides keep to.
         limits: Limits,
         /// How long a worker may take from launch to ready. Default 60 s.
@@ -290,6 +296,7 @@ impl Builder {
             environment: self.environment,
             limits: self.limits,
             profile: self.profile,
+            preload: self.preload.then(Preload::default),
             start_timeout: self.start_timeout,
             exit_grace: Duration::from_secs(2),
         };

@@ -7,7 +7,7 @@ use tokio::net::unix::pipe;
 
 use super::handshake::VERSION;
 use super::process::Process;
-use super::spawner::{self, Invocation};
+use super::spawner::{self, Input, Invocation};
 use super::{Interpreter, WorkerConfig};
 use crate::error::{Error, Exit, StartFailure};
 
@@ -36,6 +36,7 @@ pub(super) async fn diagnose(interpreter: &Interpreter, config: &WorkerConfig) -
         program: python.clone(),
         arguments: ["-I", "-c", PROBE].map(Into::into).into(),
         environment: config.environment.variables("", &config.limits),
+        input: Input::Pipe,
     };
     let spawned = spawner::spawn(invocation).await.ok()?;
     let mut output = Vec::new();
