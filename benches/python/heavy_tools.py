@@ -1,4 +1,4 @@
-"""A tool of a module that imports much: numpy where it is installed, and a good part of the standard library anyway."""
+"""A module that imports much: numpy where it is installed, and a good part of the standard library anyway."""
 
 import asyncio
 import contextlib

@@ -58,7 +58,9 @@ class OptionAdapter(BaseAdapter):
     def dies(self, call: int, times: int) -> int:
         """Note the call; end the process the first so many times."""
         self.ledger.note(call)
-        if sum(line.split()[0] == str(call) for line in open(self.ledger.path)) <= times:
+        with open(self.ledger.path) as lines:
+            runs = sum(line.split()[0] == str(call) for line in lines)
+        if runs <= times:
             os.kill(os.getpid(), signal.SIGKILL)
         return call
 

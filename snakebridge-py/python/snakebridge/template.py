@@ -1,13 +1,13 @@
 """What the host runs as ``python -I -m snakebridge.template``: a process that workers are forked from.
 
-It imports the adapter's module and nothing else, and then waits: it has no wire, no threads and makes no adapter. The host
-asks for one thing at a time over a socket, which is its standard input. A message is a length of four bytes and a
-MessagePack document:
+It imports the adapter's module and nothing else, and then waits: it has no wire and no threads, and makes no
+adapter. The host asks for one thing at a time over a socket, which is its standard input. A message is a length
+of four bytes and a MessagePack document:
 
-- ``{"prepare": {"python_path": [..], "module": ".."}}``, once. The answer is ``"ready"``, ``{"refused": why}``, or ``{"failed":
-  {..}}`` with what a worker says when it cannot start.
-- ``{"fork": {"environment": [[name, value], ..], "forgotten": [pid, ..]}}`` with three descriptors: the standard streams of the
-  new worker. The answer is ``{"pid": ..}``.
+- ``{"prepare": {"python_path": [..], "module": ".."}}``, once. The answer is ``"ready"``, ``{"refused": why}``, or
+  ``{"failed": {..}}`` with what a worker says when it cannot start.
+- ``{"fork": {"environment": [[name, value], ..], "forgotten": [pid, ..]}}`` with three descriptors: the standard
+  streams of the new worker. The answer is ``{"pid": ..}``. Nobody will ask for the status of those forgotten.
 - ``{"reap": {"pid": ..}}``: the answer is ``{"status": ..}``, as `os.waitpid` gives it.
 
 A worker's process id is kept until the host has asked for its status, so that the host may signal it until then.
@@ -84,7 +84,7 @@ def _prepare(python_path: list[str], module: str) -> Any:
         return {"failed": failure_report("import", error, module)}
     if refusal := _unsafe():
         return {"refused": refusal}
-    # What is there now lives as long as the workers: their collections need not look at it, and so need not write to it.
+    # What is there now lives as long as the workers: their collections need not look at it, nor write to it.
     gc.collect()
     gc.freeze()
     return "ready"
@@ -95,8 +95,8 @@ def _unsafe() -> str | None:
     threads = len(os.listdir("/proc/self/task"))
     if threads > 1:
         return (
-            f"once it is imported, the process has {threads} threads, and a fork copies only one of them, with whatever "
-            "locks the others hold"
+            f"once it is imported, the process has {threads} threads, and a fork copies only one of them, with "
+            "whatever locks the others hold"
         )
     torch = sys.modules.get("torch")
     cuda: _Cuda | None = getattr(torch, "cuda", None)
@@ -119,7 +119,7 @@ def _become_worker(environment: list[tuple[str, str]], descriptors: list[int]) -
 
 
 def _seed_anew() -> None:
-    """Give this worker random numbers of its own. Python's generator sees to that by itself; numpy's does not."""
+    """Give this worker random numbers of its own. Python's generator does so by itself; numpy's does not."""
     random = getattr(sys.modules.get("numpy"), "random", None)
     if random is not None:
         random.seed()
