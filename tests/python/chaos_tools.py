@@ -1,6 +1,6 @@
 """What the chaos run calls: ordinary work that says what ran, and harm of every kind.
 
-Whatever runs is noted in a ledger first, by one appending write: it survives any death, and is the only truth.
+Whatever runs is noted in a ledger first, by one appending write: it survives any death.
 """
 
 import contextlib

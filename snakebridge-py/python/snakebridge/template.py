@@ -1,16 +1,17 @@
 """What the host runs as ``python -I -m snakebridge.template``: a process that workers are forked from.
 
 It imports the adapter's module and nothing else, and then waits: it has no wire and no threads, and makes no
-adapter. The host asks for one thing at a time over a socket, which is its standard input. A message is a length
-of four bytes and a MessagePack document:
+adapter. The host asks for one thing at a time over a socket, which is its standard input. A message is a
+length of four bytes and a MessagePack document:
 
-- ``{"prepare": {"python_path": [..], "module": ".."}}``, once. The answer is ``"ready"``, ``{"refused": why}``, or
-  ``{"failed": {..}}`` with what a worker says when it cannot start.
-- ``{"fork": {"environment": [[name, value], ..], "forgotten": [pid, ..]}}`` with three descriptors: the standard
-  streams of the new worker. The answer is ``{"pid": ..}``. Nobody will ask for the status of those forgotten.
+- ``{"prepare": {"python_path": [..], "module": ".."}}``, once. The answer is ``"ready"``, ``{"refused": why}``,
+  or ``{"failed": {..}}`` with what a worker says when it cannot start.
+- ``{"fork": {"environment": [[name, value], ..], "forgotten": [pid, ..]}}`` with three descriptors: the
+  standard streams of the new worker. The answer is ``{"pid": ..}``. Those forgotten are reaped with it.
 - ``{"reap": {"pid": ..}}``: the answer is ``{"status": ..}``, as `os.waitpid` gives it.
 
-A worker's process id is kept until the host has asked for its status, so that the host may signal it until then.
+A worker's process id is kept until the host has asked for its status, so that the host may signal it until
+then.
 """
 
 from __future__ import annotations
@@ -84,7 +85,7 @@ def _prepare(python_path: list[str], module: str) -> Any:
         return {"failed": failure_report("import", error, module)}
     if refusal := _unsafe():
         return {"refused": refusal}
-    # What is there now lives as long as the workers: their collections need not look at it, nor write to it.
+    # What is there now lives as long as the workers: no collection needs to look at it, nor to write to it.
     gc.collect()
     gc.freeze()
     return "ready"
@@ -95,8 +96,8 @@ def _unsafe() -> str | None:
     threads = len(os.listdir("/proc/self/task"))
     if threads > 1:
         return (
-            f"once it is imported, the process has {threads} threads, and a fork copies only one of them, with "
-            "whatever locks the others hold"
+            f"once it is imported, the process has {threads} threads, and a fork copies only one of them, "
+            "with whatever locks the others hold"
         )
     torch = sys.modules.get("torch")
     cuda: _Cuda | None = getattr(torch, "cuda", None)

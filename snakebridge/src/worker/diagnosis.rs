@@ -35,7 +35,7 @@ pub(super) async fn diagnose(interpreter: &Interpreter, config: &WorkerConfig) -
     let invocation = Invocation {
         program: python.clone(),
         arguments: ["-I", "-c", PROBE].map(Into::into).into(),
-        environment: config.environment.variables("", &config.limits),
+        environment: config.variables(""),
         input: Input::Pipe,
     };
     let spawned = spawner::spawn(invocation).await.ok()?;

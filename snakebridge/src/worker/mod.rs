@@ -17,6 +17,7 @@ mod spawner;
 mod status;
 mod template;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -72,6 +73,11 @@ impl WorkerConfig {
             (Launch::Command(program), _) => format!("command `{program}`"),
             (Launch::Python(_), adapter) => format!("adapter `{}`", adapter.as_deref().unwrap_or_default()),
         }
+    }
+
+    /// The environment of a process launched with `nonce`.
+    fn variables(&self, nonce: &str) -> Vec<(OsString, OsString)> {
+        self.environment.variables(nonce, &self.limits, self.profile)
     }
 
     fn too_slow(&self, after: Duration, last_words: &str) -> Error {
@@ -152,7 +158,7 @@ impl Worker {
             let invocation = Invocation {
                 program: config.launch.program().to_path_buf(),
                 arguments: config.launch.arguments(),
-                environment: config.environment.variables(&nonce, &config.limits),
+                environment: config.variables(&nonce),
                 input: Input::Pipe,
             };
             spawner::spawn(invocation).await.map_err(|error| config.launch.cannot_run(&error))?

@@ -115,7 +115,7 @@ impl Template {
         let invocation = Invocation {
             program: config.launch.program().to_path_buf(),
             arguments: ["-I", "-m", "snakebridge.template"].map(OsString::from).into(),
-            environment: config.environment.variables(&handshake::nonce(), &config.limits),
+            environment: config.variables(&handshake::nonce()),
             input: Input::Given(theirs.into()),
         };
         let spawned = spawner::spawn(invocation).await.map_err(|error| config.launch.cannot_run(&error))?;
@@ -147,7 +147,7 @@ impl Template {
         let (output, stdout) = pipe_with(PipeFlags::CLOEXEC)?;
         let (errors, stderr) = pipe_with(PipeFlags::CLOEXEC)?;
         let text = |text: OsString| text.into_string().map_err(|_| io::Error::other("a variable that is not UTF-8"));
-        let environment = config.environment.variables(nonce, &config.limits).into_iter();
+        let environment = config.variables(nonce).into_iter();
         let environment =
             environment.map(|(name, value)| Ok((text(name)?, text(value)?))).collect::<io::Result<Vec<_>>>()?;
         let forgotten = std::mem::take(&mut *self.forgotten.lock().unwrap_or_else(PoisonError::into_inner));
