@@ -56,6 +56,8 @@ mod pool;
 #[cfg(feature = "host")]
 pub mod prelude;
 #[cfg(feature = "host")]
+pub mod session;
+#[cfg(feature = "host")]
 pub mod telemetry;
 #[cfg(feature = "host")]
 pub mod tools;
@@ -65,7 +67,7 @@ pub mod wire;
 mod worker;
 
 #[cfg(feature = "host")]
-pub use bridge::{Bridge, Builder};
+pub use bridge::{Bridge, Builder, Session};
 pub use bytes::Bytes;
 #[cfg(feature = "host")]
 pub use client::{Call, Chunk, ToolStream};

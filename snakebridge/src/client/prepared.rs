@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::{CallOptions, Caller};
+use super::{CallOptions, Caller, SessionUse};
 use crate::body::Encoded;
 use crate::error::{Error, ErrorKind, Executed, Result};
 use crate::link::{PendingCall, ToolName};
-use crate::pool::Submission;
+use crate::pool::{InSession, Submission};
+use crate::session::Affinity;
 use crate::tools::inherited_deadline;
 use crate::wire::limits::is_tool_name;
 
@@ -32,7 +33,6 @@ impl Prepared {
     pub(super) fn submit(&self, arguments: Result<Encoded>, stream: bool) -> Result<Arc<PendingCall>> {
         let submission = || {
             check_name(&self.tool)?;
-            self.options.check()?;
             let Encoded { body, inputs } = arguments?;
             Ok(Submission {
                 target: self.tool.clone(),
@@ -42,7 +42,7 @@ impl Prepared {
                 created: self.created,
                 inherited: self.inherited,
                 timeout: self.options.timeout,
-                session: self.options.session.clone(),
+                session: self.session()?,
                 meta: self.options.meta()?,
                 idempotent: self.options.idempotent,
             })
@@ -50,6 +50,22 @@ impl Prepared {
         submission()
             .and_then(|submission| self.caller.pool.submit(submission))
             .map_err(|error| error.for_tool(&self.tool))
+    }
+
+    /// The session that this call names, or that of its caller, or of its task; and where in it the call goes.
+    fn session(&self) -> Result<Option<InSession>> {
+        let sessions = &self.caller.sessions;
+        let pin = match self.options.session.as_ref().or(self.caller.session.as_ref()) {
+            Some(name) => Some(sessions.begin_call(name)?),
+            None => sessions.begin_unnamed_call()?,
+        };
+        let Some(pin) = pin else { return Ok(None) };
+        let declared = match self.options.session_use {
+            SessionUse::None => sessions.config().affinity,
+            SessionUse::Affine | SessionUse::Exclusive => Affinity::StrictQueue,
+        };
+        let affinity = self.options.affinity.unwrap_or(declared);
+        Ok(Some(InSession { pin, affinity, exclusive: self.options.session_use == SessionUse::Exclusive }))
     }
 
     /// Nobody waits for `call`, which this became, any more.

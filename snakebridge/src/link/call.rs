@@ -12,6 +12,7 @@ use tokio::sync::futures::OwnedNotified;
 use super::{Link, ToolName};
 use crate::body::InputStream;
 use crate::error::{Error, Result};
+use crate::session::{Identity, Pin, Tie};
 use crate::wire::Body;
 
 /// What a call asks for, owned, so that it can be sent again.
@@ -95,6 +96,8 @@ struct State {
     /// Items that came, delivered or not. With one, the call is committed: it is not repeated.
     received: u64,
     inputs: Option<Box<Inputs>>,
+    /// Keeps its session until it is over.
+    pin: Option<Pin>,
     outcome: Option<Result<Bytes>>,
     waker: Option<Waker>,
 }
@@ -130,6 +133,10 @@ pub struct PendingCall {
     pub idempotent: bool,
     /// When it was admitted.
     pub admitted: Instant,
+    /// The session it runs in.
+    pub(crate) session: Option<Arc<Identity>>,
+    /// What that means for where it goes.
+    pub(crate) tie: Option<Box<Tie>>,
     state: Mutex<State>,
 }
 
@@ -159,10 +166,11 @@ impl PendingCall {
             items: VecDeque::new(),
             received: 0,
             inputs: None,
+            pin: None,
             outcome: None,
             waker: None,
         };
-        Self { request, deadline, timeout, idempotent, admitted, state: Mutex::new(state) }
+        Self { request, deadline, timeout, idempotent, admitted, session: None, tie: None, state: Mutex::new(state) }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -192,6 +200,14 @@ impl PendingCall {
     /// Whether items of it have come.
     pub fn has_received(&self) -> bool {
         self.lock().received > 0
+    }
+
+    /// Lets it run in a session, which lives until it is over.
+    pub(crate) fn in_session(mut self, pin: Pin, tie: Option<Tie>) -> Self {
+        self.tie = tie.map(Box::new);
+        self.session = Some(Arc::clone(pin.identity()));
+        self.lock().pin = Some(pin);
+        self
     }
 
     /// Gives it the streams that its arguments name.
@@ -283,7 +299,7 @@ impl PendingCall {
 
     /// Its answer. Returns false, and does nothing, when it had one already or was given up.
     pub fn complete(&self, outcome: Result<Bytes>) -> bool {
-        let waker = {
+        let (waker, pin) = {
             let mut state = self.lock();
             if matches!(state.stage, Stage::Done) {
                 return false;
@@ -293,8 +309,10 @@ impl PendingCall {
             state.outcome =
                 Some(outcome.map_err(|error| error.for_tool(&self.request.target).after_attempts(attempts)));
             state.tell_inputs();
-            state.waker.take()
+            (state.waker.take(), state.pin.take())
         };
+        // First: whoever hears of the end finds its session without it.
+        drop(pin);
         if let Some(waker) = waker {
             waker.wake();
         }
@@ -323,7 +341,10 @@ impl PendingCall {
         state.waker = None;
         state.items.clear();
         state.tell_inputs();
-        std::mem::replace(&mut state.stage, Stage::Done)
+        let (pin, stage) = (state.pin.take(), std::mem::replace(&mut state.stage, Stage::Done));
+        drop(state);
+        drop(pin);
+        stage
     }
 
     /// Waits for the answer.

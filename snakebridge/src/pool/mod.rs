@@ -28,6 +28,7 @@ use crate::body::InputStream;
 use crate::error::{Error, ErrorKind, Executed, Result, StartFailure};
 use crate::link::{PendingCall, ToolName};
 use crate::manifest::Manifest;
+use crate::session::{Affinity, Identity, Pin, Tie};
 use crate::telemetry::Events;
 use crate::tools::Registry;
 use crate::wire::fragment::FRAGMENT;
@@ -58,6 +59,16 @@ pub(crate) struct PoolConfig {
     pub attempts: u32,
 }
 
+/// In which session a call is made, and how.
+pub(crate) struct InSession {
+    /// The session, which lives until the call is over.
+    pub pin: Pin,
+    /// Where the call goes.
+    pub affinity: Affinity,
+    /// Whether it has the session to itself, among those that say so.
+    pub exclusive: bool,
+}
+
 /// A call to be made.
 pub(crate) struct Submission {
     /// The tool.
@@ -75,7 +86,7 @@ pub(crate) struct Submission {
     /// The deadline, if it is not the pool's.
     pub timeout: Option<Duration>,
     /// The session.
-    pub session: Option<Arc<str>>,
+    pub session: Option<InSession>,
     /// The metadata map.
     pub meta: Option<Bytes>,
     /// Whether it may be repeated.
@@ -97,6 +108,14 @@ impl Task for Arc<PendingCall> {
 
     fn is_large(&self) -> bool {
         self.request.body.len() > FRAGMENT
+    }
+
+    fn admitted(&self) -> Instant {
+        self.admitted
+    }
+
+    fn tie(&self) -> Option<&Tie> {
+        self.tie.as_deref()
     }
 }
 
@@ -230,6 +249,11 @@ impl PoolHandle {
     /// The caller of `call` does not wait any more.
     pub(crate) fn abandon(&self, call: &Arc<PendingCall>) {
         self.pool.abandon(call);
+    }
+
+    /// The calls of `session` are of no use any more: those that wait leave, and those that run are cancelled.
+    pub(crate) fn cancel_session(&self, session: &Arc<Identity>) {
+        self.pool.cancel_session(session);
     }
 
     /// The manifest of the newest worker.

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::scheduler::{Placement, QueueFull};
-use super::{Pool, State, Submission};
+use super::scheduler::{Placement, Refusal};
+use super::{InSession, Pool, State, Submission};
 use crate::error::{Error, ErrorKind, Executed, Phase, Result, StartFailure};
 use crate::link::{Link, OwnedRequest, PendingCall, Stage};
+use crate::session::{Affinity, Identity, Tie};
 use crate::wire::msgpack::Reader;
 use crate::wire::peer::Refused;
 use crate::wire::{Limits, Violation};
@@ -60,14 +61,29 @@ fn prepare(submission: Submission, deadline: Option<Instant>, timeout: Duration,
     let request = OwnedRequest {
         target: submission.target,
         stream: submission.stream,
-        session: submission.session,
+        session: submission.session.as_ref().map(|session| Arc::clone(session.pin.identity().id())),
         meta: submission.meta,
         body: submission.body,
         inputs: submission.inputs.len() as u64,
         tools: 0,
     };
     let call = PendingCall::new(request, deadline, timeout, submission.idempotent, now);
-    Arc::new(call.with_inputs(submission.inputs))
+    let call = call.with_inputs(submission.inputs);
+    Arc::new(match submission.session {
+        Some(session) => in_session(call, session),
+        None => call,
+    })
+}
+
+fn in_session(call: PendingCall, InSession { pin, affinity, exclusive }: InSession) -> PendingCall {
+    let binding = Arc::clone(pin.identity().binding());
+    let tied = exclusive || affinity != Affinity::None;
+    call.in_session(pin, tied.then_some(Tie { binding, affinity, exclusive, chain: None }))
+}
+
+/// Whether a call waits for one worker, and is given as long as it has.
+fn waits_for_its_worker(call: &PendingCall) -> bool {
+    call.tie.as_ref().is_some_and(|tie| tie.is_bound())
 }
 
 impl Pool {
@@ -88,9 +104,8 @@ impl Pool {
             }
             let (deadline, timeout) = self.deadline(&state, &submission, now)?;
             call = prepare(submission, deadline, timeout, now);
-            let placement = state.scheduler.submit(Arc::clone(&call), now).map_err(|QueueFull| {
-                Error::new(ErrorKind::QueueFull { limit: self.config.queue_limit }, Executed::Never)
-            })?;
+            let placement =
+                state.scheduler.submit(Arc::clone(&call), now).map_err(|refusal| self.refused(&call, refusal))?;
             if placement == Placement::Queued {
                 self.alarm.set(self.expiry(&call, true));
             }
@@ -107,6 +122,25 @@ impl Pool {
             }
         }
         Ok(call)
+    }
+
+    /// The error for a call that the scheduler refuses.
+    fn refused(&self, call: &PendingCall, refusal: Refusal) -> Error {
+        let session = call.request.session.as_deref().unwrap_or_default().to_owned();
+        let kind = match refusal {
+            Refusal::QueueFull => ErrorKind::QueueFull { limit: self.config.queue_limit },
+            Refusal::SessionLost => ErrorKind::SessionLost { session },
+            Refusal::WorkerBusy => ErrorKind::SessionWorkerBusy { session },
+        };
+        // One that was with a worker before may have begun there.
+        Error::new(kind, if call.attempts() == 0 { Executed::Never } else { Executed::Maybe })
+    }
+
+    /// Tells those that were admitted and go nowhere.
+    fn refuse(&self, refused: Vec<(Arc<PendingCall>, Refusal)>) {
+        for (call, refusal) in refused {
+            call.complete(Err(self.refused(&call, refusal)));
+        }
     }
 
     /// When a call ends, and how long that is: what the caller says, else the tool, else the pool; and no later than the
@@ -132,7 +166,9 @@ impl Pool {
 
     /// When something has to be done about `call`.
     pub(super) fn expiry(&self, call: &PendingCall, queued: bool) -> Option<Instant> {
-        let queue = queued.then(|| call.admitted.checked_add(self.config.queue_timeout)).flatten();
+        let queue = (queued && !waits_for_its_worker(call))
+            .then(|| call.admitted.checked_add(self.config.queue_timeout))
+            .flatten();
         [call.deadline, queue].into_iter().flatten().min()
     }
 
@@ -147,6 +183,9 @@ impl Pool {
         }
         let refused = match worker.link.send(call, now) {
             Ok(alone) => {
+                if let Some(session) = &call.session {
+                    session.went_to(worker.number);
+                }
                 // Not before it is in the link's table: a look in between would not have found it anywhere.
                 self.alarm.set(call.deadline);
                 return if alone { Sent::Alone } else { Sent::BesideOthers };
@@ -195,14 +234,16 @@ impl Pool {
     /// A call of `worker` is answered: its place is free.
     pub(super) fn finished(&self, worker: u64, call: &Arc<PendingCall>) {
         let now = Instant::now();
-        let (next, draining) = {
+        let (next, refused, draining) = {
             let mut state = self.lock();
             if state.scheduler.finished(worker, call, now) {
                 // The timekeeper ends it.
                 self.alarm.set(Some(now));
             }
-            (Self::next(&mut state, now), state.draining)
+            let next = Self::next(&mut state, now);
+            (next, state.scheduler.take_refused(), state.draining)
         };
+        self.refuse(refused);
         if draining {
             self.ended.notify_waiters();
         }
@@ -227,7 +268,11 @@ impl Pool {
     pub(super) fn dispatch(&self) {
         loop {
             let now = Instant::now();
-            let next = Self::next(&mut self.lock(), now);
+            let (next, refused) = {
+                let mut state = self.lock();
+                (Self::next(&mut state, now), state.scheduler.take_refused())
+            };
+            self.refuse(refused);
             let Some((worker, call)) = next else { return };
             self.send(&worker, &call, now);
         }
@@ -256,6 +301,34 @@ impl Pool {
         self.lock().scheduler.give_up(call);
         link.cancel(id, reason, now);
         self.look_after_grace(now);
+    }
+
+    /// Cancels all calls of a session.
+    pub(super) fn cancel_session(&self, session: &Arc<Identity>) {
+        let is_of_it =
+            |call: &Arc<PendingCall>| call.session.as_ref().is_some_and(|identity| Arc::ptr_eq(identity, session));
+        let (waiting, workers) = {
+            let mut state = self.lock();
+            let workers: Vec<_> = state.workers.values().cloned().collect();
+            (state.scheduler.take_waiting(is_of_it), workers)
+        };
+        for call in waiting {
+            call.complete(Err(Error::new(ErrorKind::Cancelled, Executed::Never)));
+        }
+        for worker in workers {
+            let mut running = Vec::new();
+            worker.link.for_each(|id, call, _| {
+                if is_of_it(call) {
+                    running.push((id, Arc::clone(call)));
+                }
+            });
+            for (id, call) in running {
+                let error = Error::new(ErrorKind::Cancelled, Executed::Maybe).on_worker(worker.number);
+                if call.complete(Err(error)) {
+                    self.cancel(&worker.link, id, &call, "its session was closed");
+                }
+            }
+        }
     }
 
     /// Something was cancelled: when the grace is over, somebody looks whether that helped.

@@ -18,6 +18,7 @@ use crate::body;
 use crate::error::{Error, ErrorKind, Exception, Executed, Phase, Result};
 use crate::link::{Incoming, Link};
 use crate::manifest::nearest;
+use crate::session::Sessions;
 use crate::value::Value;
 use crate::wire::limits::is_tool_name;
 
@@ -38,6 +39,7 @@ pub(crate) fn inherited_deadline() -> Option<Instant> {
 pub struct Registry {
     tools: HashMap<Cow<'static, str>, Registered>,
     states: Arc<States>,
+    sessions: Sessions,
     running: Mutex<Running>,
 }
 
@@ -122,7 +124,7 @@ struct ListedParameter {
 
 impl Registry {
     /// Takes tools in; refuses bad names and doubles.
-    pub fn new(tools: Tools, states: States) -> Result<Self> {
+    pub(crate) fn new(tools: Tools, states: States, sessions: Sessions) -> Result<Self> {
         let mut by_name = HashMap::new();
         for tool in tools.tools {
             let descriptor = tool.descriptor();
@@ -144,7 +146,7 @@ impl Registry {
                 )));
             }
         }
-        Ok(Self { tools: by_name, states: Arc::new(states), running: Mutex::default() })
+        Ok(Self { tools: by_name, states: Arc::new(states), sessions, running: Mutex::default() })
     }
 
     /// Runs what a worker asked for in a task of its own on `runtime`, and answers it.
@@ -196,6 +198,9 @@ impl Registry {
         let Some(parent) = incoming.parent.filter(|parent| !parent.is_done()) else {
             return Err(Error::new(ErrorKind::CallEnded, Executed::Never));
         };
+        if Sessions::answers(&incoming.target) {
+            return self.sessions.answer(parent.session.as_deref(), &incoming.target, &incoming.body).await;
+        }
         let Registered { descriptor, tool } =
             self.exposed(&incoming.target).ok_or_else(|| self.not_found(&incoming.target))?;
         let own = descriptor.timeout;
@@ -207,6 +212,7 @@ impl Registry {
             .min();
         let context = ToolContext {
             session: parent.request.session.clone(),
+            session_state: parent.session.as_ref().map(|session| self.sessions.state(session)),
             deadline,
             cancellation: cancellation.clone(),
             states: Arc::clone(&self.states),

@@ -51,10 +51,9 @@ impl<C: Task> Queue<C> {
     }
 
     /// Takes `call` out, if it is there.
-    pub(super) fn remove(&mut self, call: &C) {
-        if let Some(place) = self.places.remove(&call.key()) {
-            self.line.remove(&place);
-        }
+    pub(super) fn remove(&mut self, call: &C) -> bool {
+        let place = self.places.remove(&call.key());
+        place.is_some_and(|place| self.line.remove(&place).is_some())
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &C> {
