@@ -7,6 +7,8 @@
 mod affinity;
 mod config;
 mod identity;
+#[cfg(feature = "redb")]
+mod redb_store;
 mod service;
 mod state;
 mod store;
@@ -19,6 +21,8 @@ pub(crate) use self::affinity::{Binding, Tie};
 pub use self::config::SessionConfig;
 pub(crate) use self::identity::Identity;
 pub use self::identity::SessionName;
+#[cfg(feature = "redb")]
+pub use self::redb_store::RedbStore;
 pub(crate) use self::service::{Pin, Sessions};
 pub use self::state::SessionState;
 pub use self::store::{Change, SessionRecord, SessionStore, StoredSession, StoredValue};
