@@ -23,7 +23,7 @@ use crate::telemetry::{Event, Events};
 use crate::tools::{Registry, States, Tools};
 use crate::value::Value;
 use crate::wire::Limits;
-use crate::worker::{Environment, Interpreter, Profile, WorkerConfig};
+use crate::worker::{Environment, Launch, Profile, WorkerConfig};
 
 /// A pool of Python workers, ready for calls.
 ///
@@ -41,6 +41,7 @@ pub struct Bridge {
 pub struct Builder {
     adapters: Vec<String>,
     python: Option<PathBuf>,
+    command: Option<Vec<OsString>>,
     python_path: Vec<PathBuf>,
     config: Result<Value>,
     environment: Environment,
@@ -57,6 +58,7 @@ pub struct Builder {
     stream_timeout: Duration,
     queue_timeout: Duration,
     queue_limit: usize,
+    retries: u32,
     cancel_grace: Duration,
     drain: Duration,
 }
@@ -79,6 +81,7 @@ impl Bridge {
         Builder {
             adapters: Vec::new(),
             python: None,
+            command: None,
             python_path: Vec::new(),
             config: Ok(Value::Nil),
             environment: Environment::default(),
@@ -95,6 +98,7 @@ impl Bridge {
             stream_timeout: Duration::from_mins(15),
             queue_timeout: Duration::from_secs(10),
             queue_limit: 1000,
+            retries: 1,
             cancel_grace: Duration::from_millis(500),
             drain: Duration::from_secs(30),
         }
@@ -187,6 +191,14 @@ impl Builder {
         self
     }
 
+    /// A program that speaks the protocol (`docs/protocol.md`), and its arguments, in place of Python:
+    /// `["node", "worker.js"]`. A bare name is looked up on `PATH`; what is relative, also among the arguments, is so to
+    /// the current folder. No adapter need be named: the program may know what it offers.
+    pub fn command<W: Into<OsString>>(mut self, command: impl IntoIterator<Item = W>) -> Self {
+        self.command = Some(command.into_iter().map(Into::into).collect());
+        self
+    }
+
     /// A folder with Python modules of yours, in front of the installed ones. Relative to the current folder.
     pub fn python_path(mut self, folder: impl Into<PathBuf>) -> Self {
         self.python_path.push(folder.into());
@@ -268,6 +280,8 @@ impl Builder {
         queue_timeout: Duration,
         /// How many calls may wait for a free worker. Default 1000.
         queue_limit: usize,
+        /// How often an idempotent call is repeated whose worker is lost, if it names no number of its own. Default 1.
+        retries: u32,
         /// How long a cancelled call may go on before its worker is killed. Default 500 ms.
         cancel_grace: Duration,
         /// How long [`Bridge::shutdown`] lets running calls finish. Default 30 s.
@@ -294,7 +308,7 @@ impl Builder {
         check_limits(&self.limits)?;
         let events = Events::new();
         let worker = WorkerConfig {
-            interpreter: Interpreter::find(self.python.as_deref())?,
+            launch: Launch::find(self.command.as_deref(), self.python.as_deref())?,
             adapter,
             config: self.config.map_err(|error| configuration(&format!("`.config(..)`: {}", error.kind())))?,
             python_path: self.python_path.iter().map(|path| absolute(path)).collect::<Result<_>>()?,
@@ -314,7 +328,7 @@ impl Builder {
             queue_limit: self.queue_limit,
             cancel_grace: self.cancel_grace,
             drain: self.drain,
-            attempts: 2,
+            retries: self.retries,
         };
         let sessions = Sessions::start(self.sessions, self.session_store, events.clone()).await?;
         let registry = Registry::new(self.tools, self.states, sessions.clone())?;
@@ -322,8 +336,11 @@ impl Builder {
         Ok(Bridge { caller: Caller::new(Arc::new(pool), sessions), events })
     }
 
-    fn one_adapter(&self) -> Result<String> {
+    fn one_adapter(&self) -> Result<Option<String>> {
         let Some(adapter) = self.adapters.first() else {
+            if self.command.is_some() {
+                return Ok(None);
+            }
             return Err(configuration(
                 "no adapter: name one with `.adapter(\"module:Class\")`, or `.client::<..>()` of a trait that names one",
             ));
@@ -339,7 +356,7 @@ impl Builder {
                 adapter.escape_debug()
             )));
         }
-        Ok(adapter.clone())
+        Ok(Some(adapter.clone()))
     }
 }
 

@@ -85,6 +85,8 @@ impl fmt::Display for Phase {
 pub enum StartFailure {
     /// No usable Python interpreter.
     Interpreter,
+    /// The program that `command` names cannot be run.
+    Command,
     /// The interpreter has no `snakebridge` package.
     PackageMissing,
     /// The package's version does not fit the crate's.

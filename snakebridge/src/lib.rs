@@ -55,6 +55,7 @@ pub mod manifest;
 mod pool;
 #[cfg(feature = "host")]
 pub mod prelude;
+pub mod schema;
 #[cfg(feature = "host")]
 pub mod session;
 #[cfg(feature = "host")]
@@ -87,5 +88,6 @@ compile_error!("snakebridge's host runs on Linux; macOS is not supported yet, an
 
 /// The Rust in the documents compiles.
 #[cfg(all(doctest, feature = "macros"))]
+#[doc = include_str!("../../docs/calls.md")]
 #[doc = include_str!("../../docs/concurrency.md")]
 struct Documents;

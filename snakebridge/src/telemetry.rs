@@ -86,6 +86,17 @@ pub enum Event {
         /// Attempts so far.
         attempts: u32,
     },
+    /// A call failed for whose result nobody waits.
+    NotificationFailed {
+        /// The tool.
+        tool: String,
+        /// The error's text.
+        error: String,
+        /// What is known of whether it ran.
+        executed: Executed,
+        /// The correlation id of the call, if its caller gave one.
+        correlation_id: Option<String>,
+    },
     /// A call was lost with its worker, and not repeated.
     CallLost {
         /// The tool.
@@ -155,7 +166,9 @@ impl Events {
             }
             Event::SessionsNearLimit { .. } => tracing::warn!(target: "snakebridge::session", ?event),
             Event::CallRepeated { .. } => tracing::info!(target: "snakebridge::call", ?event),
-            Event::CallLost { .. } => tracing::warn!(target: "snakebridge::call", ?event),
+            Event::CallLost { .. } | Event::NotificationFailed { .. } => {
+                tracing::warn!(target: "snakebridge::call", ?event);
+            }
             Event::WorkerLost { .. } | Event::WorkerKilled { .. } | Event::StartFailed { .. } => {
                 tracing::warn!(target: "snakebridge::worker", ?event);
             }

@@ -1,5 +1,7 @@
 //! What the end-to-end tests share: bridges to the test tools, and the ledger of what ran.
 
+pub mod chaos;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -50,8 +52,17 @@ impl Ledger {
 
     /// A builder that loads the test tools, which note what they do here.
     pub fn tools(&self) -> Builder {
+        self.adapter("ledger_tools:LedgerAdapter")
+    }
+
+    /// A builder that loads the tools which show what the options of a call do; they note it here.
+    pub fn options(&self) -> Builder {
+        self.adapter("option_tools:OptionAdapter")
+    }
+
+    fn adapter(&self, adapter: &str) -> Builder {
         Bridge::builder()
-            .adapter("ledger_tools:LedgerAdapter")
+            .adapter(adapter)
             .python_path(python_folder())
             .config(&BTreeMap::from([("ledger", self.path())]))
     }

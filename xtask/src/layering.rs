@@ -15,6 +15,7 @@ const ORDER: &[&str] = &[
     "error",
     "body",
     "manifest",
+    "schema",
     "telemetry",
     "session",
     "link",

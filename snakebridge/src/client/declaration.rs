@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::link::Priority;
+
 /// One tool, as a method of a trait declares it.
 ///
 /// ```
@@ -86,18 +88,6 @@ pub enum Shape {
     List(&'static Shape),
     /// Maps, whose keys and values look like this.
     Map(&'static Shape, &'static Shape),
-}
-
-/// Who goes first when calls wait for a worker. Among equals it is first come, first served.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub enum Priority {
-    /// After the others; but it is not held up for ever.
-    Low,
-    /// What a call has that names none.
-    #[default]
-    Normal,
-    /// Before the others.
-    High,
 }
 
 /// What a tool needs of the session that it is called in.

@@ -11,12 +11,13 @@ mod stream;
 use std::sync::Arc;
 
 pub use self::call::Call;
-pub use self::declaration::{ParameterDeclaration, Priority, SessionUse, Shape, ToolDeclaration};
+pub use self::declaration::{ParameterDeclaration, SessionUse, Shape, ToolDeclaration};
 pub(crate) use self::options::CallOptions;
 pub use self::output::{CallOutput, StreamOutput};
 pub use self::stream::{Chunk, Chunks, ToolStream};
 use crate::body::Arguments;
 use crate::error::Result;
+pub use crate::link::Priority;
 use crate::link::ToolName;
 use crate::pool::PoolHandle;
 use crate::session::{SessionName, Sessions};

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::{SessionUse, ToolDeclaration};
 use crate::body;
 use crate::error::{Error, Result};
+use crate::link::Handling;
 use crate::session::{Affinity, SessionName};
 use crate::value::Value;
 use crate::wire::frame::check_meta;
@@ -21,6 +22,11 @@ pub(crate) struct CallOptions {
     pub(crate) affinity: Option<Affinity>,
     pub(crate) session_use: SessionUse,
     pub(crate) idempotent: bool,
+    pub(crate) handling: Handling,
+    /// Nobody waits for the result.
+    pub(crate) notify: bool,
+    /// It goes on when its caller stops waiting.
+    pub(crate) no_cancel: bool,
     pub(crate) correlation_id: Option<String>,
     pub(crate) metadata: Vec<(Value, Value)>,
 }
@@ -35,7 +41,15 @@ struct Meta<'a> {
 
 impl CallOptions {
     pub(crate) fn declared(tool: &ToolDeclaration) -> Self {
-        Self { timeout: tool.timeout, idempotent: tool.idempotent, session_use: tool.session, ..Self::default() }
+        Self {
+            timeout: tool.timeout,
+            session_use: tool.session,
+            idempotent: tool.idempotent,
+            handling: Handling { priority: tool.priority, retries: tool.retries },
+            notify: tool.notify,
+            no_cancel: tool.no_cancel,
+            ..Self::default()
+        }
     }
 
     /// The metadata map of the CALL header, if there is any metadata.
@@ -58,11 +72,11 @@ impl CallOptions {
 
 /// The option methods, the same on a call and on a stream.
 macro_rules! option_methods {
-    () => {
+    ($($options:ident).+) => {
         /// How long to wait for the whole call, the time in the queue included. Counted from when the call was made.
         #[must_use]
         pub fn timeout(mut self, timeout: std::time::Duration) -> Self {
-            self.prepared.options.timeout = Some(timeout);
+            self.$($options).+.timeout = Some(timeout);
             self
         }
 
@@ -71,7 +85,7 @@ macro_rules! option_methods {
         /// [`create_on_use`](crate::session::SessionConfig::create_on_use) says otherwise.
         #[must_use]
         pub fn session(mut self, session: impl Into<$crate::session::SessionName>) -> Self {
-            self.prepared.options.session = Some(session.into());
+            self.$($options).+.session = Some(session.into());
             self
         }
 
@@ -79,28 +93,54 @@ macro_rules! option_methods {
         /// session.
         #[must_use]
         pub fn affinity(mut self, affinity: $crate::session::Affinity) -> Self {
-            self.prepared.options.affinity = Some(affinity);
+            self.$($options).+.affinity = Some(affinity);
             self
         }
 
-        /// Declares that repeating this call does no harm: when its worker is lost, it is given to another one.
+        /// Declares that repeating this call does no harm: when its worker is lost, it is given to another one, as often as
+        /// [`retries`](Self::retries) or the pool says.
         #[must_use]
         pub fn idempotent(mut self) -> Self {
-            self.prepared.options.idempotent = true;
+            self.$($options).+.idempotent = true;
+            self
+        }
+
+        /// How often the call is repeated when its worker is lost and nobody knows if it ran. Only for calls that may be
+        /// repeated: [`idempotent`](Self::idempotent), or declared so in Python; others are refused. A call that did not run
+        /// goes to another worker in any case. Default: the pool's, which is once.
+        #[must_use]
+        pub fn retries(mut self, retries: u32) -> Self {
+            self.$($options).+.handling.retries = Some(retries);
+            self
+        }
+
+        /// Lets the tool go on when this is dropped: its result is dropped too, and a stream's generator runs to its end. The
+        /// deadline still cancels it.
+        #[must_use]
+        pub fn no_cancel(mut self) -> Self {
+            self.$($options).+.no_cancel = true;
+            self
+        }
+
+        /// Who goes first when calls wait for a worker. Among equals it is first come, first served, and even `Low` gets its
+        /// turn. Default: `Normal`.
+        #[must_use]
+        pub fn priority(mut self, priority: $crate::client::Priority) -> Self {
+            self.$($options).+.handling.priority = priority;
             self
         }
 
         /// An id that Python's logs and context carry too.
         #[must_use]
         pub fn correlation_id(mut self, id: impl Into<String>) -> Self {
-            self.prepared.options.correlation_id = Some(id.into());
+            self.$($options).+.correlation_id = Some(id.into());
             self
         }
 
         /// An entry of the request metadata, as Python's `session_context.request_metadata` shows it.
         #[must_use]
         pub fn metadata(mut self, key: impl Into<String>, value: impl Into<$crate::value::Value>) -> Self {
-            self.prepared.options.metadata.push(($crate::value::Value::Str(key.into()), value.into()));
+            self.$($options).+.metadata.push(($crate::value::Value::Str(key.into()), value.into()));
             self
         }
     };

@@ -45,6 +45,7 @@ impl Prepared {
                 session: self.session()?,
                 meta: self.options.meta()?,
                 idempotent: self.options.idempotent,
+                handling: self.options.handling,
             })
         };
         submission()
@@ -68,10 +69,20 @@ impl Prepared {
         Ok(Some(InSession { pin, affinity, exclusive: self.options.session_use == SessionUse::Exclusive }))
     }
 
+    /// Nobody will wait for `call`, which this became.
+    pub(super) fn attend(&self, call: Arc<PendingCall>) {
+        self.caller.pool.attend(call);
+    }
+
     /// Nobody waits for `call`, which this became, any more.
     pub(super) fn abandon(&self, call: &Arc<PendingCall>) {
-        if !call.is_done() {
+        if call.is_done() {
+            return;
+        }
+        if !self.options.no_cancel {
             self.caller.pool.abandon(call);
+        } else if call.request.stream {
+            self.caller.pool.exhaust(call);
         }
     }
 }

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use tokio::sync::Notify;
 use tokio::sync::futures::OwnedNotified;
 
-use super::{Link, ToolName};
+use super::{Handling, Link, ToolName};
 use crate::body::InputStream;
 use crate::error::{Error, Result};
 use crate::session::{Identity, Pin, Tie};
@@ -131,6 +131,8 @@ pub struct PendingCall {
     pub timeout: Duration,
     /// Whether it may be repeated when nobody knows if it ran.
     pub idempotent: bool,
+    /// How the pool is to treat it.
+    pub handling: Handling,
     /// When it was admitted.
     pub admitted: Instant,
     /// The session it runs in.
@@ -170,7 +172,9 @@ impl PendingCall {
             outcome: None,
             waker: None,
         };
-        Self { request, deadline, timeout, idempotent, admitted, session: None, tie: None, state: Mutex::new(state) }
+        let (handling, session, tie) = (Handling::default(), None, None);
+        let state = Mutex::new(state);
+        Self { request, deadline, timeout, idempotent, handling, admitted, session, tie, state }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -200,6 +204,11 @@ impl PendingCall {
     /// Whether items of it have come.
     pub fn has_received(&self) -> bool {
         self.lock().received > 0
+    }
+
+    /// Says how the pool is to treat it.
+    pub fn with_handling(self, handling: Handling) -> Self {
+        Self { handling, ..self }
     }
 
     /// Lets it run in a session, which lives until it is over.
@@ -304,10 +313,18 @@ impl PendingCall {
             if matches!(state.stage, Stage::Done) {
                 return false;
             }
-            state.stage = Stage::Done;
+            let worker = match std::mem::replace(&mut state.stage, Stage::Done) {
+                Stage::Sent { link, .. } => Some(link.worker()),
+                Stage::Queued | Stage::Done => None,
+            };
             let attempts = state.attempts;
-            state.outcome =
-                Some(outcome.map_err(|error| error.for_tool(&self.request.target).after_attempts(attempts)));
+            state.outcome = Some(outcome.map_err(|error| {
+                let error = error.for_tool(&self.request.target).after_attempts(attempts);
+                match worker {
+                    Some(worker) => error.on_worker(worker),
+                    None => error,
+                }
+            }));
             state.tell_inputs();
             (state.waker.take(), state.pin.take())
         };

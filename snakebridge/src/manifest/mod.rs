@@ -120,6 +120,11 @@ impl Manifest {
         self.tools.iter().find(|tool| tool.name == name)
     }
 
+    /// Whether the tool of that name, if there is one, may be repeated.
+    pub fn is_idempotent(&self, name: &str) -> bool {
+        self.tool(name).is_some_and(|tool| tool.idempotent)
+    }
+
     /// The known name nearest to `name`, when one is near enough to be a typing mistake.
     pub fn nearest(&self, name: &str) -> Option<&str> {
         nearest(name, self.tools.iter().map(|tool| tool.name.as_str()))

@@ -2,7 +2,8 @@
 //!
 //! [`scheduler`] decides and is pure; [`routing`] carries out what it decides; [`slot`] keeps one place filled with a
 //! living worker; [`loss`] settles what a dead one leaves; [`timekeeper`] ends calls whose time is up, and [`retirement`]
-//! workers that do not let go of them; [`shutdown`] ends everything.
+//! workers that do not let go of them; [`unattended`] stays with calls that
+//! nobody waits for; [`shutdown`] ends everything.
 
 mod alarm;
 mod backoff;
@@ -13,12 +14,14 @@ mod scheduler;
 mod shutdown;
 mod slot;
 mod timekeeper;
+mod unattended;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore, mpsc, watch};
 use tokio_util::task::TaskTracker;
 
@@ -26,7 +29,7 @@ use self::alarm::Alarm;
 use self::scheduler::{Scheduler, Task};
 use crate::body::InputStream;
 use crate::error::{Error, ErrorKind, Executed, Result, StartFailure};
-use crate::link::{PendingCall, ToolName};
+use crate::link::{Handling, PendingCall, Priority, ToolName};
 use crate::manifest::Manifest;
 use crate::session::{Affinity, Identity, Pin, Tie};
 use crate::telemetry::Events;
@@ -55,8 +58,8 @@ pub(crate) struct PoolConfig {
     pub cancel_grace: Duration,
     /// How long a shutdown lets running calls finish. Default 30 s.
     pub drain: Duration,
-    /// How often an idempotent call is handed to a worker. Default 2.
-    pub attempts: u32,
+    /// How often an idempotent call is repeated that names no number of its own. Default 1.
+    pub retries: u32,
 }
 
 /// In which session a call is made, and how.
@@ -91,6 +94,8 @@ pub(crate) struct Submission {
     pub meta: Option<Bytes>,
     /// Whether it may be repeated.
     pub idempotent: bool,
+    /// How it is to be treated.
+    pub handling: Handling,
 }
 
 impl Task for Arc<PendingCall> {
@@ -108,6 +113,10 @@ impl Task for Arc<PendingCall> {
 
     fn is_large(&self) -> bool {
         self.request.body.len() > FRAGMENT
+    }
+
+    fn priority(&self) -> Priority {
+        self.handling.priority
     }
 
     fn admitted(&self) -> Instant {
@@ -166,6 +175,8 @@ struct Pool {
     /// Bounds how many retired workers may be finishing their calls beside those that replace them.
     leaving: Arc<Semaphore>,
     tasks: TaskTracker,
+    /// Where they run: calls may be made by somebody who is in no runtime at all.
+    runtime: Handle,
 }
 
 /// A pool as its users see it. When the last one is dropped, the workers are killed.
@@ -220,6 +231,7 @@ impl PoolHandle {
             starts: Semaphore::new(cores),
             leaving: Arc::new(Semaphore::new(workers.min(Semaphore::MAX_PERMITS))),
             tasks: TaskTracker::new(),
+            runtime: Handle::current(),
         });
         // From here on a failure drops the handle, which ends everything.
         let handle = Self { pool: Arc::clone(&pool) };
@@ -254,6 +266,16 @@ impl PoolHandle {
     /// The calls of `session` are of no use any more: those that wait leave, and those that run are cancelled.
     pub(crate) fn cancel_session(&self, session: &Arc<Identity>) {
         self.pool.cancel_session(session);
+    }
+
+    /// Nobody will wait for `call`: its failure is an event.
+    pub(crate) fn attend(&self, call: Arc<PendingCall>) {
+        self.pool.attend(call);
+    }
+
+    /// Nobody waits any more for `call`, a stream, which runs to its end nonetheless.
+    pub(crate) fn exhaust(&self, call: &Arc<PendingCall>) {
+        self.pool.exhaust(Arc::clone(call));
     }
 
     /// The manifest of the newest worker.

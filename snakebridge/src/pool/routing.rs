@@ -56,6 +56,19 @@ fn check_body(body: &[u8], limits: &Limits) -> Result<()> {
     }
 }
 
+/// Whether a call that is to be repeated so often may be repeated at all.
+fn check_retries(state: &State, submission: &Submission) -> Result<()> {
+    let Some(retries @ 1..) = submission.handling.retries else { return Ok(()) };
+    let in_python = || state.manifests.values().any(|manifest| manifest.is_idempotent(&submission.target));
+    if submission.idempotent || in_python() {
+        return Ok(());
+    }
+    Err(Error::invalid_argument(format!(
+        "`retries({retries})` of a call that may not be repeated: say `.idempotent()` if repeating it does no harm, or \
+         declare the tool idempotent"
+    )))
+}
+
 /// A call that nobody has sent.
 fn prepare(submission: Submission, deadline: Option<Instant>, timeout: Duration, now: Instant) -> Arc<PendingCall> {
     let request = OwnedRequest {
@@ -68,7 +81,7 @@ fn prepare(submission: Submission, deadline: Option<Instant>, timeout: Duration,
         tools: 0,
     };
     let call = PendingCall::new(request, deadline, timeout, submission.idempotent, now);
-    let call = call.with_inputs(submission.inputs);
+    let call = call.with_handling(submission.handling).with_inputs(submission.inputs);
     Arc::new(match submission.session {
         Some(session) => in_session(call, session),
         None => call,
@@ -102,6 +115,7 @@ impl Pool {
             if let Some((why, message)) = &state.failed {
                 return Err(Error::start_failed(*why, message));
             }
+            check_retries(&state, &submission)?;
             let (deadline, timeout) = self.deadline(&state, &submission, now)?;
             call = prepare(submission, deadline, timeout, now);
             let placement =

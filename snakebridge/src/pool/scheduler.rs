@@ -10,6 +10,8 @@
 //! A call whose arguments are large keeps nobody busy until they have arrived, nor one whose large result is on its way
 //! back: short calls go past them.
 //!
+//! Those who wait go by their priority, and none of them waits for ever.
+//!
 //! Nothing here takes longer when more calls are outstanding, but for what looks at all of them on purpose.
 
 #[cfg(test)]
@@ -27,7 +29,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use self::queue::Queue;
-use crate::link::ToolName;
+use crate::link::{Priority, ToolName};
 use crate::session::{Binding, Tie};
 use crate::wire::table::IdHasher;
 
@@ -51,7 +53,9 @@ pub(super) trait Task: Clone {
     fn is_stream(&self) -> bool;
     /// Whether its arguments take a while to travel; [`Scheduler::arrived`] says when they are there.
     fn is_large(&self) -> bool;
-    /// When it came: who came first goes first.
+    /// Who goes first among those who wait.
+    fn priority(&self) -> Priority;
+    /// When it came: among equals, who came first goes first.
     fn admitted(&self) -> Instant;
     /// What ties it to a worker, or keeps others of its session away.
     fn tie(&self) -> Option<&Tie>;
@@ -138,12 +142,15 @@ struct Seat<C> {
     answered: bool,
     /// Calls that wait for this worker and no other.
     line: Queue<C>,
+    /// How many calls in a row went past one that had waited longer: between those in the line and those that wait for any
+    /// worker.
+    overtaken: u32,
 }
 
 impl<C: Task> Seat<C> {
-    /// Whether it takes `call`, past which nobody else waits for it for longer.
+    /// Whether it takes `call`, which waits for any worker, before those that wait for this one.
     fn takes(&self, call: &C, expected: Duration) -> bool {
-        self.accepts(expected) && self.line.front().is_none_or(|first| call.admitted() < first.admitted())
+        self.accepts(expected) && self.line.front().is_none_or(|first| self.goes_before(call, first))
     }
 
     /// Whether it takes another call, which is expected to take so long.
@@ -235,6 +242,7 @@ impl<C: Task> Scheduler<C> {
             last_finished: None,
             answered: false,
             line: Queue::new(),
+            overtaken: 0,
         });
     }
 
@@ -262,7 +270,7 @@ impl<C: Task> Scheduler<C> {
         if call.tie().is_some() {
             return self.submit_tied(call, now);
         }
-        // Nobody overtakes those who wait.
+        // Nobody overtakes those who wait, but by priority.
         if self.queue.is_empty()
             && let Some(worker) = self.assign(&call, now)
         {
@@ -409,6 +417,8 @@ impl<C: Task> Scheduler<C> {
         let accepting = self.seats.iter().enumerate().filter(|(_, seat)| seat.takes(call, expected));
         let (index, _) = accepting
             .min_by_key(|(_, seat)| (preferred.is_some_and(|worker| worker != seat.worker), seat.assigned.len()))?;
+        let passed = self.seats[index].line.front().map(Task::admitted);
+        self.seats[index].note_order(call, passed);
         Some(self.give(index, call, expected, now))
     }
 

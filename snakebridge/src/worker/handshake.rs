@@ -10,7 +10,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use super::output::Tail;
 use super::process::Process;
 use super::status::StatusPage;
-use super::{WorkerConfig, diagnosis};
+use super::{Launch, WorkerConfig, diagnosis};
 use crate::body;
 use crate::error::{Error, Exception, Exit, Result, StartFailure};
 use crate::link::{CloseReason, Control, Link, OwnedRequest, PendingCall, ToolName};
@@ -34,7 +34,7 @@ pub(super) fn nonce() -> String {
 struct HostHello<'a> {
     version: &'a str,
     pid: u32,
-    adapter: &'a str,
+    adapter: Option<&'a str>,
     config: &'a Value,
     python_path: Vec<&'a str>,
     status_fd: Option<i32>,
@@ -77,7 +77,7 @@ pub(super) fn hello(config: &WorkerConfig, status: Option<&StatusPage>) -> Resul
     body::encode(&HostHello {
         version: VERSION,
         pid: std::process::id(),
-        adapter: &config.adapter,
+        adapter: config.adapter.as_deref(),
         config: &config.config,
         python_path,
         status_fd: status.map(StatusPage::descriptor),
@@ -105,7 +105,7 @@ impl Start<'_> {
         loop {
             match control.recv().await {
                 Some(Control::Noise(bytes)) => {
-                    tracing::warn!(target: "snakebridge::worker", bytes = bytes.len(), "Python printed before it started");
+                    tracing::warn!(target: "snakebridge::worker", bytes = bytes.len(), "it printed before it started");
                     noise = bytes;
                 }
                 Some(Control::Hello(bytes)) => {
@@ -139,10 +139,12 @@ impl Start<'_> {
     /// A crate and a package that do not belong together may agree on the protocol and still misunderstand each other.
     fn check_hello(&self, bytes: &[u8]) -> Result<()> {
         let hello: WorkerHello = decode("HELLO", bytes)?;
+        // A program of the user's has a version of its own; that it speaks the protocol is checked by the link.
+        let Launch::Python(interpreter) = &self.config.launch else { return Ok(()) };
         if compatible(VERSION, &hello.version) {
             return Ok(());
         }
-        let command = self.config.interpreter.install_command(VERSION);
+        let command = interpreter.install_command(VERSION);
         Err(Error::start_failed(
             StartFailure::PackageVersion,
             format!(
@@ -164,7 +166,7 @@ impl Start<'_> {
         } else {
             return Ok(());
         };
-        Err(Error::start_failed(StartFailure::Handshake, format!("adapter `{}`: {complaint}", self.config.adapter)))
+        Err(Error::start_failed(StartFailure::Handshake, format!("{}: {complaint}", self.config.subject())))
     }
 
     /// What the worker itself says about why it cannot start.
@@ -177,11 +179,11 @@ impl Start<'_> {
         };
         let module = failure.module.filter(|module| why == StartFailure::Import && !module.is_empty());
         let exception = Exception::new(failure.type_name, failure.message);
-        let path = match (why, self.config.python_path.as_slice()) {
-            (StartFailure::Import, []) => {
+        let path = match (why, &self.config.launch, self.config.python_path.as_slice()) {
+            (StartFailure::Import, Launch::Python(_), []) => {
                 "; no `.python_path(..)` was given, so only installed modules are found".into()
             }
-            (StartFailure::Import, paths) => {
+            (StartFailure::Import, Launch::Python(_), paths) => {
                 let paths: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
                 format!(" (`.python_path(..)` is `{}`)", paths.join("`, `"))
             }
@@ -190,8 +192,8 @@ impl Start<'_> {
         Error::start_failed(
             why,
             format!(
-                "adapter `{}`: {what}{}: {exception}{path}{}",
-                self.config.adapter,
+                "{}: {what}{}: {exception}{path}{}",
+                self.config.subject(),
                 module.map(|module| format!(" (`{module}`)")).unwrap_or_default(),
                 failure.traceback.map(|traceback| format!("\n{}", traceback.trim_end())).unwrap_or_default(),
             ),
@@ -213,7 +215,10 @@ impl Start<'_> {
         // One that has only closed its pipes would be waited for without end.
         self.process.kill();
         let exit = self.process.exit().await;
-        if !greeted && let Some(error) = diagnosis::diagnose(self.config).await {
+        if !greeted
+            && let Launch::Python(interpreter) = &self.config.launch
+            && let Some(error) = diagnosis::diagnose(interpreter, self.config).await
+        {
             return error;
         }
         let exit = match exit {

@@ -1,6 +1,6 @@
 //! One worker: an operating-system process with a Python interpreter in it, from its launch to its last byte.
 //!
-//! [`interpreter`] finds a Python, [`spawner`] starts it from a thread that never ends, [`handshake`] agrees with it,
+//! [`interpreter`] finds a Python, [`launch`] says what is run instead of it, [`spawner`] starts it from a thread that never ends, [`handshake`] agrees with it,
 //! [`status`] is the page of shared memory on which it notes what it runs, [`output`] carries what it prints,
 //! [`process`] watches and ends it. [`Worker::start`] ties them together.
 
@@ -8,6 +8,7 @@ mod diagnosis;
 mod environment;
 mod handshake;
 mod interpreter;
+mod launch;
 mod output;
 mod pipe;
 mod process;
@@ -24,7 +25,8 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::environment::Environment;
-pub(crate) use self::interpreter::Interpreter;
+use self::interpreter::Interpreter;
+pub(crate) use self::launch::Launch;
 use self::output::Tail;
 use self::process::Process;
 pub use self::profile::Profile;
@@ -38,10 +40,10 @@ use crate::wire::Limits;
 /// What to start.
 #[derive(Debug, Clone)]
 pub(crate) struct WorkerConfig {
-    /// The Python to run.
-    pub interpreter: Interpreter,
-    /// The adapter to load: `module:Class` or `module`.
-    pub adapter: String,
+    /// The Python to run, or another program.
+    pub launch: Launch,
+    /// The adapter to load: `module:Class` or `module`. A program that is not Python may know by itself.
+    pub adapter: Option<String>,
     /// Passed to the adapter.
     pub config: Value,
     /// Folders in front of Python's own module path.
@@ -56,6 +58,16 @@ pub(crate) struct WorkerConfig {
     pub start_timeout: Duration,
     /// How long a worker that was told to end may take.
     pub exit_grace: Duration,
+}
+
+impl WorkerConfig {
+    /// What messages call the worker by.
+    fn subject(&self) -> String {
+        match (&self.launch, &self.adapter) {
+            (Launch::Command(program), _) => format!("command `{program}`"),
+            (Launch::Python(_), adapter) => format!("adapter `{}`", adapter.as_deref().unwrap_or_default()),
+        }
+    }
 }
 
 /// A worker that serves calls.
@@ -120,14 +132,12 @@ impl Worker {
         let nonce = handshake::nonce();
         // Without the page nothing is lost but certainty: a lost call is then always `maybe`.
         let status = StatusPage::create(&nonce).ok();
-        let launch = spawner::Launch {
-            program: config.interpreter.path.clone(),
-            // Isolated: no PYTHON* variables, no user site, no current folder in the module path. A module, not `-c`, so
-            // that multiprocessing's spawn finds a `__main__` that it can import again.
-            arguments: &["-I", "-m", "snakebridge.worker"],
+        let invocation = spawner::Invocation {
+            program: config.launch.program().to_path_buf(),
+            arguments: config.launch.arguments(),
             environment: config.environment.variables(&nonce, &config.limits),
         };
-        let spawned = spawner::spawn(launch).await.map_err(|error| config.interpreter.cannot_run(&error))?;
+        let spawned = spawner::spawn(invocation).await.map_err(|error| config.launch.cannot_run(&error))?;
         let process = Process::new(spawned.child)?;
         let tail = Tail::default();
         tokio::spawn(output::capture(spawned.stderr, number, process.pid(), tail.clone()));
@@ -151,8 +161,8 @@ impl Worker {
                 return Err(Error::start_failed(
                     StartFailure::Timeout,
                     format!(
-                        "`{}` was not ready after {:?}; a slow import wants a longer `start_timeout`{}",
-                        config.adapter,
+                        "{} was not ready after {:?}; a slow import wants a longer `start_timeout`{}",
+                        config.subject(),
                         begun.elapsed(),
                         tail.quoted()
                     ),

@@ -20,10 +20,10 @@ use tokio::sync::oneshot;
 
 use super::process::OwnedChild;
 
-/// What to run.
-pub(super) struct Launch {
+/// What to start, to the last word.
+pub(super) struct Invocation {
     pub(super) program: PathBuf,
-    pub(super) arguments: &'static [&'static str],
+    pub(super) arguments: Vec<OsString>,
     pub(super) environment: Vec<(OsString, OsString)>,
 }
 
@@ -36,7 +36,7 @@ pub(super) struct Spawned {
 }
 
 struct Job {
-    launch: Launch,
+    invocation: Invocation,
     reply: oneshot::Sender<io::Result<Spawned>>,
 }
 
@@ -49,10 +49,10 @@ fn spawner() -> io::Result<&'static mpsc::Sender<Job>> {
     std::thread::Builder::new().name("snakebridge-spawn".into()).spawn(move || {
         // Ends never: the sender is in a static. (A second thread, made in a race, has no sender left and ends at once,
         // before it has started anything.)
-        for Job { launch, reply } in jobs {
+        for Job { invocation, reply } in jobs {
             if !reply.is_closed() {
                 // A caller who has gone meanwhile leaves the child to its owner, which ends it.
-                drop(reply.send(spawn_here(&launch)));
+                drop(reply.send(spawn_here(&invocation)));
             }
         }
     })?;
@@ -60,18 +60,18 @@ fn spawner() -> io::Result<&'static mpsc::Sender<Job>> {
 }
 
 /// Starts a process.
-pub(super) async fn spawn(launch: Launch) -> io::Result<Spawned> {
+pub(super) async fn spawn(invocation: Invocation) -> io::Result<Spawned> {
     let (reply, spawned) = oneshot::channel();
     let gone = || io::Error::other("the thread that starts workers is gone");
-    spawner()?.send(Job { launch, reply }).map_err(|_| gone())?;
+    spawner()?.send(Job { invocation, reply }).map_err(|_| gone())?;
     spawned.await.map_err(|_| gone())?
 }
 
-fn spawn_here(launch: &Launch) -> io::Result<Spawned> {
-    let mut child = Command::new(&launch.program)
-        .args(launch.arguments)
+fn spawn_here(invocation: &Invocation) -> io::Result<Spawned> {
+    let mut child = Command::new(&invocation.program)
+        .args(&invocation.arguments)
         .env_clear()
-        .envs(launch.environment.iter().map(|(name, value)| (name, value)))
+        .envs(invocation.environment.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -53,7 +53,8 @@ impl Checked {
         let tool = if which.is_multiple_of(3) { "a" } else { "b" };
         let (stream, large) = (which % 5 == 1, which % 4 == 2);
         let (admitted, tie) = (self.now, self.tie(which / 60));
-        let call = TestCall { stream, large, admitted, tie, ..call(self.submitted, tool) };
+        let priority = [Priority::Low, Priority::Normal, Priority::High][which / 7 % 3];
+        let call = TestCall { stream, large, priority, admitted, tie, ..call(self.submitted, tool) };
         match self.scheduler.submit(call.clone(), self.now) {
             Ok(Placement::Worker(worker)) => self.hold(worker, call),
             Ok(Placement::Queued) => {}

@@ -10,6 +10,7 @@ pub(super) struct TestCall {
     pub(super) tool: ToolName,
     pub(super) stream: bool,
     pub(super) large: bool,
+    pub(super) priority: Priority,
     pub(super) admitted: Instant,
     pub(super) tie: Option<Tie>,
 }
@@ -27,6 +28,9 @@ impl Task for TestCall {
     fn is_large(&self) -> bool {
         self.large
     }
+    fn priority(&self) -> Priority {
+        self.priority
+    }
     fn admitted(&self) -> Instant {
         self.admitted
     }
@@ -36,8 +40,8 @@ impl Task for TestCall {
 }
 
 pub(super) fn call(key: usize, tool: &'static str) -> TestCall {
-    let tool = ToolName::Declared(tool);
-    TestCall { key, tool, stream: false, large: false, admitted: Instant::now(), tie: None }
+    let (tool, priority) = (ToolName::Declared(tool), Priority::Normal);
+    TestCall { key, tool, stream: false, large: false, priority, admitted: Instant::now(), tie: None }
 }
 
 fn stream(key: usize) -> TestCall {

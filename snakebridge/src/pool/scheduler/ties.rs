@@ -4,10 +4,12 @@
 //! They wait beside the queue, in the line of their worker or until their session is free, so that others pass. A worker
 //! that becomes free takes the oldest, be it from the queue or from its own line.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::{Placement, Queue, Refusal, Scheduler, Task};
+use super::queue::OVERTAKES;
+use super::{Placement, Queue, Refusal, Scheduler, Seat, Task};
 use crate::session::{Affinity, Binding, Tie};
 
 /// Where a call has to go that is tied.
@@ -22,14 +24,21 @@ enum Way {
     Refused(Refusal),
 }
 
-impl<C: Task> Queue<C> {
-    /// Joins in the order of admission, as far as that can be told from the first.
-    fn join(&mut self, call: C) {
-        if self.front().is_some_and(|first| call.admitted() < first.admitted()) {
-            self.push_front(call);
-        } else {
-            self.push_back(call);
+impl<C: Task> Seat<C> {
+    /// Whether `call`, which waits for any worker, goes before `first`, which waits for this one: as in one queue.
+    pub(super) fn goes_before(&self, call: &C, first: &C) -> bool {
+        let older = call.admitted() < first.admitted();
+        match call.priority().cmp(&first.priority()) {
+            Ordering::Equal => older,
+            Ordering::Greater => older || self.overtaken < OVERTAKES,
+            Ordering::Less => older && self.overtaken >= OVERTAKES,
         }
+    }
+
+    /// `call` goes next; on the other side, the line or the queue, the first came at `passed`.
+    pub(super) fn note_order(&mut self, call: &C, passed: Option<Instant>) {
+        let overtakes = passed.is_some_and(|passed| passed < call.admitted());
+        self.overtaken = if overtakes { self.overtaken + 1 } else { 0 };
     }
 }
 
@@ -197,6 +206,8 @@ impl<C: Task> Scheduler<C> {
         self.aside -= 1;
         match self.way(&call) {
             Way::Seat(at) if at == index => {
+                let passed = self.queue.front().map(Task::admitted);
+                self.seats[index].note_order(&call, passed);
                 let expected = self.expected(&call);
                 Some((self.give(index, &call, expected, now), call))
             }

@@ -272,3 +272,26 @@ fn those_who_wait_aside_count_and_leave_like_all_others() {
     assert_eq!(scheduler.take_waiting(|call| call.key == 1).len(), 1);
     assert_eq!((scheduler.aside, scheduler.turns.len(), scheduler.waiting().count()), (0, 0, 1));
 }
+
+#[test]
+fn priorities_hold_between_a_line_and_the_queue_and_the_one_that_waits_longest_is_passed_by_eight() {
+    let with = |call: TestCall, priority| TestCall { priority, ..call };
+    for in_line in [true, false] {
+        let (mut scheduler, now) = pool(1, 100);
+        let session = TestSession::default();
+        scheduler.submit(session.strict(0), now).unwrap();
+        // The first waits in the line or in the queue, and all others in the other.
+        let of = |key: usize| if in_line == (key == 1) { session.strict(key) } else { call(key, "t") };
+        scheduler.submit(with(of(1), Priority::Low), now).unwrap();
+        for key in 2..20 {
+            scheduler.submit(with(of(key), Priority::High), now).unwrap();
+        }
+        let (mut order, mut running) = (Vec::new(), session.strict(0));
+        while order.len() < 19 {
+            scheduler.finished(1, &running, now);
+            running = scheduler.next(now).expect("the worker is free").1;
+            order.push(running.key);
+        }
+        assert_eq!(order[..10], [2, 3, 4, 5, 6, 7, 8, 9, 1, 10], "in line: {in_line}");
+    }
+}
