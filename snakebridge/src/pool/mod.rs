@@ -220,10 +220,12 @@ impl PoolHandle {
             has_served: false,
             draining: false,
         };
+        let registry = Arc::new(registry);
+        registry.end_with_sessions();
         let pool = Arc::new(Pool {
             config,
             events,
-            registry: Arc::new(registry),
+            registry,
             state: Mutex::new(state),
             alarm: Alarm::new(),
             ended: Notify::new(),

@@ -1,7 +1,7 @@
 //! The sessions of a bridge: the state machine with a clock, a lock and perhaps a store.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -12,7 +12,7 @@ use super::table::{Effects, Moment, SessionTable};
 use super::writer::{Ticket, Writer};
 use super::{Identity, SessionConfig, SessionInfo, SessionName, SessionState};
 use crate::error::Result;
-use crate::telemetry::Events;
+use crate::telemetry::{Event, Events};
 
 /// How often what is over is cleared away, and what was used is recorded.
 const SWEEP: Duration = Duration::from_secs(60);
@@ -21,12 +21,19 @@ const SWEEP: Duration = Duration::from_secs(60);
 #[derive(Debug, Clone)]
 pub(crate) struct Sessions(Arc<Inner>);
 
-#[derive(Debug)]
 struct Inner {
     config: SessionConfig,
     table: Mutex<SessionTable>,
     events: Events,
     writer: Option<Writer>,
+    /// Told of every session that is over, before there can be another of its id.
+    on_end: OnceLock<Box<dyn Fn(&str) + Send + Sync>>,
+}
+
+impl std::fmt::Debug for Inner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sessions").field("config", &self.config).finish_non_exhaustive()
+    }
 }
 
 /// A call in a session: while it is there, the session lives.
@@ -65,7 +72,8 @@ impl Sessions {
             }
             None => None,
         };
-        let sessions = Self(Arc::new(Inner { config, table: Mutex::new(table), events, writer }));
+        let sessions =
+            Self(Arc::new(Inner { config, table: Mutex::new(table), events, writer, on_end: OnceLock::new() }));
         // What has expired while nobody was there is told, and leaves the store.
         sessions.act(|_, _| ());
         tokio::spawn(sweep(Arc::downgrade(&sessions.0)));
@@ -82,6 +90,13 @@ impl Sessions {
             Some(writer) => writer.write(changes),
             None => Ticket::Nothing,
         };
+        if let Some(on_end) = self.0.on_end.get() {
+            for event in &events {
+                if let Event::SessionEnded { session, .. } = event {
+                    on_end(session);
+                }
+            }
+        }
         drop(table);
         for event in events {
             self.0.events.emit(event);
@@ -94,6 +109,11 @@ impl Sessions {
         let (result, ticket) = self.act(action);
         ticket.stored().await?;
         result
+    }
+
+    /// Has `on_end` called with the id of every session that is over. It must not use sessions. For the first that asks.
+    pub(crate) fn on_end(&self, on_end: impl Fn(&str) + Send + Sync + 'static) {
+        drop(self.0.on_end.set(Box::new(on_end)));
     }
 
     fn lock(&self) -> MutexGuard<'_, SessionTable> {
@@ -218,5 +238,66 @@ async fn sweep(sessions: Weak<Inner>) {
             table.sweep(now);
             table.record_uses(now);
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Executed;
+
+    async fn sessions(config: SessionConfig) -> Sessions {
+        Sessions::start(config, None, Events::new()).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn each_end_is_told_once_before_there_is_another_session_of_that_id() {
+        let sessions = sessions(SessionConfig { max_sessions: 1, ..SessionConfig::default() }).await;
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let list = Arc::clone(&told);
+        sessions.on_end(move |id| list.lock().unwrap().push(id.to_owned()));
+        let first = sessions.create("s").await.unwrap();
+        assert!(sessions.close(&first).await.unwrap() && !sessions.close(&first).await.unwrap());
+        sessions.create("s").await.unwrap();
+        assert_eq!(*told.lock().unwrap(), ["s"]);
+    }
+
+    #[tokio::test]
+    async fn a_call_that_names_no_session_runs_in_one_of_its_task_where_that_was_said() {
+        let none = sessions(SessionConfig::default()).await;
+        assert!(none.begin_unnamed_call().unwrap().is_none());
+        let sessions = sessions(SessionConfig { auto_session: true, ..SessionConfig::default() }).await;
+        let begin = |sessions: Sessions| async move {
+            let twice = [sessions.begin_unnamed_call(), sessions.begin_unnamed_call()];
+            twice.map(|pin| pin.unwrap().unwrap().identity().id().to_string())
+        };
+        let [one, again] = tokio::spawn(begin(sessions.clone())).await.unwrap();
+        let [other, _] = tokio::spawn(begin(sessions.clone())).await.unwrap();
+        assert_eq!(one, again);
+        assert!(one.starts_with("task-") && other.starts_with("task-") && one != other, "{one} {other}");
+        // Outside of tasks it is the thread's.
+        assert!(begin(sessions.clone()).await[0].starts_with("thread-"));
+    }
+
+    #[tokio::test]
+    async fn settings_without_a_session_are_refused() {
+        let refused = |config| async { Sessions::start(config, None, Events::new()).await.unwrap_err().to_string() };
+        assert!(refused(SessionConfig { ttl: Duration::ZERO, ..SessionConfig::default() }).await.contains("ttl: 0"));
+        let error = refused(SessionConfig { max_sessions: 0, ..SessionConfig::default() }).await;
+        assert!(error.contains("max_sessions: 0"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn without_a_session_no_state_is_there_and_what_is_no_system_call_is_named() {
+        let sessions = sessions(SessionConfig::default()).await;
+        let error = sessions.answer(None, "$state.keys", &[0x80]).await.unwrap_err();
+        assert_eq!((error.code(), error.executed()), ("session_not_found", Executed::Never));
+        let session = sessions.create("s").await.unwrap();
+        let error = sessions.answer(Some(&session), "$state.drop", &[0x80]).await.unwrap_err();
+        assert_eq!(error.to_string(), "no system call `$state.drop`");
+        for body in [&[0x80][..], &[0xc0], &[0x92, 0x91, 0x01, 0x80], &[0x81, 0xa3, b'k', b'e', b'y', 0x01]] {
+            let error = sessions.answer(Some(&session), "$state.get", body).await.unwrap_err();
+            assert!(error.code() == "invalid_argument" && error.to_string().contains("$state.get"), "{error}");
+        }
     }
 }

@@ -96,6 +96,16 @@ impl Registry {
         Ok(Self { catalogue: RwLock::new(catalogue), states: Arc::new(states), sessions, running: Mutex::default() })
     }
 
+    /// From now on the tools of a session end with it.
+    pub(crate) fn end_with_sessions(self: &Arc<Self>) {
+        let registry = Arc::downgrade(self);
+        self.sessions.on_end(move |session| {
+            if let Some(registry) = registry.upgrade() {
+                registry.forget(session);
+            }
+        });
+    }
+
     /// Adds tools for one session: all of them, or none and the reason. They end with it: see [`forget`](Self::forget).
     pub fn register(&self, session: &str, tools: Tools) -> Result<()> {
         self.change().register(session, tools, &self.states)
