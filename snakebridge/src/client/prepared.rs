@@ -3,12 +3,11 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::{CallOptions, Caller, SessionUse};
+use super::{CallOptions, Caller};
 use crate::body::Encoded;
 use crate::error::{Error, ErrorKind, Executed, Result};
 use crate::link::{PendingCall, ToolName};
 use crate::pool::{InSession, Submission};
-use crate::session::Affinity;
 use crate::tools::inherited_deadline;
 use crate::wire::limits::is_tool_name;
 
@@ -61,12 +60,8 @@ impl Prepared {
             None => sessions.begin_unnamed_call()?,
         };
         let Some(pin) = pin else { return Ok(None) };
-        let declared = match self.options.session_use {
-            SessionUse::None => sessions.config().affinity,
-            SessionUse::Affine | SessionUse::Exclusive => Affinity::StrictQueue,
-        };
-        let affinity = self.options.affinity.unwrap_or(declared);
-        Ok(Some(InSession { pin, affinity, exclusive: self.options.session_use == SessionUse::Exclusive }))
+        let (affinity, default_affinity) = (self.options.affinity, sessions.config().affinity);
+        Ok(Some(InSession { pin, affinity, default_affinity, needs: self.options.session_use }))
     }
 
     /// Nobody will wait for `call`, which this became.

@@ -30,7 +30,7 @@ use self::scheduler::{Scheduler, Task};
 use crate::body::InputStream;
 use crate::error::{Error, ErrorKind, Executed, Result, StartFailure};
 use crate::link::{Handling, PendingCall, Priority, ToolName};
-use crate::manifest::Manifest;
+use crate::manifest::{Manifest, SessionUse};
 use crate::session::{Affinity, Identity, Pin, Tie};
 use crate::telemetry::Events;
 use crate::tools::Registry;
@@ -66,10 +66,12 @@ pub(crate) struct PoolConfig {
 pub(crate) struct InSession {
     /// The session, which lives until the call is over.
     pub pin: Pin,
-    /// Where the call goes.
-    pub affinity: Affinity,
-    /// Whether it has the session to itself, among those that say so.
-    pub exclusive: bool,
+    /// Where the call says that it goes.
+    pub affinity: Option<Affinity>,
+    /// Where it goes if neither it nor its tool says anything.
+    pub default_affinity: Affinity,
+    /// What its tool needs of the session by what Rust says of it.
+    pub needs: SessionUse,
 }
 
 /// A call to be made.
@@ -152,6 +154,8 @@ struct State {
     manifests: HashMap<String, Arc<Manifest>>,
     /// Deadlines that tools declare in Python, for calls that name none.
     declared_timeouts: HashMap<String, Duration>,
+    /// What tools need of their session, as they declare in Python.
+    declared_uses: HashMap<String, SessionUse>,
     last_worker: u64,
     /// Set while no worker can be had: what every call is told at once, instead of after a wait.
     failed: Option<(StartFailure, String)>,
@@ -215,6 +219,7 @@ impl PoolHandle {
             condemned: HashMap::new(),
             manifests: HashMap::new(),
             declared_timeouts: HashMap::new(),
+            declared_uses: HashMap::new(),
             last_worker: 0,
             failed: None,
             has_served: false,

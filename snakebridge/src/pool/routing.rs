@@ -1,5 +1,6 @@
 //! Getting a call to a worker: from its admission to the frame, and away again.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -7,6 +8,7 @@ use super::scheduler::{Placement, Refusal};
 use super::{InSession, Pool, State, Submission};
 use crate::error::{Error, ErrorKind, Executed, Phase, Result, StartFailure};
 use crate::link::{Link, OwnedRequest, PendingCall, Stage};
+use crate::manifest::SessionUse;
 use crate::session::{Affinity, Identity, Tie};
 use crate::wire::msgpack::Reader;
 use crate::wire::peer::Refused;
@@ -70,7 +72,13 @@ fn check_retries(state: &State, submission: &Submission) -> Result<()> {
 }
 
 /// A call that nobody has sent.
-fn prepare(submission: Submission, deadline: Option<Instant>, timeout: Duration, now: Instant) -> Arc<PendingCall> {
+fn prepare(
+    submission: Submission,
+    deadline: Option<Instant>,
+    timeout: Duration,
+    declared: &HashMap<String, SessionUse>,
+    now: Instant,
+) -> Arc<PendingCall> {
     let request = OwnedRequest {
         target: submission.target,
         stream: submission.stream,
@@ -83,13 +91,23 @@ fn prepare(submission: Submission, deadline: Option<Instant>, timeout: Duration,
     let call = PendingCall::new(request, deadline, timeout, submission.idempotent, now);
     let call = call.with_handling(submission.handling).with_inputs(submission.inputs);
     Arc::new(match submission.session {
-        Some(session) => in_session(call, session),
+        Some(session) => in_session(call, session, declared),
         None => call,
     })
 }
 
-fn in_session(call: PendingCall, InSession { pin, affinity, exclusive }: InSession) -> PendingCall {
-    let binding = Arc::clone(pin.identity().binding());
+/// A call in a session, tied to a worker as far as it, its tool as Rust or Python declares it, or the bridge says.
+fn in_session(call: PendingCall, session: InSession, declared: &HashMap<String, SessionUse>) -> PendingCall {
+    let InSession { pin, affinity, default_affinity, needs } = session;
+    let needs = match needs {
+        SessionUse::None => declared.get(&*call.request.target).copied().unwrap_or_default(),
+        needs => needs,
+    };
+    let affinity = affinity.unwrap_or(match needs {
+        SessionUse::None => default_affinity,
+        SessionUse::Affine | SessionUse::Exclusive => Affinity::StrictQueue,
+    });
+    let (binding, exclusive) = (Arc::clone(pin.identity().binding()), needs == SessionUse::Exclusive);
     let tied = exclusive || affinity != Affinity::None;
     call.in_session(pin, tied.then_some(Tie { binding, affinity, exclusive, chain: None }))
 }
@@ -117,7 +135,7 @@ impl Pool {
             }
             check_retries(&state, &submission)?;
             let (deadline, timeout) = self.deadline(&state, &submission, now)?;
-            call = prepare(submission, deadline, timeout, now);
+            call = prepare(submission, deadline, timeout, &state.declared_uses, now);
             let placement =
                 state.scheduler.submit(Arc::clone(&call), now).map_err(|refusal| self.refused(&call, refusal))?;
             if placement == Placement::Queued {

@@ -145,6 +145,8 @@ struct Seat<C> {
     /// How many calls in a row went past one that had waited longer: between those in the line and those that wait for any
     /// worker.
     overtaken: u32,
+    /// When it was bound to a session last, as a number in the order of bindings.
+    last_bound: u64,
 }
 
 impl<C: Task> Seat<C> {
@@ -213,6 +215,8 @@ pub(super) struct Scheduler<C> {
     aside: usize,
     /// Calls that were admitted and go nowhere.
     refused: Vec<(C, Refusal)>,
+    /// How often a session was bound to a worker.
+    bindings: u64,
     durations: HashMap<ToolName, Duration>,
 }
 
@@ -225,6 +229,7 @@ impl<C: Task> Scheduler<C> {
             turns: ByKey::default(),
             aside: 0,
             refused: Vec::new(),
+            bindings: 0,
             durations: HashMap::new(),
         }
     }
@@ -243,6 +248,7 @@ impl<C: Task> Scheduler<C> {
             answered: false,
             line: Queue::new(),
             overtaken: 0,
+            last_bound: 0,
         });
     }
 
@@ -413,10 +419,14 @@ impl<C: Task> Scheduler<C> {
     /// Gives the call to the worker with the least in flight among those that accept one, or to its session's if that does.
     fn assign(&mut self, call: &C, now: Instant) -> Option<u64> {
         let expected = self.expected(call);
-        let preferred = call.tie().and_then(Tie::bound_to);
+        let tie = call.tie();
+        let preferred = tie.and_then(Tie::bound_to);
         let accepting = self.seats.iter().enumerate().filter(|(_, seat)| seat.takes(call, expected));
-        let (index, _) = accepting
-            .min_by_key(|(_, seat)| (preferred.is_some_and(|worker| worker != seat.worker), seat.assigned.len()))?;
+        let (index, _) = accepting.min_by_key(|(_, seat)| {
+            let elsewhere = preferred.is_some_and(|worker| worker != seat.worker);
+            // Sessions spread, because they will be together from now on, when there may be more to do.
+            (elsewhere, seat.assigned.len(), tie.map_or(0, |_| seat.last_bound))
+        })?;
         let passed = self.seats[index].line.front().map(Task::admitted);
         self.seats[index].note_order(call, passed);
         Some(self.give(index, call, expected, now))
@@ -428,7 +438,13 @@ impl<C: Task> Scheduler<C> {
 
     fn give(&mut self, index: usize, call: &C, expected: Duration, now: Instant) -> u64 {
         let seat = &mut self.seats[index];
-        let exclusive = call.tie().and_then(|tie| tie.bind(call.key(), seat.worker));
+        let exclusive = call.tie().and_then(|tie| {
+            if tie.bound_to() != Some(seat.worker) {
+                self.bindings += 1;
+                seat.last_bound = self.bindings;
+            }
+            tie.bind(call.key(), seat.worker)
+        });
         let progress = if call.is_large() { Progress::Arriving } else { Progress::There };
         let stream = call.is_stream();
         seat.add(call.key(), Assigned { stream, since: now, expected, progress, given_up: false, exclusive });

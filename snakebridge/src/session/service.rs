@@ -27,8 +27,11 @@ struct Inner {
     events: Events,
     writer: Option<Writer>,
     /// Told of every session that is over, before there can be another of its id.
-    on_end: OnceLock<Box<dyn Fn(&str) + Send + Sync>>,
+    on_end: OnceLock<Box<OnEnd>>,
 }
+
+/// What is called with the id of a session that is over.
+type OnEnd = dyn Fn(&str) + Send + Sync;
 
 impl std::fmt::Debug for Inner {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -39,7 +39,7 @@ async fn write(bridge: Bridge, writer: usize) -> Result<()> {
     session.set_metadata(BTreeMap::from([("writer".to_owned(), Value::from(writer as u64))])).await?;
     for number in 0.. {
         let key = format!("key-{}", number % KEYS);
-        let version: u64 = if writer % 2 == 0 {
+        let version: u64 = if writer.is_multiple_of(2) {
             session.state().set(&key, &number).await?
         } else {
             let arguments = BTreeMap::from([("key", Value::from(key.as_str())), ("value", number.into())]);

@@ -77,6 +77,19 @@ fn a_hint_prefers_the_sessions_worker_even_if_others_have_less_to_do() {
 }
 
 #[test]
+fn sessions_that_come_one_after_the_other_spread_over_idle_workers() {
+    let (mut scheduler, now) = pool(3, 10);
+    let sessions: [TestSession; 6] = Default::default();
+    let mut places = [0; 6];
+    for (session, place) in sessions.iter().zip(&mut places) {
+        let Ok(Placement::Worker(worker)) = scheduler.submit(session.strict(0), now) else { panic!("they are idle") };
+        scheduler.finished(worker, &session.strict(0), now);
+        *place = worker;
+    }
+    assert_eq!(places, [1, 2, 3, 1, 2, 3]);
+}
+
+#[test]
 fn a_strict_call_waits_for_its_worker_and_others_pass() {
     let (mut scheduler, now) = pool(2, 10);
     let session = TestSession::default();
