@@ -1,5 +1,6 @@
 //! The facade: a [`Bridge`] to Python, and the builder that starts it.
 
+mod sessions;
 mod settings;
 
 use std::ffi::OsString;
@@ -10,12 +11,14 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::sync::broadcast;
 
+pub use self::sessions::Session;
 use self::settings::{check_concurrency, check_limits, configuration};
 use crate::body::Arguments;
 use crate::client::{AsCaller, Call, Caller, PythonTools, ToolStream};
 use crate::error::Result;
 use crate::manifest::Manifest;
 use crate::pool::{PoolConfig, PoolHandle, WorkerInfo};
+use crate::session::{SessionConfig, SessionStore, Sessions};
 use crate::telemetry::{Event, Events};
 use crate::tools::{Registry, States, Tools};
 use crate::value::Value;
@@ -44,6 +47,8 @@ pub struct Builder {
     environment: Environment,
     tools: Tools,
     states: States,
+    sessions: SessionConfig,
+    session_store: Option<Box<dyn SessionStore>>,
     workers: Option<usize>,
     profile: Profile,
     preload: bool,
@@ -83,6 +88,8 @@ impl Bridge {
             environment: Environment::default(),
             tools: Tools::new(),
             states: States::new(),
+            sessions: SessionConfig::default(),
+            session_store: None,
             workers: None,
             profile: Profile::default(),
             preload: false,
@@ -140,10 +147,13 @@ impl Bridge {
     }
 
     /// Admits no more calls, answers those that wait with `ShuttingDown`, lets running ones finish for at most the
-    /// drain time, then ends the workers. Can be called more than once.
+    /// drain time, then ends the workers and closes the session store. Can be called more than once.
+    ///
+    /// # Errors
+    /// When the session store has failed.
     pub async fn shutdown(&self) -> Result<()> {
         self.caller.pool.shutdown().await;
-        Ok(())
+        self.caller.sessions.shut_down().await
     }
 }
 
@@ -229,6 +239,19 @@ impl Builder {
         self
     }
 
+    /// Sessions live on in `store` when this process ends. Without one they end with the bridge.
+    pub fn session_store(mut self, store: impl SessionStore) -> Self {
+        self.session_store = Some(Box::new(store));
+        self
+    }
+
+    /// A call in a session that is not there creates it: the same as
+    /// [`SessionConfig::create_on_use`].
+    pub fn create_sessions(mut self) -> Self {
+        self.sessions.create_on_use = true;
+        self
+    }
+
     /// How many workers. Default: the number of cores.
     pub fn workers(mut self, workers: usize) -> Self {
         self.workers = Some(workers);
@@ -243,6 +266,8 @@ impl Builder {
     }
 
     setters! {
+        /// What sessions may cost, how long they live, and where their calls go.
+        sessions: SessionConfig,
         /// How each worker runs its calls. Default: one at a time.
         profile: Profile,
         /// Imports the adapter's module once, in a process of its own from which the workers are then forked: they are ready
@@ -312,8 +337,10 @@ impl Builder {
             drain: self.drain,
             retries: self.retries,
         };
-        let pool = PoolHandle::start(config, Registry::new(self.tools, self.states)?, events.clone()).await?;
-        Ok(Bridge { caller: Caller::new(Arc::new(pool)), events })
+        let sessions = Sessions::start(self.sessions, self.session_store, events.clone()).await?;
+        let registry = Registry::new(self.tools, self.states, sessions.clone())?;
+        let pool = PoolHandle::start(config, registry, events.clone()).await?;
+        Ok(Bridge { caller: Caller::new(Arc::new(pool), sessions), events })
     }
 
     fn one_adapter(&self) -> Result<Option<String>> {

@@ -57,6 +57,8 @@ mod pool;
 pub mod prelude;
 pub mod schema;
 #[cfg(feature = "host")]
+pub mod session;
+#[cfg(feature = "host")]
 pub mod telemetry;
 #[cfg(feature = "host")]
 pub mod tools;
@@ -66,7 +68,7 @@ pub mod wire;
 mod worker;
 
 #[cfg(feature = "host")]
-pub use bridge::{Bridge, Builder};
+pub use bridge::{Bridge, Builder, Session};
 pub use bytes::Bytes;
 #[cfg(feature = "host")]
 pub use client::{Call, Chunk, ToolStream};

@@ -30,7 +30,8 @@ use self::scheduler::{Scheduler, Task};
 use crate::body::InputStream;
 use crate::error::{Error, ErrorKind, Executed, Result, StartFailure};
 use crate::link::{Handling, PendingCall, Priority, ToolName};
-use crate::manifest::Manifest;
+use crate::manifest::{Manifest, SessionUse};
+use crate::session::{Affinity, Identity, Pin, Tie};
 use crate::telemetry::Events;
 use crate::tools::Registry;
 use crate::wire::fragment::FRAGMENT;
@@ -61,6 +62,18 @@ pub(crate) struct PoolConfig {
     pub retries: u32,
 }
 
+/// In which session a call is made, and how.
+pub(crate) struct InSession {
+    /// The session, which lives until the call is over.
+    pub pin: Pin,
+    /// Where the call says that it goes.
+    pub affinity: Option<Affinity>,
+    /// Where it goes if neither it nor its tool says anything.
+    pub default_affinity: Affinity,
+    /// What its tool needs of the session by what Rust says of it.
+    pub needs: SessionUse,
+}
+
 /// A call to be made.
 pub(crate) struct Submission {
     /// The tool.
@@ -78,7 +91,7 @@ pub(crate) struct Submission {
     /// The deadline, if it is not the pool's.
     pub timeout: Option<Duration>,
     /// The session.
-    pub session: Option<Arc<str>>,
+    pub session: Option<InSession>,
     /// The metadata map.
     pub meta: Option<Bytes>,
     /// Whether it may be repeated.
@@ -107,6 +120,14 @@ impl Task for Arc<PendingCall> {
     fn priority(&self) -> Priority {
         self.handling.priority
     }
+
+    fn admitted(&self) -> Instant {
+        self.admitted
+    }
+
+    fn tie(&self) -> Option<&Tie> {
+        self.tie.as_deref()
+    }
 }
 
 /// How far the pool is on its way down.
@@ -133,6 +154,8 @@ struct State {
     manifests: HashMap<String, Arc<Manifest>>,
     /// Deadlines that tools declare in Python, for calls that name none.
     declared_timeouts: HashMap<String, Duration>,
+    /// What tools need of their session, as they declare in Python.
+    declared_uses: HashMap<String, SessionUse>,
     last_worker: u64,
     /// Set while no worker can be had: what every call is told at once, instead of after a wait.
     failed: Option<(StartFailure, String)>,
@@ -196,15 +219,18 @@ impl PoolHandle {
             condemned: HashMap::new(),
             manifests: HashMap::new(),
             declared_timeouts: HashMap::new(),
+            declared_uses: HashMap::new(),
             last_worker: 0,
             failed: None,
             has_served: false,
             draining: false,
         };
+        let registry = Arc::new(registry);
+        registry.end_with_sessions();
         let pool = Arc::new(Pool {
             config,
             events,
-            registry: Arc::new(registry),
+            registry,
             state: Mutex::new(state),
             alarm: Alarm::new(),
             ended: Notify::new(),
@@ -242,6 +268,11 @@ impl PoolHandle {
     /// The caller of `call` does not wait any more.
     pub(crate) fn abandon(&self, call: &Arc<PendingCall>) {
         self.pool.abandon(call);
+    }
+
+    /// The calls of `session` are of no use any more: those that wait leave, and those that run are cancelled.
+    pub(crate) fn cancel_session(&self, session: &Arc<Identity>) {
+        self.pool.cancel_session(session);
     }
 
     /// Nobody will wait for `call`: its failure is an event.

@@ -16,6 +16,7 @@ use super::{Answer, States, ToolContext, Tools};
 use crate::body;
 use crate::error::{Error, ErrorKind, Exception, Executed, Phase, Result};
 use crate::link::{Incoming, Link};
+use crate::session::Sessions;
 
 /// The system target that lists the tools.
 const LIST: &str = "$tools.list";
@@ -34,6 +35,7 @@ pub(crate) fn inherited_deadline() -> Option<Instant> {
 pub struct Registry {
     catalogue: RwLock<Catalogue>,
     states: Arc<States>,
+    sessions: Sessions,
     running: Mutex<Running>,
 }
 
@@ -88,10 +90,20 @@ impl std::fmt::Debug for Registry {
 
 impl Registry {
     /// Takes in tools for everybody; refuses bad names and doubles.
-    pub fn new(tools: Tools, states: States) -> Result<Self> {
+    pub(crate) fn new(tools: Tools, states: States, sessions: Sessions) -> Result<Self> {
         let mut catalogue = Catalogue::default();
         catalogue.register_global(tools, &states)?;
-        Ok(Self { catalogue: RwLock::new(catalogue), states: Arc::new(states), running: Mutex::default() })
+        Ok(Self { catalogue: RwLock::new(catalogue), states: Arc::new(states), sessions, running: Mutex::default() })
+    }
+
+    /// From now on the tools of a session end with it.
+    pub(crate) fn end_with_sessions(self: &Arc<Self>) {
+        let registry = Arc::downgrade(self);
+        self.sessions.on_end(move |session| {
+            if let Some(registry) = registry.upgrade() {
+                registry.forget(session);
+            }
+        });
     }
 
     /// Adds tools for one session: all of them, or none and the reason. They end with it: see [`forget`](Self::forget).
@@ -172,6 +184,9 @@ impl Registry {
         let Some(parent) = incoming.parent.filter(|parent| !parent.is_done()) else {
             return Err(Error::new(ErrorKind::CallEnded, Executed::Never));
         };
+        if Sessions::answers(&incoming.target) {
+            return self.sessions.answer(parent.session.as_deref(), &incoming.target, &incoming.body).await;
+        }
         let Registered { descriptor, tool } =
             self.look().find_exposed(parent.request.session.as_deref(), &incoming.target)?.clone();
         let own = descriptor.timeout;
@@ -183,6 +198,7 @@ impl Registry {
             .min();
         let context = ToolContext {
             session: parent.request.session.clone(),
+            session_state: parent.session.as_ref().map(|session| self.sessions.state(session)),
             deadline,
             cancellation: cancellation.clone(),
             states: Arc::clone(&self.states),
