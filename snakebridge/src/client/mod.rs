@@ -3,6 +3,7 @@
 mod call;
 mod check;
 mod declaration;
+mod home;
 mod options;
 mod output;
 mod prepared;
@@ -11,14 +12,17 @@ mod stream;
 use std::sync::Arc;
 
 pub use self::call::Call;
-pub use self::declaration::{ParameterDeclaration, Priority, SessionUse, Shape, ToolDeclaration};
+pub use self::declaration::{ParameterDeclaration, SessionUse, Shape, ToolDeclaration};
+pub(crate) use self::home::Home;
 pub(crate) use self::options::CallOptions;
 pub use self::output::{CallOutput, StreamOutput};
 pub use self::stream::{Chunk, Chunks, ToolStream};
 use crate::body::Arguments;
 use crate::error::Result;
+pub use crate::link::Priority;
 use crate::link::ToolName;
 use crate::pool::PoolHandle;
+use crate::session::{SessionName, Sessions};
 
 /// A client that `#[python_tool]` generated.
 #[diagnostic::on_unimplemented(
@@ -45,6 +49,9 @@ pub trait AsCaller {
 #[derive(Debug, Clone)]
 pub struct Caller {
     pub(crate) pool: Arc<PoolHandle>,
+    pub(crate) sessions: Sessions,
+    /// The session of calls that name none.
+    pub(crate) session: Option<SessionName>,
 }
 
 impl AsCaller for Caller {
@@ -54,8 +61,13 @@ impl AsCaller for Caller {
 }
 
 impl Caller {
-    pub(crate) fn new(pool: Arc<PoolHandle>) -> Self {
-        Self { pool }
+    pub(crate) fn new(pool: Arc<PoolHandle>, sessions: Sessions) -> Self {
+        Self { pool, sessions, session: None }
+    }
+
+    /// The same for calls in `session`.
+    pub(crate) fn in_session(&self, session: SessionName) -> Self {
+        Self { session: Some(session), ..self.clone() }
     }
 
     /// A call of a declared tool. An argument that cannot be encoded comes out when the call is first polled.

@@ -17,22 +17,25 @@ use super::registry::panicked;
 use super::{Answer, Registry, ToolContext, Tools};
 use crate::body::{self, Arguments};
 use crate::error::{Error, ErrorKind, Executed, Phase, Result};
+use crate::session::{Identity, SessionName};
 
 impl Registry {
     /// The tools of a session.
-    pub fn session_tools(self: &Arc<Self>, session: Arc<str>) -> SessionTools {
+    pub(crate) fn session_tools(self: &Arc<Self>, session: Arc<Identity>) -> SessionTools {
         SessionTools { registry: Arc::clone(self), session }
     }
 
     /// Calls a tool of a session, or of everybody, as a Python call of that session would; hidden ones, too.
     ///
-    /// It runs in the task that awaits it. Dropping the future ends the tool.
-    pub async fn call_local(self: Arc<Self>, session: Option<Arc<str>>, name: &str, arguments: Bytes) -> Result<Bytes> {
-        let Registered { descriptor, tool } = self.look().find(session.as_deref(), name)?.clone();
+    /// It runs in the task that awaits it, and the session lives while it does. Dropping the future ends the tool.
+    async fn call_local(self: Arc<Self>, session: Arc<Identity>, name: &str, arguments: Bytes) -> Result<Bytes> {
+        let pin = self.sessions.begin_call(&SessionName::known(&session))?;
+        let Registered { descriptor, tool } = self.look().find(Some(session.id()), name)?.clone();
         let cancellation = CancellationToken::new();
         let _guard = cancellation.clone().drop_guard();
         let context = ToolContext {
-            session,
+            session: Some(Arc::clone(session.id())),
+            session_state: Some(self.sessions.state(&session)),
             deadline: descriptor.timeout.and_then(|timeout| Instant::now().checked_add(timeout)),
             cancellation,
             states: Arc::clone(&self.states),
@@ -53,6 +56,7 @@ impl Registry {
                 .await
                 .map_err(|_| Error::new(ErrorKind::DeadlineExceeded { timeout, phase: Phase::Run }, Executed::Maybe))?,
         };
+        drop(pin);
         outcome.unwrap_or_else(|panic| Err(panicked(&descriptor.name, panic.as_ref())))
     }
 }
@@ -61,7 +65,7 @@ impl Registry {
 #[derive(Debug, Clone)]
 pub struct SessionTools {
     registry: Arc<Registry>,
-    session: Arc<str>,
+    session: Arc<Identity>,
 }
 
 /// What has a session's tools: a session.
@@ -98,7 +102,7 @@ impl SessionTools {
             if !encoded.inputs.is_empty() {
                 return Err(Error::invalid_argument(format!("host tool `{name}` takes no streams as arguments")));
             }
-            registry.call_local(Some(session), &name, encoded.body.into()).await
+            registry.call_local(session, &name, encoded.body.into()).await
         };
         HostCall { future: Box::pin(future), result: PhantomData }
     }
@@ -138,6 +142,8 @@ impl<T: DeserializeOwned> Future for HostCall<T> {
 mod tests {
     use super::*;
     use crate::args;
+    use crate::session::{SessionConfig, Sessions};
+    use crate::telemetry::Events;
     use crate::tools::{Descriptor, HostTool, States};
 
     /// A tool that does what its name says.
@@ -165,9 +171,10 @@ mod tests {
         }
     }
 
-    fn session(tools: impl IntoIterator<Item = &'static str>) -> SessionTools {
-        let registry = Arc::new(Registry::new(Tools::new(), States::new()).unwrap());
-        let session = registry.session_tools("s-1".into());
+    async fn session(tools: impl IntoIterator<Item = &'static str>) -> SessionTools {
+        let sessions = Sessions::start(SessionConfig::default(), None, Events::new()).await.unwrap();
+        let registry = Arc::new(Registry::new(Tools::new(), States::new(), sessions.clone()).unwrap());
+        let session = registry.session_tools(sessions.create("s-1").await.unwrap());
         let tools = tools.into_iter().fold(Tools::new(), |tools, name| tools.with(Does(name)));
         session.register(tools).unwrap();
         session
@@ -175,7 +182,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_tool_of_the_session_is_called_with_its_arguments_and_its_session() {
-        let session = session(["echo", "session"]);
+        let session = session(["echo", "session"]).await;
         let echoed: crate::Value = session.call("echo", args! { a: 1 }).await.unwrap();
         assert_eq!(echoed["a"].as_i64(), Some(1));
         assert_eq!(session.call::<String>("session", args! {}).await.unwrap(), "s-1");
@@ -183,7 +190,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_goes_wrong_is_what_python_would_be_told() {
-        let session = session(["panics", "dawdle", "text"]);
+        let session = session(["panics", "dawdle", "text"]).await;
         for (tool, code, executed) in [
             ("dawdl", "tool_not_found", Executed::Never),
             ("panics", "host_tool", Executed::Yes),

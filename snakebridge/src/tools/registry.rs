@@ -16,6 +16,7 @@ use super::{Answer, States, ToolContext, Tools};
 use crate::body;
 use crate::error::{Error, ErrorKind, Exception, Executed, Phase, Result};
 use crate::link::{Incoming, Link};
+use crate::session::{Identity, Sessions};
 
 /// The system target that lists the tools.
 const LIST: &str = "$tools.list";
@@ -34,6 +35,7 @@ pub(crate) fn inherited_deadline() -> Option<Instant> {
 pub struct Registry {
     catalogue: RwLock<Catalogue>,
     pub(super) states: Arc<States>,
+    pub(super) sessions: Sessions,
     running: Mutex<Running>,
 }
 
@@ -88,25 +90,32 @@ impl std::fmt::Debug for Registry {
 
 impl Registry {
     /// Takes in tools for everybody; refuses bad names and doubles.
-    pub fn new(tools: Tools, states: States) -> Result<Self> {
+    pub(crate) fn new(tools: Tools, states: States, sessions: Sessions) -> Result<Self> {
         let mut catalogue = Catalogue::default();
         catalogue.register_global(tools, &states)?;
-        Ok(Self { catalogue: RwLock::new(catalogue), states: Arc::new(states), running: Mutex::default() })
+        Ok(Self { catalogue: RwLock::new(catalogue), states: Arc::new(states), sessions, running: Mutex::default() })
     }
 
-    /// Adds tools for one session: all of them, or none and the reason. They end with it: see [`forget`](Self::forget).
-    pub fn register(&self, session: &str, tools: Tools) -> Result<()> {
-        self.change().register(session, tools, &self.states)
+    /// From now on the tools of a session end with it.
+    pub(crate) fn end_with_sessions(self: &Arc<Self>) {
+        let registry = Arc::downgrade(self);
+        self.sessions.on_end(move |session| {
+            if let Some(registry) = registry.upgrade() {
+                registry.change().forget(session);
+            }
+        });
+    }
+
+    /// Adds tools for one session: all of them, or none and the reason. They end with it.
+    pub(super) fn register(&self, session: &Identity, tools: Tools) -> Result<()> {
+        let register = || self.change().register(session.id(), tools, &self.states);
+        self.sessions.while_it_lives(session, register)
     }
 
     /// Takes a tool away from a session; returns whether it was there.
-    pub fn unregister(&self, session: &str, name: &str) -> bool {
-        self.change().unregister(session, name)
-    }
-
-    /// A session has ended, and its tools with it.
-    pub fn forget(&self, session: &str) {
-        self.change().forget(session);
+    pub(super) fn unregister(&self, session: &Identity, name: &str) -> bool {
+        let unregister = || Ok(self.change().unregister(session.id(), name));
+        self.sessions.while_it_lives(session, unregister).unwrap_or(false)
     }
 
     /// The generation of the tools that a call in this session may use, as the CALL tells the worker.
@@ -172,6 +181,9 @@ impl Registry {
         let Some(parent) = incoming.parent.filter(|parent| !parent.is_done()) else {
             return Err(Error::new(ErrorKind::CallEnded, Executed::Never));
         };
+        if Sessions::answers(&incoming.target) {
+            return self.sessions.answer(parent.session.as_deref(), &incoming.target, &incoming.body).await;
+        }
         let Registered { descriptor, tool } =
             self.look().find_exposed(parent.request.session.as_deref(), &incoming.target)?.clone();
         let own = descriptor.timeout;
@@ -183,6 +195,7 @@ impl Registry {
             .min();
         let context = ToolContext {
             session: parent.request.session.clone(),
+            session_state: parent.session.as_ref().map(|session| self.sessions.state(session)),
             deadline,
             cancellation: cancellation.clone(),
             states: Arc::clone(&self.states),
