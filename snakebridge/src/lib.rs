@@ -65,7 +65,7 @@ pub mod wire;
 mod worker;
 
 #[cfg(feature = "host")]
-pub use bridge::{Bridge, Builder};
+pub use bridge::{Bridge, Builder, PoolBuilder, TimeoutProfile};
 pub use bytes::Bytes;
 #[cfg(feature = "host")]
 pub use client::{Call, Chunk, ToolStream};

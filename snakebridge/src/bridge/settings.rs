@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use crate::error::{Error, Result, StartFailure};
+use crate::error::{Error, ErrorKind, Result, StartFailure};
 use crate::wire::Limits;
 
 /// The most calls that one worker can be given at once, whatever it allows itself.
@@ -13,6 +13,14 @@ const GIB: u64 = 1 << 30;
 
 pub(super) fn configuration(message: &str) -> Error {
     Error::start_failed(StartFailure::Configuration, message)
+}
+
+/// The error of a start, with the name of the pool that it is about.
+pub(super) fn in_pool(name: &str, error: Error) -> Error {
+    match error.kind() {
+        ErrorKind::StartFailed { why, message } => Error::start_failed(*why, format!("pool `{name}`: {message}")),
+        _ => error,
+    }
 }
 
 pub(super) fn check_concurrency(number: Option<usize>) -> Result<()> {

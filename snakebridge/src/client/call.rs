@@ -93,12 +93,13 @@ impl<T: DeserializeOwned, E: From<Error>> Future for Call<T, E> {
 }
 
 /// Sends a call for whose result nobody waits. A type that wants one is refused before anything runs.
-fn notify<T: DeserializeOwned>(prepared: &Prepared, arguments: Result<Encoded>) -> Result<T> {
+fn notify<T: DeserializeOwned>(prepared: &mut Prepared, arguments: Result<Encoded>) -> Result<T> {
     let nothing = body::decode(NOTHING).map_err(|_| {
         let message = "a notification returns nothing: expected `Result<()>` where it is declared";
         Error::invalid_argument(message).for_tool(&prepared.tool)
     })?;
-    prepared.attend(prepared.submit(arguments, false)?);
+    let call = prepared.submit(arguments, false)?;
+    prepared.attend(call);
     Ok(nothing)
 }
 

@@ -6,6 +6,7 @@ mod declaration;
 mod options;
 mod output;
 mod prepared;
+mod shared;
 mod stream;
 
 use std::sync::Arc;
@@ -14,12 +15,12 @@ pub use self::call::Call;
 pub use self::declaration::{ParameterDeclaration, SessionUse, Shape, ToolDeclaration};
 pub(crate) use self::options::CallOptions;
 pub use self::output::{CallOutput, StreamOutput};
+pub(crate) use self::shared::Shared;
 pub use self::stream::{Chunk, Chunks, ToolStream};
 use crate::body::Arguments;
 use crate::error::Result;
 pub use crate::link::Priority;
 use crate::link::ToolName;
-use crate::pool::PoolHandle;
 
 /// A client that `#[python_tool]` generated.
 #[diagnostic::on_unimplemented(
@@ -45,7 +46,9 @@ pub trait AsCaller {
 /// Makes calls. Cheap to clone; every client holds one.
 #[derive(Debug, Clone)]
 pub struct Caller {
-    pub(crate) pool: Arc<PoolHandle>,
+    pub(crate) shared: Arc<Shared>,
+    /// The pool that its calls go to; without one, it is chosen for each by its tool.
+    pub(crate) pool: Option<usize>,
 }
 
 impl AsCaller for Caller {
@@ -55,8 +58,8 @@ impl AsCaller for Caller {
 }
 
 impl Caller {
-    pub(crate) fn new(pool: Arc<PoolHandle>) -> Self {
-        Self { pool }
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared, pool: None }
     }
 
     /// A call of a declared tool. An argument that cannot be encoded comes out when the call is first polled.
@@ -79,12 +82,19 @@ impl Caller {
         ToolStream::new(self, ToolName::Named(tool.into()), arguments.finish(), CallOptions::default())
     }
 
-    /// Whether the workers' manifest has every tool that a client declares, in the same manner.
-    pub(crate) fn check<C: PythonTools>(&self) -> Result<()> {
-        match self.pool.manifest() {
-            Some(manifest) => check::check(&manifest, C::TOOLS, std::any::type_name::<C>()),
-            None => Ok(()),
+    /// A client of the pool that loads its adapter, or else of the default one; of the pool `named`, if one is. The pool's
+    /// manifest has every tool that the client declares, in the same manner.
+    pub(crate) fn client<C: PythonTools>(&self, named: Option<&str>) -> Result<C> {
+        let pools = &self.shared.pools;
+        let loading = || C::ADAPTER.map_or(Ok(None), |adapter| pools.of_adapter(adapter));
+        let place = match named {
+            Some(name) => pools.named(name)?,
+            None => loading()?.map_or_else(|| pools.default(), Ok)?,
+        };
+        if let Some(manifest) = pools.at(place).manifest() {
+            check::check(&manifest, C::TOOLS, std::any::type_name::<C>())?;
         }
+        Ok(C::from_caller(Self { pool: Some(place), ..self.clone() }))
     }
 }
 

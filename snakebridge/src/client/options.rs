@@ -21,6 +21,8 @@ pub(crate) struct CallOptions {
     pub(crate) session: Option<Arc<str>>,
     pub(crate) idempotent: bool,
     pub(crate) handling: Handling,
+    /// The pool that it goes to, if it is not the tool's.
+    pub(crate) pool: Option<Arc<str>>,
     /// Nobody waits for the result.
     pub(crate) notify: bool,
     /// It goes on when its caller stops waiting.
@@ -100,6 +102,14 @@ macro_rules! option_methods {
         #[must_use]
         pub fn idempotent(mut self) -> Self {
             self.$($options).+.idempotent = true;
+            self
+        }
+
+        /// The pool it goes to, of several. Default: the one of its client; for a call by name the pool `default`, or where
+        /// that has no such tool, the one that has.
+        #[must_use]
+        pub fn pool(mut self, pool: impl Into<std::sync::Arc<str>>) -> Self {
+            self.$($options).+.pool = Some(pool.into());
             self
         }
 

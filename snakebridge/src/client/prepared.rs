@@ -7,7 +7,7 @@ use super::{CallOptions, Caller};
 use crate::body::Encoded;
 use crate::error::{Error, ErrorKind, Executed, Result};
 use crate::link::{PendingCall, ToolName};
-use crate::pool::Submission;
+use crate::pool::{PoolHandle, Submission};
 use crate::tools::inherited_deadline;
 use crate::wire::limits::is_tool_name;
 
@@ -21,15 +21,24 @@ pub(super) struct Prepared {
     /// The deadline of the call that the tool serves which makes this one.
     inherited: Option<Instant>,
     pub(super) options: CallOptions,
+    /// Where the pool is that has it, once one has.
+    place: usize,
 }
 
 impl Prepared {
     pub(super) fn new(caller: &Caller, tool: ToolName, options: CallOptions) -> Self {
-        Self { caller: caller.clone(), tool, created: Instant::now(), inherited: inherited_deadline(), options }
+        Self {
+            caller: caller.clone(),
+            tool,
+            created: Instant::now(),
+            inherited: inherited_deadline(),
+            options,
+            place: 0,
+        }
     }
 
     /// Hands the call to the pool, for one reply or for a stream.
-    pub(super) fn submit(&self, arguments: Result<Encoded>, stream: bool) -> Result<Arc<PendingCall>> {
+    pub(super) fn submit(&mut self, arguments: Result<Encoded>, stream: bool) -> Result<Arc<PendingCall>> {
         let submission = || {
             check_name(&self.tool)?;
             self.options.check()?;
@@ -48,14 +57,33 @@ impl Prepared {
                 handling: self.options.handling,
             })
         };
-        submission()
-            .and_then(|submission| self.caller.pool.submit(submission))
-            .map_err(|error| error.for_tool(&self.tool))
+        let submitted = submission().and_then(|submission| -> Result<_> {
+            let place = self.choose_pool()?;
+            Ok((place, self.caller.shared.pools.at(place).submit(submission)?))
+        });
+        let (place, call) = submitted.map_err(|error| error.for_tool(&self.tool))?;
+        self.place = place;
+        Ok(call)
+    }
+
+    /// The pool that the call names, or its client; else it is the tool's.
+    fn choose_pool(&self) -> Result<usize> {
+        let pools = &self.caller.shared.pools;
+        match (&self.options.pool, self.caller.pool) {
+            (Some(name), _) => pools.named(name),
+            (None, Some(place)) => Ok(place),
+            (None, None) => pools.of_tool(&self.tool),
+        }
+    }
+
+    /// The pool that has it.
+    fn pool(&self) -> &PoolHandle {
+        self.caller.shared.pools.at(self.place)
     }
 
     /// Nobody will wait for `call`, which this became.
     pub(super) fn attend(&self, call: Arc<PendingCall>) {
-        self.caller.pool.attend(call);
+        self.pool().attend(call);
     }
 
     /// Nobody waits for `call`, which this became, any more.
@@ -64,9 +92,9 @@ impl Prepared {
             return;
         }
         if !self.options.no_cancel {
-            self.caller.pool.abandon(call);
+            self.pool().abandon(call);
         } else if call.request.stream {
-            self.caller.pool.exhaust(call);
+            self.pool().exhaust(call);
         }
     }
 }
