@@ -7,6 +7,7 @@ mod timeouts;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+use tokio::runtime::Handle;
 use tokio::sync::broadcast;
 
 pub use self::pool_builder::PoolBuilder;
@@ -14,7 +15,9 @@ use self::pool_builder::pool_settings;
 use self::settings::{configuration, in_pool};
 pub use self::timeouts::TimeoutProfile;
 use crate::body::Arguments;
-use crate::client::{AsCaller, Call, Caller, PythonTools, Shared, ToolStream};
+use crate::client::{
+    AsCaller, Cache, CacheStatistics, Call, Caller, Driver, OwnRuntime, PythonTools, Shared, ToolStream, wait_for,
+};
 use crate::error::Result;
 use crate::manifest::Manifest;
 use crate::pool::{Common, DEFAULT_POOL, PoolConfig, PoolHandle, Pools, WorkerInfo};
@@ -44,6 +47,9 @@ pub struct Builder {
     pools: Vec<(String, PoolBuilder)>,
     tools: Tools,
     states: States,
+    cache_entries: usize,
+    cache_bytes: usize,
+    own_runtime: bool,
 }
 
 impl Bridge {
@@ -67,6 +73,9 @@ impl Bridge {
             pools: Vec::new(),
             tools: Tools::new(),
             states: States::new(),
+            cache_entries: 1024,
+            cache_bytes: 64 << 20,
+            own_runtime: false,
         }
     }
 
@@ -123,6 +132,11 @@ impl Bridge {
         self.caller.shared.pools.workers()
     }
 
+    /// What the cache of results has done, and what it holds. See [`Call::cache`].
+    pub fn cache_statistics(&self) -> CacheStatistics {
+        self.caller.shared.cache().statistics()
+    }
+
     /// What happens from now on. A subscriber that lags behind by more than 1024 events loses the oldest.
     pub fn events(&self) -> broadcast::Receiver<Event> {
         self.events.subscribe()
@@ -131,8 +145,16 @@ impl Bridge {
     /// Admits no more calls, answers those that wait with `ShuttingDown`, lets running ones finish for at most the
     /// drain time, then ends the workers. Can be called more than once.
     pub async fn shutdown(&self) -> Result<()> {
-        self.caller.shared.pools.shutdown().await;
+        self.caller.shared.shutdown().await;
         Ok(())
+    }
+
+    /// As [`shutdown`](Self::shutdown), waited for on this thread: see [`Call::wait`] for where that is possible.
+    ///
+    /// # Errors
+    /// `InvalidArgument` where it is not.
+    pub fn shutdown_blocking(&self) -> Result<()> {
+        self.caller.shared.wait_for(self.shutdown())?
     }
 }
 
@@ -183,6 +205,26 @@ impl Builder {
         self
     }
 
+    /// How many results are kept for calls that allow it, by their declaration or by [`Call::cache`]. Default 1024; with 0
+    /// none is. The one that was not used for longest goes first.
+    pub fn cache_entries(mut self, entries: usize) -> Self {
+        self.cache_entries = entries;
+        self
+    }
+
+    /// How many bytes the results that are kept may have, together with the arguments they are kept for. Default 64 MiB.
+    pub fn cache_bytes(mut self, bytes: usize) -> Self {
+        self.cache_bytes = bytes;
+        self
+    }
+
+    /// Drives the bridge by a runtime of its own, with a thread for each core, instead of the one it is started in. For
+    /// programs whose runtimes come and go, such as tests that share a bridge in a `static`, and for [`Call::wait`].
+    pub fn own_runtime(mut self) -> Self {
+        self.own_runtime = true;
+        self
+    }
+
     /// Starts the workers and waits until the first of each pool is ready.
     ///
     /// # Errors
@@ -190,19 +232,56 @@ impl Builder {
     /// message says what was tried and what mends it, and, where there are several pools, which of them it was.
     ///
     /// # Panics
-    /// Outside a tokio runtime, or in one that was built without `enable_all` (it needs both I/O and time).
+    /// Outside a tokio runtime, or in one that was built without `enable_all` (it needs both I/O and time); not with
+    /// [`own_runtime`](Self::own_runtime).
     pub async fn start(self) -> Result<Bridge> {
-        let (configs, tools, states) = self.finish()?;
+        let driver =
+            if self.own_runtime { Driver::Own(OwnRuntime::new()?) } else { Driver::Borrowed(Handle::current()) };
+        self.start_in(driver).await
+    }
+
+    /// As [`start`](Self::start), waited for on this thread, in a runtime of its own. Needs no other runtime, and no
+    /// `.await` anywhere: see [`Call::wait`] and [`ToolStream::wait`].
+    ///
+    /// ```no_run
+    /// use snakebridge::prelude::*;
+    ///
+    /// fn main() -> Result<()> {
+    ///     let bridge = Bridge::builder().adapter("snakebridge.adapters.showcase:ShowcaseAdapter").start_blocking()?;
+    ///     let sum: f64 = bridge.call("add", args! { a: 2, b: 2 }).wait()?;
+    ///     assert_eq!(sum, 4.0);
+    ///     bridge.shutdown_blocking()
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// As those of `start`.
+    ///
+    /// # Panics
+    /// Inside a `LocalSet` on a runtime of several threads, as `tokio::task::block_in_place` does.
+    pub fn start_blocking(self) -> Result<Bridge> {
+        let driver = Driver::Own(OwnRuntime::new()?);
+        let handle = driver.handle().clone();
+        wait_for(&handle, self.start_in(driver))?
+    }
+
+    async fn start_in(self, driver: Driver) -> Result<Bridge> {
         let events = Events::new();
+        let cache = Cache::new(self.cache_entries, self.cache_bytes);
+        let pools = driver.run(self.start_pools(events.clone())).await?;
+        Ok(Bridge { caller: Caller::new(Arc::new(Shared::new(pools, cache, driver))), events })
+    }
+
+    async fn start_pools(self, events: Events) -> Result<Pools> {
+        let (configs, tools, states) = self.finish()?;
         let registry = Arc::new(Registry::new(tools, states)?);
-        let common = Common { registry, events: events.clone(), numbers: Arc::new(AtomicU64::new(0)) };
+        let common = Common { registry, events, numbers: Arc::new(AtomicU64::new(0)) };
         let several = configs.len() > 1;
         let start = |config: PoolConfig| {
             let (name, started) = (Arc::clone(&config.name), PoolHandle::start(config, common.clone()));
             async move { started.await.map_err(|error| if several { in_pool(&name, error) } else { error }) }
         };
-        let pools = Pools::start(configs.into_iter().map(start).collect()).await?;
-        Ok(Bridge { caller: Caller::new(Arc::new(Shared { pools })), events })
+        Pools::start(configs.into_iter().map(start).collect()).await
     }
 
     /// The pools to start, the default one first, and what they have together.

@@ -2,8 +2,10 @@
 
 #![allow(missing_docs, clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use snakebridge::client::{AsCaller, ToolDeclaration};
 use snakebridge::error::Executed;
 use snakebridge::prelude::*;
 use snakebridge::telemetry::Event;
@@ -149,6 +151,76 @@ async fn a_shutdown_waits_for_notifications() -> Result<()> {
     assert_eq!(ledger.entries().len() + refused, 20, "each has run, or its end was told");
     assert!(!ledger.entries().is_empty());
     Ok(())
+}
+
+#[tokio::test]
+async fn bytes_join_the_arguments_of_a_call_and_of_a_stream() -> Result<()> {
+    let ledger = Ledger::new();
+    let bridge = ledger.options().workers(1).start().await?;
+    let data = Bytes::from_static(b"\x00\xff");
+    let echo = |arguments| bridge.call::<Bytes>("echo_bytes", arguments).binary("data", data.clone());
+    assert_eq!(echo(args! {}).await?, data);
+    let prefix = Bytes::from_static(b"p");
+    assert_eq!(echo(args! { prefix: prefix }).await?[..], *b"p\x00\xff");
+    let at_once = snakebridge::body::Arguments::new().binary("data", data.clone());
+    assert_eq!(bridge.call::<Bytes>("echo_bytes", at_once).await?, data);
+    let mut items = bridge.stream::<u8>("bytes_of", args! {}).binary("data", data.clone());
+    assert_eq!(items.next().await.unwrap()?, 0);
+    bridge.shutdown().await
+}
+
+#[tokio::test]
+async fn options_that_a_declaration_has_are_those_of_its_calls() -> Result<()> {
+    const DIES: ToolDeclaration = ToolDeclaration::call("dies").idempotent().retries(2);
+    const NOTES: ToolDeclaration = ToolDeclaration::call("notes").notify();
+    const STREAM: ToolDeclaration = ToolDeclaration::stream("streams").no_cancel();
+    const NOTIFYING_STREAM: ToolDeclaration = ToolDeclaration::stream("streams").notify();
+    let ledger = Ledger::new();
+    let bridge = ledger.options().workers(1).start().await?;
+    let caller = bridge.caller();
+    assert_eq!(caller.call::<u64, Error>(&DIES, args! { call: 1, times: 2 }).await?, 1);
+    caller.call::<(), Error>(&NOTES, args! { call: 2 }).await?;
+    ledger.noted(2).await;
+    let error = caller.call::<u64, Error>(&NOTES, args! { call: 3 }).await.unwrap_err();
+    assert_eq!((error.code(), error.executed()), ("invalid_argument", Executed::Never), "{error}");
+    let arguments = || args! { n: 100, size: 100_000, ended: 4, whole: 5 };
+    let mut stream = caller.stream::<Bytes, Error>(&STREAM, arguments());
+    assert!(stream.next().await.unwrap().is_ok());
+    drop(stream);
+    ledger.noted(5).await;
+    let mut stream = caller.stream::<Bytes, Error>(&NOTIFYING_STREAM, arguments());
+    assert_eq!(stream.next().await.unwrap().unwrap_err().code(), "invalid_argument");
+    bridge.shutdown().await?;
+    assert!(!ledger.runs().contains_key(&3));
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_said_of_a_request_is_what_python_sees_in_calls_and_streams() -> Result<()> {
+    let ledger = Ledger::new();
+    let bridge = ledger.options().workers(1).start().await?;
+    let call = bridge.call::<BTreeMap<String, Value>>("context", args! {});
+    let seen = call.session("s-1").correlation_id("c-1").metadata("tenant", "a").metadata("level", 3).await?;
+    let stream = bridge.stream::<BTreeMap<String, Value>>("contexts", args! {});
+    let mut stream = stream.session("s-1").correlation_id("c-1").metadata("tenant", "a").metadata("level", 3);
+    assert_eq!(stream.next().await.unwrap()?, seen);
+    assert_eq!((&seen["session"], &seen["correlation_id"]), (&Value::from("s-1"), &Value::from("c-1")));
+    let metadata: BTreeMap<String, Value> = seen["metadata"].to()?;
+    assert_eq!(metadata, BTreeMap::from([("tenant".into(), "a".into()), ("level".into(), 3.into())]));
+    bridge.shutdown().await
+}
+
+#[tokio::test]
+async fn a_stream_has_a_deadline_of_its_own_and_is_told_to_stop() -> Result<()> {
+    let ledger = Ledger::new();
+    let bridge = ledger.options().workers(1).start().await?;
+    let arguments = args! { n: 1_000_000_000_u64, size: 10, ended: 1, whole: 2 };
+    let stream = bridge.stream::<Bytes>("streams", arguments).timeout(Duration::from_millis(300));
+    let last = stream.collect::<Vec<_>>().await.pop().unwrap();
+    assert_eq!(last.unwrap_err().code(), "deadline_exceeded");
+    ledger.noted(1).await;
+    assert_eq!(order(&ledger), [1]);
+    bridge.shutdown().await
 }
 
 #[tokio::test]

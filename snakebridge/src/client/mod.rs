@@ -1,5 +1,7 @@
 //! What generated and dynamic code calls: a [`Caller`] makes [`Call`]s and [`ToolStream`]s.
 
+mod blocking;
+mod cache;
 mod call;
 mod check;
 mod declaration;
@@ -11,12 +13,15 @@ mod stream;
 
 use std::sync::Arc;
 
+pub(crate) use self::blocking::wait_for;
+pub(crate) use self::cache::Cache;
+pub use self::cache::CacheStatistics;
 pub use self::call::Call;
 pub use self::declaration::{ParameterDeclaration, SessionUse, Shape, ToolDeclaration};
 pub(crate) use self::options::CallOptions;
 pub use self::output::{CallOutput, StreamOutput};
-pub(crate) use self::shared::Shared;
-pub use self::stream::{Chunk, Chunks, ToolStream};
+pub(crate) use self::shared::{Driver, OwnRuntime, Shared};
+pub use self::stream::{BlockingItems, Chunk, Chunks, ToolStream};
 use crate::body::Arguments;
 use crate::error::Result;
 pub use crate::link::Priority;

@@ -23,6 +23,8 @@ pub(crate) struct CallOptions {
     pub(crate) handling: Handling,
     /// The pool that it goes to, if it is not the tool's.
     pub(crate) pool: Option<Arc<str>>,
+    /// For how long the result is kept, and for how long one that is kept is good enough.
+    pub(crate) cache: Option<Duration>,
     /// Nobody waits for the result.
     pub(crate) notify: bool,
     /// It goes on when its caller stops waiting.
@@ -45,6 +47,7 @@ impl CallOptions {
             timeout: tool.timeout,
             idempotent: tool.idempotent,
             handling: Handling { priority: tool.priority, retries: tool.retries },
+            cache: tool.cache,
             notify: tool.notify,
             no_cancel: tool.no_cancel,
             ..Self::default()
@@ -58,6 +61,19 @@ impl CallOptions {
                 "session id `{}`: expected 1 to 256 bytes of text without control characters",
                 session.escape_debug()
             ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// What a stream cannot do, whatever its declaration says.
+    pub(crate) fn check_stream(&self) -> Result<()> {
+        match self {
+            Self { cache: Some(_), .. } => {
+                Err(Error::invalid_argument("`cache` of a stream: only the results of calls are kept"))
+            }
+            Self { notify: true, .. } => {
+                Err(Error::invalid_argument("`notify` of a stream: only calls are notifications; see `no_cancel`"))
+            }
             _ => Ok(()),
         }
     }

@@ -3,12 +3,16 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::{CallOptions, Caller};
-use crate::body::Encoded;
+use bytes::Bytes;
+
+use super::cache::Key;
+use super::{CallOptions, Caller, Shared};
+use crate::body::{self, Encoded};
 use crate::error::{Error, ErrorKind, Executed, Result};
 use crate::link::{PendingCall, ToolName};
 use crate::pool::{PoolHandle, Submission};
 use crate::tools::inherited_deadline;
+use crate::value::Value;
 use crate::wire::limits::is_tool_name;
 
 /// A call that is not sent yet.
@@ -42,6 +46,9 @@ impl Prepared {
         let submission = || {
             check_name(&self.tool)?;
             self.options.check()?;
+            if stream {
+                self.options.check_stream()?;
+            }
             let Encoded { body, inputs } = arguments?;
             Ok(Submission {
                 target: self.tool.clone(),
@@ -74,6 +81,41 @@ impl Prepared {
             (None, Some(place)) => Ok(place),
             (None, None) => pools.of_tool(&self.tool),
         }
+    }
+
+    /// What the result of the call is kept under, if it is to be kept.
+    pub(super) fn cache_key(&self, arguments: &Result<Encoded>) -> Result<Option<Key>> {
+        let (Some(_), Ok(arguments)) = (self.options.cache, arguments) else { return Ok(None) };
+        if !arguments.inputs.is_empty() {
+            let message = "`cache` of a call with a stream among its arguments: what it will yield is not known";
+            return Err(Error::invalid_argument(message).for_tool(&self.tool));
+        }
+        let pool = self.choose_pool().map_err(|error| error.for_tool(&self.tool))?;
+        Ok(Some(Key {
+            pool,
+            manifest: self.caller.shared.pools.at(pool).manifest_hash(),
+            tool: self.tool.clone(),
+            session: self.options.session.clone(),
+            metadata: body::encode(&Value::Map(self.options.metadata.clone()))?,
+            arguments: arguments.body.clone(),
+        }))
+    }
+
+    /// The result that is kept under `key`.
+    pub(super) fn kept(&self, key: &Key) -> Option<Bytes> {
+        self.caller.shared.cache().get(key, Instant::now())
+    }
+
+    /// Keeps a result under `key`.
+    pub(super) fn keep(&self, key: Key, result: &[u8]) {
+        if let Some(kept) = self.options.cache {
+            self.caller.shared.cache().insert(key, result, kept, Instant::now());
+        }
+    }
+
+    /// What it shares with all calls of its bridge.
+    pub(super) fn shared(&self) -> Arc<Shared> {
+        Arc::clone(&self.caller.shared)
     }
 
     /// The pool that has it.

@@ -136,6 +136,8 @@ struct State {
     /// Workers that are about to be killed, and the call for which each is.
     condemned: HashMap<u64, Arc<PendingCall>>,
     manifests: HashMap<String, Arc<Manifest>>,
+    /// The hash of the newest one.
+    manifest_hash: Arc<str>,
     /// Deadlines that tools declare in Python, for calls that name none.
     declared_timeouts: HashMap<String, Duration>,
     /// Set while no worker can be had: what every call is told at once, instead of after a wait.
@@ -216,6 +218,7 @@ impl PoolHandle {
             workers: HashMap::new(),
             condemned: HashMap::new(),
             manifests: HashMap::new(),
+            manifest_hash: "".into(),
             declared_timeouts: HashMap::new(),
             failed: None,
             has_served: false,
@@ -284,6 +287,11 @@ impl PoolHandle {
             .max_by_key(|worker| worker.number)
             .map(|worker| Arc::clone(&worker.manifest))
             .or_else(|| state.manifests.values().next().cloned())
+    }
+
+    /// The hash of the manifest of the worker that was ready last.
+    pub(crate) fn manifest_hash(&self) -> Arc<str> {
+        Arc::clone(&self.pool.lock().manifest_hash)
     }
 
     /// Its name.

@@ -142,6 +142,7 @@ impl Pool {
                 .filter_map(|tool| Some((tool.name.clone(), Duration::from_millis(tool.timeout_ms?))))
                 .collect();
             state.manifests.entry(worker.manifest_hash.clone()).or_insert_with(|| Arc::clone(&worker.manifest));
+            state.manifest_hash = worker.manifest_hash.as_str().into();
             state.workers.insert(worker.number, Arc::clone(worker));
             state.scheduler.add_worker(worker.number, self.capacity(worker));
             state.has_served = true;
