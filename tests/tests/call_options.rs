@@ -273,3 +273,44 @@ async fn a_deadline_cancels_what_its_caller_must_not() -> Result<()> {
     assert_eq!(order(&ledger), [1, 2]);
     bridge.shutdown().await
 }
+
+#[tokio::test]
+async fn a_stream_has_a_window_of_its_own_larger_or_smaller_than_the_others() -> Result<()> {
+    let ledger = Ledger::new();
+    let bridge = ledger.options().workers(1).start().await?;
+    // A megabyte: it fits none but the largest window, so that only there it ends although nobody reads on.
+    let streams = |first: u64| {
+        let arguments = args! { n: 100, size: 10_000, ended: first, whole: first + 1 };
+        bridge.stream::<Bytes>("streams", arguments)
+    };
+    let (mut large, mut plain, mut small) = (streams(10).window(2 << 20), streams(20), streams(30).window(64 << 10));
+    for stream in [&mut small, &mut plain, &mut large] {
+        assert!(stream.next().await.unwrap().is_ok());
+    }
+    ledger.noted(10).await;
+    assert_eq!(order(&ledger), [11, 10], "the others wait");
+    assert_eq!(bridge.call::<u64>("notes", args! { call: 1 }).await?, 1);
+    for stream in [small, plain, large] {
+        let rest = stream.collect::<Vec<_>>().await;
+        assert!(rest.len() == 99 && rest.iter().all(Result::is_ok));
+    }
+    ledger.noted(31).await;
+    bridge.shutdown().await
+}
+
+#[tokio::test]
+async fn a_window_without_sense_is_refused_before_anything_runs() -> Result<()> {
+    const STREAMS: ToolDeclaration = ToolDeclaration::stream("streams").window(1);
+    let ledger = Ledger::new();
+    let bridge = ledger.options().workers(1).start().await?;
+    let arguments = || args! { n: 1, size: 1, ended: 1, whole: 2 };
+    for bytes in [0, 1000, u64::MAX] {
+        let error = bridge.stream::<Bytes>("streams", arguments()).window(bytes).next().await.unwrap().unwrap_err();
+        assert_eq!((error.code(), error.executed()), ("invalid_argument", Executed::Never));
+        assert!(error.to_string().contains(&format!("window({bytes})")), "{error}");
+    }
+    let error = bridge.caller().stream::<Bytes, Error>(&STREAMS, arguments()).next().await.unwrap().unwrap_err();
+    assert!(error.to_string().contains("window(1)"), "{error}");
+    assert_eq!(ledger.entries(), []);
+    bridge.shutdown().await
+}

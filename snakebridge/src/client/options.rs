@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::link::Handling;
 use crate::value::Value;
 use crate::wire::frame::check_meta;
-use crate::wire::limits::{MAX_META, is_session_id};
+use crate::wire::limits::{MAX_META, WINDOWS, is_session_id};
 
 /// Options of one call. Set through the methods of [`Call`](super::Call) and [`ToolStream`](super::ToolStream).
 #[derive(Debug, Clone, Default)]
@@ -46,7 +46,7 @@ impl CallOptions {
         Self {
             timeout: tool.timeout,
             idempotent: tool.idempotent,
-            handling: Handling { priority: tool.priority, retries: tool.retries },
+            handling: Handling { priority: tool.priority, retries: tool.retries, window: tool.window },
             cache: tool.cache,
             notify: tool.notify,
             no_cancel: tool.no_cancel,
@@ -73,6 +73,10 @@ impl CallOptions {
             }
             Self { notify: true, .. } => {
                 Err(Error::invalid_argument("`notify` of a stream: only calls are notifications; see `no_cancel`"))
+            }
+            Self { handling: Handling { window: Some(window), .. }, .. } if !WINDOWS.contains(window) => {
+                let (least, most) = (WINDOWS.start(), WINDOWS.end());
+                Err(Error::invalid_argument(format!("`window({window})`: expected {least} to {most} bytes")))
             }
             _ => Ok(()),
         }

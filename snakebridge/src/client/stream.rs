@@ -89,6 +89,14 @@ impl<T, E> ToolStream<T, E> {
         }
     }
 
+    /// How many bytes of items may be ahead of the consumer, in Python, in the pipe and here, together with one item beyond
+    /// that: 64 KiB to 1 GiB. Larger ones let a generator run ahead of a consumer that takes items in bursts, smaller ones
+    /// save memory. Default: [`Limits::window`](crate::wire::Limits::window) of the pool, which is 256 KiB.
+    pub fn window(mut self, bytes: u64) -> Self {
+        self.prepared.options.handling.window = Some(bytes);
+        self
+    }
+
     /// Adds a named argument of bytes to those that the stream has.
     #[must_use]
     pub fn binary(mut self, name: &str, data: impl Into<Bytes>) -> Self {
