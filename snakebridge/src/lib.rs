@@ -68,7 +68,7 @@ pub mod wire;
 mod worker;
 
 #[cfg(feature = "host")]
-pub use bridge::{Bridge, Builder, Session};
+pub use bridge::{Bridge, Builder, PoolBuilder, Session, TimeoutProfile};
 pub use bytes::Bytes;
 #[cfg(feature = "host")]
 pub use client::{Call, Chunk, ToolStream};
