@@ -5,10 +5,10 @@ use std::time::Duration;
 use proc_macro2::{TokenStream, TokenTree};
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
-use syn::{Attribute, Error, Expr, ExprLit, Ident, Lit, LitStr, Meta, Path, Result, Token, parse_quote};
+use syn::{Attribute, Error, Expr, ExprLit, Ident, Lit, LitInt, LitStr, Meta, Path, Result, Token, parse_quote};
 
 use crate::diag::{Diagnostics, did_you_mean};
-use crate::duration;
+use crate::{duration, size};
 
 /// The keys that are legal in one place.
 pub(crate) struct Table {
@@ -38,6 +38,14 @@ pub(crate) enum Shape {
     Path,
     /// Nothing, or `= expression`.
     Expression,
+    /// `= expression`
+    Value,
+    /// `= 3`
+    Number,
+    /// `= "64KiB"`, or a number of bytes.
+    Size,
+    /// `= "one"` of these.
+    Choice(&'static [&'static str]),
 }
 
 /// What stood behind a key.
@@ -47,6 +55,8 @@ enum Value {
     Duration(Duration),
     Path(Path),
     Expression(Expr),
+    Number(u32),
+    Size(u64),
 }
 
 /// The keys that were given, each once.
@@ -89,6 +99,25 @@ impl Entries {
             Value::Expression(expression) if key == name => Some(expression),
             _ => None,
         })
+    }
+
+    pub(crate) fn number(&self, name: &str) -> Option<u32> {
+        self.0.iter().find_map(|(key, value)| match value {
+            Value::Number(number) if key == name => Some(*number),
+            _ => None,
+        })
+    }
+
+    pub(crate) fn size(&self, name: &str) -> Option<u64> {
+        self.0.iter().find_map(|(key, value)| match value {
+            Value::Size(bytes) if key == name => Some(*bytes),
+            _ => None,
+        })
+    }
+
+    /// All keys as they were written.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &Ident> {
+        self.0.iter().map(|(key, _)| key)
     }
 
     /// Where the generated code finds the crate.
@@ -175,8 +204,42 @@ impl Key {
             Shape::Flag => Ok(Value::Flag),
             Shape::Expression if !assigned => Ok(Value::Flag),
             Shape::Expression => input.parse().map(Value::Expression).map_err(|_| wrong("a Rust expression")),
-            Shape::Text | Shape::Duration if !assigned || !input.peek(LitStr) => Err(wrong("a string")),
+            Shape::Value if !assigned => Err(wrong("a Rust expression")),
+            Shape::Value => input.parse().map(Value::Expression).map_err(|_| wrong("a Rust expression")),
+            Shape::Number if !assigned || !input.peek(LitInt) => Err(wrong("a number")),
+            Shape::Number => {
+                let number: LitInt = input.parse()?;
+                number.base10_parse().map(Value::Number).map_err(|_| {
+                    Error::new(number.span(), format!("`{}` takes a whole number up to {}", self.name, u32::MAX))
+                })
+            }
+            Shape::Size if assigned && input.peek(LitInt) => {
+                let bytes: LitInt = input.parse()?;
+                let refuse = |why: &str| Error::new(bytes.span(), format!("bad size `{bytes}`: {why}"));
+                match bytes.base10_parse() {
+                    Ok(0) => Err(refuse("a size is more than nothing")),
+                    Ok(bytes) => Ok(Value::Size(bytes)),
+                    Err(_) => Err(refuse("expected a number of bytes")),
+                }
+            }
+            Shape::Text | Shape::Duration | Shape::Size | Shape::Choice(_) if !assigned || !input.peek(LitStr) => {
+                Err(wrong("a string"))
+            }
             Shape::Text => input.parse().map(Value::Text),
+            Shape::Size => {
+                let text: LitStr = input.parse()?;
+                let refuse = |why| Error::new(text.span(), format!("bad size {:?}: {why}", text.value()));
+                size::parse(&text.value()).map(Value::Size).map_err(refuse)
+            }
+            Shape::Choice(choices) => {
+                let text: LitStr = input.parse()?;
+                if choices.contains(&text.value().as_str()) {
+                    return Ok(Value::Text(text));
+                }
+                let hint = did_you_mean(&text.value(), choices.iter().copied());
+                let message = format!("`{}` cannot be {:?}{hint}\nit is one of {choices:?}", self.name, text.value());
+                Err(Error::new(text.span(), message))
+            }
             Shape::Duration => {
                 let text: LitStr = input.parse()?;
                 let refuse = |why| Error::new(text.span(), format!("bad duration {:?}: {why}", text.value()));

@@ -3,12 +3,14 @@
 #![forbid(unsafe_code)]
 
 mod attrs;
+mod case;
 mod diag;
 mod duration;
 mod names;
 mod python_tool;
 mod quoting;
 mod rules;
+mod size;
 mod tool;
 mod types;
 

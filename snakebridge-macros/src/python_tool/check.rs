@@ -50,7 +50,7 @@ fn check_trait(tools: &ToolTrait, diagnostics: &mut Diagnostics) {
         diagnostics.report(keyword, "a trait of Python tools cannot be `auto`");
     }
     if item.items.is_empty() {
-        let message = "the trait has no methods; add one for each tool: `async fn name(&self, ..) -> Result<T>;`";
+        let message = "the trait has no tools; add a method for each: `async fn name(&self, ..) -> Result<T>;`";
         diagnostics.report(&item.ident, message);
     }
 }
@@ -73,7 +73,8 @@ fn check_signature(function: &TraitItemFn, diagnostics: &mut Diagnostics) {
         diagnostics.report(&signature.ident, message);
     }
     if let Some(body) = &function.default {
-        let message = "the method is written in Python and has no body here; end it with `;`";
+        let message = "the method is written in Python and has no body here; end it with `;`, or add `#[py(skip)]` \
+                       if it is no tool";
         diagnostics.report_at(body.brace_token.span.open(), message);
     }
 }
@@ -150,11 +151,7 @@ fn twice<'a>(seen: &mut HashSet<&'a str>, name: &'a PythonName, what: &str, diag
 }
 
 fn borrowed_answer(answer: &Answer, diagnostics: &mut Diagnostics) {
-    let ty = match answer {
-        Answer::Unary(ty) => ty,
-        Answer::Stream { item, .. } => item,
-    };
-    if let Some(borrow) = types::borrow(ty) {
+    if let Some(borrow) = types::borrow(answer.result()) {
         diagnostics
             .report(borrow, "the result comes from another process and borrows from nothing here: return owned types");
     }

@@ -1,9 +1,12 @@
 //! From the model to Rust: the trait, its client, and the client's implementations.
 
 use proc_macro2::{Span, TokenStream};
-use quote::{quote, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{Attribute, Ident, Path, ReturnType, Token, TraitItem, Type, TypeImplTrait, TypeParamBound, Visibility};
+use syn::{
+    Attribute, Expr, ExprLit, Ident, Lit, Path, ReturnType, Token, TraitItem, TraitItemFn, Type, TypeImplTrait,
+    TypeParamBound, Visibility, parse_quote,
+};
 
 use super::model::{Answer, Argument, Method, Passing, ToolTrait};
 use crate::attrs::is_doc;
@@ -20,7 +23,8 @@ pub(super) fn expand(tools: &ToolTrait) -> TokenStream {
 
 /// After a mistake: the trait as it was written, and a client of the methods that are right.
 pub(super) fn salvage(tools: &ToolTrait) -> TokenStream {
-    let item = &tools.item;
+    let mut item = tools.item.clone();
+    item.items.extend(tools.skipped.iter().cloned().map(TraitItem::Fn));
     let client = client(tools);
     quote! {
         #[allow(async_fn_in_trait, dead_code)]
@@ -41,10 +45,20 @@ fn emitted_trait(tools: &ToolTrait) -> TokenStream {
         function.sig.asyncness = None;
         function.sig.output = ReturnType::Type(Token![->](output.span()), Box::new(Type::Verbatim(output)));
     }
+    item.items.extend(tools.skipped.iter().map(skipped));
     quote! {
         #[allow(dead_code)]
         #item
     }
+}
+
+/// A method that is no tool stays as it is: whether its future can be sent is its own business.
+fn skipped(function: &TraitItemFn) -> TraitItem {
+    let mut function = function.clone();
+    if function.sig.asyncness.is_some() {
+        function.attrs.push(parse_quote!(#[allow(async_fn_in_trait)]));
+    }
+    TraitItem::Fn(function)
 }
 
 /// What a method of the trait returns. `captured` keeps a stream from borrowing the arguments; where one of these is a
@@ -161,27 +175,29 @@ fn declaration(krate: &Path, method: &Method) -> TokenStream {
         let kind = match argument.passing {
             Passing::Optional => quote!(.optional()),
             Passing::Stream => quote!(.stream()),
-            Passing::Named | Passing::Fields => quote!(),
+            Passing::Named | Passing::Default | Passing::Fields => quote!(),
         };
-        quote!(#krate::client::ParameterDeclaration::new(#name, #krate::client::Shape::Unknown)#kind)
+        let shape = argument.shape().tokens(krate);
+        quote!(#krate::client::ParameterDeclaration::new(#name, #shape)#kind)
     });
     let kwargs = method.arguments.iter().any(|argument| argument.passing == Passing::Fields);
     let kwargs = kwargs.then(|| quote!(.kwargs()));
-    let timeout = quoting::milliseconds(method.timeout).map(|timeout| quote!(.timeout(#timeout)));
-    let idempotent = method.idempotent.then(|| quote!(.idempotent()));
+    let returns = method.answer.shape().tokens(krate);
+    let options = method.options.tokens(krate);
     quote! {
         #(#conditions)*
-        const #constant: #krate::client::ToolDeclaration =
-            #krate::client::ToolDeclaration::#make(#name).parameters(&[#(#parameters),*])#kwargs #timeout #idempotent;
+        const #constant: #krate::client::ToolDeclaration = #krate::client::ToolDeclaration::#make(#name)
+            .parameters(&[#(#parameters),*])
+            #kwargs
+            .returns(#returns)
+            #options;
     }
 }
 
 /// Where an error about what a method returns belongs: at the user's type, and the same place each time, so that the
 /// compiler prints it once.
 fn answer_span(answer: &Answer) -> Span {
-    match answer {
-        Answer::Unary(ty) | Answer::Stream { item: ty, .. } => place_of(ty),
-    }
+    place_of(answer.result())
 }
 
 /// `Call<T, E>` or `ToolStream<T, E>` for a `Result<T, E>`, whatever it is called.
@@ -207,6 +223,10 @@ fn encoded(krate: &Path, argument: &Argument) -> TokenStream {
     let method = match passing {
         Passing::Named => "named",
         Passing::Optional => "optional",
+        Passing::Default => {
+            let default = argument.default.as_ref().map(|default| made(default));
+            return quote_spanned!(span=> .optional_or(#name, #borrow #value, || #default));
+        }
         Passing::Fields => return quote_spanned!(span=> .fields(#borrow #value)),
         Passing::Stream => {
             let krate = moved(krate, span);
@@ -215,6 +235,14 @@ fn encoded(krate: &Path, argument: &Argument) -> TokenStream {
     };
     let method = Ident::new(method, span);
     quote_spanned!(span=> .#method(#name, #borrow #value))
+}
+
+/// A default value. A string literal stands for a `String`, or whatever else is made from one.
+fn made(default: &Expr) -> TokenStream {
+    match default {
+        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => quote!(::core::convert::From::from(#text)),
+        default => default.to_token_stream(),
+    }
 }
 
 /// What the documentation of a method has beyond the user's own: its arguments', or anything at all.

@@ -3,7 +3,9 @@
 mod check;
 mod expand;
 mod model;
+mod options;
 mod parse;
+mod shape;
 
 use proc_macro2::TokenStream;
 use quote::quote;
