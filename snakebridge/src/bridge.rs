@@ -111,8 +111,8 @@ impl Bridge {
     /// A typed client, checked against the workers' manifest.
     ///
     /// # Errors
-    /// `ManifestMismatch` when a tool is missing, or streams where the client does not expect it, or the reverse; the
-    /// message names every such tool.
+    /// `ManifestMismatch` when a tool is missing, streams where the client does not expect it or the reverse, has other
+    /// parameters, or takes or gives types that cannot fit; the message names everything that differs.
     pub fn client<C: PythonTools>(&self) -> Result<C> {
         self.caller.check::<C>()?;
         Ok(C::from_caller(self.caller.clone()))

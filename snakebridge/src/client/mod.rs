@@ -3,9 +3,11 @@
 mod call;
 mod check;
 mod declaration;
+mod fit;
 mod options;
 mod output;
 mod prepared;
+mod schemas;
 mod stream;
 
 use std::sync::Arc;
@@ -14,6 +16,7 @@ pub use self::call::Call;
 pub use self::declaration::{ParameterDeclaration, Priority, SessionUse, Shape, ToolDeclaration};
 pub(crate) use self::options::CallOptions;
 pub use self::output::{CallOutput, StreamOutput};
+pub use self::schemas::{Schemas, ToolSchemas};
 pub use self::stream::{Chunk, Chunks, ToolStream};
 use crate::body::Arguments;
 use crate::error::Result;
@@ -30,6 +33,11 @@ pub trait PythonTools: Sized {
     const ADAPTER: Option<&'static str>;
     /// The tools.
     const TOOLS: &'static [ToolDeclaration];
+
+    /// The JSON Schemas of the types that the tools take and give, with the feature `schema` and of types that have one.
+    fn schemas() -> Schemas {
+        Schemas::new()
+    }
 
     /// A client that calls through `caller`.
     fn from_caller(caller: Caller) -> Self;
@@ -78,10 +86,10 @@ impl Caller {
         ToolStream::new(self, ToolName::Named(tool.into()), arguments.finish(), CallOptions::default())
     }
 
-    /// Whether the workers' manifest has every tool that a client declares, in the same manner.
+    /// Whether the workers' manifest has every tool that a client declares, with parameters and results that fit.
     pub(crate) fn check<C: PythonTools>(&self) -> Result<()> {
         match self.pool.manifest() {
-            Some(manifest) => check::check(&manifest, C::TOOLS, std::any::type_name::<C>()),
+            Some(manifest) => check::check(&manifest, C::TOOLS, &C::schemas(), std::any::type_name::<C>()),
             None => Ok(()),
         }
     }
