@@ -4,7 +4,7 @@ use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{
-    Attribute, Expr, ExprLit, Ident, Lit, Path, ReturnType, Token, TraitItem, TraitItemFn, Type, TypeImplTrait,
+    Attribute, Expr, ExprLit, Ident, Lit, LitStr, Path, ReturnType, Token, TraitItem, TraitItemFn, Type, TypeImplTrait,
     TypeParamBound, Visibility, parse_quote,
 };
 
@@ -18,7 +18,16 @@ pub(super) fn expand(tools: &ToolTrait) -> TokenStream {
     let emitted = emitted_trait(tools);
     let client = client(tools);
     let implementation = implementation(tools);
-    quote!(#emitted #client #implementation)
+    let manifest = tools.manifest.as_ref().map(depends_on);
+    quote!(#emitted #client #implementation #manifest)
+}
+
+/// Makes the compiler look at the trait again when the manifest has changed.
+fn depends_on(file: &LitStr) -> TokenStream {
+    quote! {
+        const _: &[::core::primitive::u8] =
+            ::core::include_bytes!(::core::concat!(::core::env!("CARGO_MANIFEST_DIR"), "/", #file));
+    }
 }
 
 /// After a mistake: the trait as it was written, and a client of the methods that are right.
@@ -91,7 +100,8 @@ fn client(tools: &ToolTrait) -> TokenStream {
     let (docs, conditions) = (kept(&item.attrs, is_doc), &kept(&item.attrs, is_condition));
     let about = format!("Calls the Python tools of [`{}`].", item.ident);
     let separator = (!docs.is_empty()).then(|| quote!(#[doc = ""]));
-    let adapter = quoting::option(tools.adapter.as_ref());
+    let adapter = quoting::option(tools.adapter.as_ref().map(|adapter| &adapter.text));
+    let schemas = schemas(krate, &tools.methods);
     let methods = tools.methods.iter().map(|method| client_method(krate, visibility, method));
     let declarations = tools.methods.iter().map(|method| {
         let (constant, conditions) = (method.constant(), kept(&method.attributes, is_condition));
@@ -126,11 +136,58 @@ fn client(tools: &ToolTrait) -> TokenStream {
             const ADAPTER: ::core::option::Option<&'static ::core::primitive::str> = #adapter;
             const TOOLS: &'static [#krate::client::ToolDeclaration] = &[#(#declarations),*];
 
+            #schemas
+
             fn from_caller(caller: #krate::client::Caller) -> Self {
                 Self { caller }
             }
         }
     }
+}
+
+/// Asks all types for their schemas. It names each where its probe is made, so that types without one compile too.
+fn schemas(krate: &Path, methods: &[Method]) -> TokenStream {
+    let tools = methods.iter().map(|method| {
+        let (name, conditions) = (&method.name.text, kept(&method.attributes, is_condition));
+        let arguments = method.arguments.iter().map(|argument| {
+            let (name, ty) = (&argument.name.text, referenced(argument.sent()));
+            let schema = quote!(#krate::schema::Probe::<#ty>::new().serialized());
+            match argument.passing {
+                Passing::Fields => quote!(.fields(#schema)),
+                _ => quote!(.parameter(#name, #schema)),
+            }
+        });
+        let returned = value(krate, method);
+        quote! {
+            #(#conditions)*
+            schemas.add(
+                #krate::client::ToolSchemas::new(#name)
+                    #(#arguments)*
+                    .returns(#krate::schema::Probe::<#returned>::new().deserialized()),
+            );
+        }
+    });
+    quote! {
+        #[allow(unused_imports)]
+        fn schemas() -> #krate::client::Schemas {
+            use #krate::schema::NoSchema as _;
+            let mut schemas = #krate::client::Schemas::new();
+            #(#tools)*
+            schemas
+        }
+    }
+}
+
+/// The type of the value in what a method returns or streams.
+fn value(krate: &Path, method: &Method) -> TokenStream {
+    let result = method.answer.result();
+    let bound = match method.answer {
+        Answer::Unary(_) => "CallOutput",
+        Answer::Stream { .. } => "StreamOutput",
+    };
+    let span = place_of(result);
+    let (bound, krate) = (Ident::new(bound, span), moved(krate, span));
+    quote_spanned!(span=> <#result as #krate::client::#bound>::Value)
 }
 
 /// A tool's declaration, and the method that calls it.

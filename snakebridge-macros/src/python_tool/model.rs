@@ -3,7 +3,7 @@
 use proc_macro2::Span;
 use quote::format_ident;
 use syn::ext::IdentExt;
-use syn::{Attribute, Expr, Ident, ItemTrait, Path, Signature, TraitItemFn, Type, TypeImplTrait};
+use syn::{Attribute, Expr, Ident, ItemTrait, LitStr, Path, Signature, TraitItemFn, Type, TypeImplTrait};
 
 use super::options::Options;
 use super::shape::{Shape, result_value};
@@ -20,7 +20,9 @@ pub(super) struct ToolTrait {
     /// The name of the generated client.
     pub(super) client: Ident,
     /// `module:Class`.
-    pub(super) adapter: Option<String>,
+    pub(super) adapter: Option<PythonName>,
+    /// The manifest that it is compared with.
+    pub(super) manifest: Option<LitStr>,
     /// The methods that could be read, in order.
     pub(super) methods: Vec<Method>,
 }
@@ -57,10 +59,15 @@ pub(super) struct Argument {
 }
 
 impl Argument {
+    /// The type of what is sent: of a stream, that of its items.
+    pub(super) fn sent(&self) -> &Type {
+        let item = if self.passing == Passing::Stream { as_stream(&self.ty).and_then(stream_item) } else { None };
+        item.unwrap_or(&self.ty)
+    }
+
     /// What a value of it looks like when it is given; of a stream, what an item looks like.
     pub(super) fn shape(&self) -> Shape {
-        match (self.passing, Shape::of(&self.ty)) {
-            (Passing::Stream, _) => as_stream(&self.ty).and_then(stream_item).map_or(Shape::Unknown, Shape::of),
+        match (self.passing, Shape::of(self.sent())) {
             (Passing::Optional | Passing::Default, Shape::Optional(inner)) => *inner,
             (Passing::Fields, _) => Shape::Unknown,
             (_, shape) => shape,
@@ -96,6 +103,11 @@ impl Answer {
         match self {
             Self::Unary(ty) | Self::Stream { item: ty, .. } => ty,
         }
+    }
+
+    /// The type of the value in that `Result`; all of it where that does not show.
+    pub(super) fn value(&self) -> &Type {
+        result_value(self.result()).unwrap_or(self.result())
     }
 
     /// What a value of it looks like.

@@ -27,6 +27,7 @@ const TRAIT: Table = Table {
         Key { name: "timeout", shape: Shape::Duration, example: "timeout = \"30s\"" },
         Key { name: "idempotent", shape: Shape::Flag, example: "idempotent" },
         Key { name: "session", shape: Shape::Choice(SESSIONS), example: "session = \"affine\"" },
+        Key { name: "manifest", shape: Shape::Text, example: "manifest = \"tools.json\"" },
         Key { name: "crate", shape: Shape::Path, example: "crate = snakebridge" },
     ],
 };
@@ -97,6 +98,7 @@ pub(super) fn parse(attribute: TokenStream, item: &TokenStream, diagnostics: &mu
         crate_path: keys.crate_path(),
         client: client_name(&item, &keys, diagnostics),
         adapter: adapter(&keys, diagnostics),
+        manifest: keys.text("manifest").cloned(),
         methods,
         skipped,
         item,
@@ -139,7 +141,7 @@ fn client_name(item: &ItemTrait, keys: &Entries, diagnostics: &mut Diagnostics) 
     }
 }
 
-fn adapter(keys: &Entries, diagnostics: &mut Diagnostics) -> Option<String> {
+fn adapter(keys: &Entries, diagnostics: &mut Diagnostics) -> Option<PythonName> {
     if let (Some(_), Some(other)) = (keys.text("adapter"), keys.key("module").or_else(|| keys.key("class"))) {
         diagnostics.report(other, format!("`adapter` says the class already; remove `{other}`"));
         return None;
@@ -152,7 +154,7 @@ fn adapter(keys: &Entries, diagnostics: &mut Diagnostics) -> Option<String> {
         if !names::is_adapter(&adapter.value()) {
             refuse(adapter, "Python adapter; expected \"module:Class\" or \"module\"");
         }
-        return Some(adapter.value());
+        return Some(PythonName { text: adapter.value(), span: adapter.span() });
     }
     let (module, class) = (keys.text("module"), keys.text("class"));
     if let Some(module) = module.filter(|module| !names::is_module(&module.value())) {
@@ -162,8 +164,10 @@ fn adapter(keys: &Entries, diagnostics: &mut Diagnostics) -> Option<String> {
         diagnostics.report(class, format!("{:?} is no Python class name; expected \"Class\"", class.value()));
     }
     match (module, class) {
-        (Some(module), Some(class)) => Some(format!("{}:{}", module.value(), class.value())),
-        (Some(module), None) => Some(module.value()),
+        (Some(module), Some(class)) => {
+            Some(PythonName { text: format!("{}:{}", module.value(), class.value()), span: module.span() })
+        }
+        (Some(module), None) => Some(PythonName { text: module.value(), span: module.span() }),
         (None, Some(class)) => {
             diagnostics.report(class, "`class` needs its module; add `module = \"..\"`");
             None
