@@ -246,9 +246,29 @@ impl Key {
                 duration::parse(&text.value()).map(Value::Duration).map_err(refuse)
             }
             Shape::Path if !assigned => Err(wrong("a path")),
-            Shape::Path => input.call(Path::parse_mod_style).map(Value::Path).map_err(|_| wrong("a path")),
+            Shape::Path => match input.call(Path::parse_mod_style) {
+                Ok(path) if is_sensible(&path) => Ok(Value::Path(path)),
+                Ok(path) => Err(Error::new_spanned(path, format!("`{}` takes the path of a crate", self.name))),
+                Err(_) => Err(wrong("a path")),
+            },
         }
     }
+}
+
+/// Whether the words in a path that stand for modules are where they may be.
+fn is_sensible(path: &Path) -> bool {
+    let first_may_be_one = path.leading_colon.is_none();
+    let mut only_supers = first_may_be_one;
+    path.segments.iter().enumerate().all(|(index, segment)| {
+        let sensible = match segment.ident.to_string().as_str() {
+            "Self" => false,
+            "super" => only_supers,
+            "self" | "crate" => index == 0 && first_may_be_one,
+            _ => true,
+        };
+        only_supers &= segment.ident == "super" || segment.ident == "self";
+        sensible
+    })
 }
 
 fn skip_to_comma(input: ParseStream<'_>) -> Result<()> {

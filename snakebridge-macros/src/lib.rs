@@ -6,6 +6,10 @@ mod attrs;
 mod case;
 mod diag;
 mod duration;
+#[cfg(test)]
+mod expansions;
+#[cfg(test)]
+mod mutations;
 mod names;
 mod python_tool;
 mod quoting;

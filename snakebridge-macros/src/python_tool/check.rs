@@ -81,7 +81,7 @@ fn check_signature(function: &TraitItemFn, diagnostics: &mut Diagnostics) {
 
 fn check_method(method: &Method, diagnostics: &mut Diagnostics) {
     arguments(method, diagnostics);
-    borrowed_answer(&method.answer, diagnostics);
+    result(&method.answer, diagnostics);
 }
 
 fn arguments(method: &Method, diagnostics: &mut Diagnostics) {
@@ -91,7 +91,10 @@ fn arguments(method: &Method, diagnostics: &mut Diagnostics) {
     for (index, argument) in method.arguments.iter().enumerate() {
         match types::as_stream(&argument.ty) {
             Some(stream) if argument.passing == Passing::Stream => stream_argument(stream, diagnostics),
-            _ => drop(rules::parameter_type(&argument.ty, diagnostics)),
+            _ => {
+                rules::parameter_type(&argument.ty, diagnostics);
+                rules::trait_object(&argument.ty, diagnostics);
+            }
         }
         if argument.passing == Passing::Fields {
             if kwargs {
@@ -150,7 +153,8 @@ fn twice<'a>(seen: &mut HashSet<&'a str>, name: &'a PythonName, what: &str, diag
     }
 }
 
-fn borrowed_answer(answer: &Answer, diagnostics: &mut Diagnostics) {
+fn result(answer: &Answer, diagnostics: &mut Diagnostics) {
+    rules::trait_object(answer.result(), diagnostics);
     if let Some(borrow) = types::borrow(answer.result()) {
         diagnostics
             .report(borrow, "the result comes from another process and borrows from nothing here: return owned types");
