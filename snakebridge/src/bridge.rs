@@ -105,8 +105,9 @@ impl Bridge {
     /// names no adapter, or one that no pool names, is one of the pool `default`.
     ///
     /// # Errors
-    /// `ManifestMismatch` when a tool is missing, or streams where the client does not expect it, or the reverse; the
-    /// message names every such tool. `InvalidArgument` when several pools load the adapter.
+    /// `ManifestMismatch` when a tool is missing, streams where the client does not expect it or the reverse, has other
+    /// parameters, or takes or gives types that cannot fit; the message names everything that differs. `InvalidArgument`
+    /// when several pools load the adapter.
     pub fn client<C: PythonTools>(&self) -> Result<C> {
         self.caller.client(None)
     }

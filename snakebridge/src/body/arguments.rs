@@ -137,6 +137,15 @@ impl Arguments {
         }
     }
 
+    /// Adds a named argument that is something else when it is `None`.
+    #[must_use]
+    pub fn optional_or<T: Serialize>(self, name: &str, value: &Option<T>, default: impl FnOnce() -> T) -> Self {
+        match value {
+            Some(value) => self.named(name, value),
+            None => self.named(name, &default()),
+        }
+    }
+
     /// Adds every field of a struct, or every entry of a map with string keys, as a named argument.
     #[must_use]
     pub fn fields<T: Serialize + ?Sized>(mut self, fields: &T) -> Self {
@@ -282,6 +291,8 @@ mod tests {
     fn arguments_are_a_map_or_an_array_and_a_map() {
         let named = Arguments::new().named("a", &1).optional("b", &None::<i32>).finish().unwrap().body;
         assert_eq!(named[..], [0x81, 0xa1, b'a', 1]);
+        let defaulted = Arguments::new().optional_or("a", &Some(1), || 2).optional_or("b", &None, || 2);
+        assert_eq!(defaulted.finish().unwrap().body[..], [0x82, 0xa1, b'a', 1, 0xa1, b'b', 2]);
         let both = Arguments::new().positional(&1).named("b", &2).finish().unwrap().body;
         assert_eq!(both[..], [0x92, 0x91, 1, 0x81, 0xa1, b'b', 2]);
         assert_eq!(Arguments::new().finish().unwrap().body[..], [0x80]);

@@ -5,9 +5,11 @@ mod cache;
 mod call;
 mod check;
 mod declaration;
+mod fit;
 mod options;
 mod output;
 mod prepared;
+mod schemas;
 mod shared;
 mod stream;
 
@@ -20,6 +22,7 @@ pub use self::call::Call;
 pub use self::declaration::{ParameterDeclaration, SessionUse, Shape, ToolDeclaration};
 pub(crate) use self::options::CallOptions;
 pub use self::output::{CallOutput, StreamOutput};
+pub use self::schemas::{Schemas, ToolSchemas};
 pub(crate) use self::shared::{Driver, OwnRuntime, Shared};
 pub use self::stream::{BlockingItems, Chunk, Chunks, ToolStream};
 use crate::body::Arguments;
@@ -38,6 +41,11 @@ pub trait PythonTools: Sized {
     const ADAPTER: Option<&'static str>;
     /// The tools.
     const TOOLS: &'static [ToolDeclaration];
+
+    /// The JSON Schemas of the types that the tools take and give, with the feature `schema` and of types that have one.
+    fn schemas() -> Schemas {
+        Schemas::new()
+    }
 
     /// A client that calls through `caller`.
     fn from_caller(caller: Caller) -> Self;
@@ -96,7 +104,7 @@ impl Caller {
     }
 
     /// A client of the pool that loads its adapter, or else of the default one; of the pool `named`, if one is. The pool's
-    /// manifest has every tool that the client declares, in the same manner.
+    /// manifest has every tool that the client declares, with parameters and results that fit.
     pub(crate) fn client<C: PythonTools>(&self, named: Option<&str>) -> Result<C> {
         let pools = &self.shared.pools;
         let loading = || C::ADAPTER.map_or(Ok(None), |adapter| pools.of_adapter(adapter));
@@ -105,7 +113,7 @@ impl Caller {
             None => loading()?.map_or_else(|| pools.default(), Ok)?,
         };
         if let Some(manifest) = pools.at(place).manifest() {
-            check::check(&manifest, C::TOOLS, std::any::type_name::<C>())?;
+            check::check(&manifest, C::TOOLS, &C::schemas(), std::any::type_name::<C>())?;
         }
         Ok(C::from_caller(Self { pool: Some(place), ..self.clone() }))
     }
