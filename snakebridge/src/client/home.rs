@@ -2,22 +2,22 @@
 
 use std::sync::{Arc, OnceLock, Weak};
 
-use crate::pool::PoolHandle;
+use super::Shared;
 
-/// The pool that a tool's calls go to. It is among the [`States`](crate::tools::States) that tools share, because tools are
-/// there before it; and it does not keep the pool alive, whose end is to end its tools.
+/// The bridge that a tool's calls go to. It is among the [`States`](crate::tools::States) that tools share, because tools are
+/// there before it; and it does not keep the bridge alive, whose end is to end its tools.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Home(Arc<OnceLock<Weak<PoolHandle>>>);
+pub(crate) struct Home(Arc<OnceLock<Weak<Shared>>>);
 
 impl Home {
-    /// The pool has started.
-    pub(crate) fn set(&self, pool: &Arc<PoolHandle>) {
+    /// The bridge has started.
+    pub(crate) fn set(&self, shared: &Arc<Shared>) {
         // Once for each bridge.
-        let _ = self.0.set(Arc::downgrade(pool));
+        let _ = self.0.set(Arc::downgrade(shared));
     }
 
-    /// The pool, while somebody uses it.
-    pub(crate) fn pool(&self) -> Option<Arc<PoolHandle>> {
+    /// The bridge, while somebody uses it.
+    pub(crate) fn shared(&self) -> Option<Arc<Shared>> {
         self.0.get()?.upgrade()
     }
 }
