@@ -31,6 +31,12 @@ pub(crate) fn inherited_deadline() -> Option<Instant> {
     INHERITED.try_with(|deadline| *deadline).ok().flatten()
 }
 
+/// `work` as a part of the tool that the current task runs, though another thread does it.
+pub(super) fn carried<T>(work: impl FnOnce() -> T) -> impl FnOnce() -> T {
+    let deadline = inherited_deadline();
+    move || INHERITED.sync_scope(deadline, work)
+}
+
 /// The tools of a bridge.
 pub struct Registry {
     catalogue: RwLock<Catalogue>,
@@ -249,6 +255,13 @@ pub(super) fn panicked(tool: &str, panic: &(dyn std::any::Any + Send)) -> Error 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn work_on_another_thread_has_the_deadline_of_its_tool() {
+        let deadline = Some(Instant::now());
+        let look = async { tokio::task::spawn_blocking(carried(inherited_deadline)).await.unwrap() };
+        assert_eq!(INHERITED.scope(deadline, look).await, deadline);
+    }
 
     #[test]
     fn large_arguments_of_one_worker_are_bounded_together_until_their_calls_end() {
