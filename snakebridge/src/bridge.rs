@@ -18,7 +18,7 @@ use self::settings::{configuration, in_pool};
 pub use self::timeouts::TimeoutProfile;
 use crate::body::Arguments;
 use crate::client::{
-    AsCaller, Cache, CacheStatistics, Call, Caller, Driver, OwnRuntime, PythonTools, Shared, ToolStream, wait_for,
+    AsCaller, Cache, CacheStatistics, Call, Caller, Driver, Home, OwnRuntime, PythonTools, Shared, ToolStream, wait_for,
 };
 use crate::error::Result;
 use crate::manifest::Manifest;
@@ -296,14 +296,17 @@ impl Builder {
 
     async fn start_in(self, driver: Driver) -> Result<Bridge> {
         let events = Events::new();
-        let cache = Cache::new(self.cache_entries, self.cache_bytes);
-        let (pools, sessions) = driver.run(self.start_pools(events.clone())).await?;
-        Ok(Bridge { caller: Caller::new(Arc::new(Shared::new(pools, sessions, cache, driver))), events })
+        let (cache, home) = (Cache::new(self.cache_entries, self.cache_bytes), Home::default());
+        let (pools, sessions) = driver.run(self.start_pools(events.clone(), home.clone())).await?;
+        let shared = Arc::new(Shared::new(pools, sessions, cache, driver));
+        home.set(&shared);
+        Ok(Bridge { caller: Caller::new(shared), events })
     }
 
-    async fn start_pools(mut self, events: Events) -> Result<(Pools, Sessions)> {
+    async fn start_pools(mut self, events: Events, home: Home) -> Result<(Pools, Sessions)> {
         let (sessions, store) = (self.sessions.clone(), self.session_store.take());
-        let (configs, tools, states) = self.finish()?;
+        let (configs, tools, mut states) = self.finish()?;
+        states.insert(home);
         let sessions = Sessions::start(sessions, store, events.clone()).await?;
         let registry = Arc::new(Registry::new(tools, states, sessions.clone())?);
         registry.end_with_sessions();

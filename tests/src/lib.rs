@@ -19,6 +19,11 @@ pub fn showcase() -> Builder {
     Bridge::builder().adapter("snakebridge.adapters.showcase:ShowcaseAdapter")
 }
 
+/// A builder that loads the test tools that call tools of the host.
+pub fn rust_tools() -> Builder {
+    Bridge::builder().adapter("rust_tools:RustToolsAdapter").python_path(python_folder())
+}
+
 /// What ran, as noted by the tools themselves.
 #[derive(Debug)]
 pub struct Ledger {

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use super::Bridge;
 use crate::body::{self, Arguments};
-use crate::client::{AsCaller, Call, Caller, PythonTools, ToolStream};
-use crate::error::Result;
+use crate::client::{AsCaller, Call, Caller, Home, PythonTools, ToolStream};
+use crate::error::{Error, ErrorKind, Executed, Result};
 use crate::session::{Identity, SessionInfo, SessionName, SessionState};
+use crate::tools::{AsSessionTools, FromContext, HostCall, SessionTools, ToolContext, Tools};
 use crate::value::Value;
 
 /// A session: what several calls have in common, kept by the host.
@@ -127,6 +128,45 @@ impl Session {
         let closed = self.close().await;
         self.caller.shared.pools.cancel_session(&self.identity);
         closed
+    }
+}
+
+/// Rust tools of one session.
+impl Session {
+    /// Adds tools that only this session has, all of them or none; one of the bridge's that has the same name is hidden by
+    /// it. They end with the session.
+    ///
+    /// # Errors
+    /// `invalid_argument` when a name is none, is taken, or comes twice, or a state is missing; `session_expired`.
+    pub fn register(&self, tools: impl Into<Tools>) -> Result<()> {
+        self.session_tools().register(tools)
+    }
+
+    /// Takes a tool away from this session; returns whether it was there.
+    pub fn unregister(&self, name: &str) -> bool {
+        self.session_tools().unregister(name)
+    }
+
+    /// Calls a Rust tool that this session has from Rust, as Python would; one that is hidden from Python, too.
+    pub fn call_tool<T>(&self, name: &str, arguments: Arguments) -> HostCall<T> {
+        self.session_tools().call(name, arguments)
+    }
+}
+
+impl AsSessionTools for Session {
+    fn session_tools(&self) -> SessionTools {
+        self.caller.shared.pools.registry().session_tools(Arc::clone(&self.identity))
+    }
+}
+
+impl FromContext for Session {
+    fn from_context(context: &ToolContext) -> Result<Self> {
+        let none = || Error::new(ErrorKind::SessionNotFound { session: String::new() }, Executed::Never);
+        let (_, identity) = context.session_state().ok_or_else(none)?.parts();
+        let shared = context.state::<Home>().and_then(|home| home.shared());
+        let shared = shared.ok_or_else(|| Error::new(ErrorKind::ShuttingDown, Executed::Never))?;
+        let caller = Caller::new(shared).in_session(SessionName::known(identity));
+        Ok(Self { caller, identity: Arc::clone(identity) })
     }
 }
 

@@ -10,6 +10,7 @@ use crate::error::{Error, ErrorKind, Executed, Phase, Result, StartFailure};
 use crate::link::{Link, OwnedRequest, PendingCall, Stage};
 use crate::manifest::SessionUse;
 use crate::session::{Affinity, Identity, Tie};
+use crate::tools::Registry;
 use crate::wire::msgpack::Reader;
 use crate::wire::peer::Refused;
 use crate::wire::{Limits, Violation};
@@ -77,16 +78,19 @@ fn prepare(
     deadline: Option<Instant>,
     timeout: Duration,
     declared: &HashMap<String, SessionUse>,
+    registry: &Registry,
     now: Instant,
 ) -> Arc<PendingCall> {
+    let session = submission.session.as_ref().map(|session| Arc::clone(session.pin.identity().id()));
+    let tools = registry.generation(session.as_deref());
     let request = OwnedRequest {
         target: submission.target,
         stream: submission.stream,
-        session: submission.session.as_ref().map(|session| Arc::clone(session.pin.identity().id())),
+        session,
         meta: submission.meta,
         body: submission.body,
         inputs: submission.inputs.len() as u64,
-        tools: 0,
+        tools,
     };
     let call = PendingCall::new(request, deadline, timeout, submission.idempotent, now);
     let call = call.with_handling(submission.handling).with_inputs(submission.inputs);
@@ -135,7 +139,7 @@ impl Pool {
             }
             check_retries(&state, &submission)?;
             let (deadline, timeout) = self.deadline(&state, &submission, now)?;
-            call = prepare(submission, deadline, timeout, &state.declared_uses, now);
+            call = prepare(submission, deadline, timeout, &state.declared_uses, &self.registry, now);
             let placement =
                 state.scheduler.submit(Arc::clone(&call), now).map_err(|refusal| self.refused(&call, refusal))?;
             if placement == Placement::Queued {

@@ -1,6 +1,6 @@
 use snakebridge::prelude::*;
 
-#[tool]
+#[tool(blocking)]
 fn count(to: u32) -> impl Stream<Item = u32> {
     futures::stream::iter(0..to)
 }
