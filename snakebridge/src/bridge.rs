@@ -33,7 +33,6 @@ pub struct Bridge {
 }
 
 /// What to start. Made by [`Bridge::builder`].
-#[derive(Debug)]
 #[must_use = "a builder does nothing until `.start().await`"]
 pub struct Builder {
     adapters: Vec<String>,
@@ -55,6 +54,20 @@ pub struct Builder {
     queue_limit: usize,
     cancel_grace: Duration,
     drain: Duration,
+}
+
+impl std::fmt::Debug for Builder {
+    /// Without the adapter's configuration, which may hold a password.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { adapters, command, workers, profile, environment, .. } = self;
+        f.debug_struct("Builder")
+            .field("adapters", adapters)
+            .field("command", command)
+            .field("workers", workers)
+            .field("profile", profile)
+            .field("environment", environment)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Bridge {
