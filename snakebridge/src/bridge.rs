@@ -41,7 +41,6 @@ pub struct Bridge {
 /// What to start. Made by [`Bridge::builder`].
 ///
 /// Its own settings of a pool are those of the pool `default`; [`pool`](Self::pool) adds others.
-#[derive(Debug)]
 #[must_use = "a builder does nothing until `.start().await`"]
 pub struct Builder {
     default_pool: PoolBuilder,
@@ -55,6 +54,17 @@ pub struct Builder {
     cache_entries: usize,
     cache_bytes: usize,
     own_runtime: bool,
+}
+
+impl std::fmt::Debug for Builder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { default_pool, pools, tools, .. } = self;
+        f.debug_struct("Builder")
+            .field("default_pool", default_pool)
+            .field("pools", pools)
+            .field("tools", tools)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Bridge {
