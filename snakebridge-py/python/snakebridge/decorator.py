@@ -34,6 +34,7 @@ class ToolOptions(msgspec.Struct, frozen=True):
     idempotent: bool = False
     tags: tuple[str, ...] = ()
     run_on: Literal["main", "thread", "loop"] | None = None
+    validate: Literal["args", "full", "off"] = "args"
 
 
 @overload
@@ -48,6 +49,7 @@ def tool(
     idempotent: bool = False,
     tags: Iterable[str] = (),
     run_on: Literal["main", "thread", "loop"] | None = None,
+    validate: Literal["args", "full", "off"] = "args",
 ) -> Callable[[Decorated], Decorated]: ...
 def tool(function: Any = None, /, **options: Any) -> Any:
     """Make a method of an adapter, or a function of an adapter module, callable from Rust.
@@ -65,7 +67,8 @@ def tool(function: Any = None, /, **options: Any) -> Any:
             on the worker's ``"main"`` thread, one call after the other, where a cancellation interrupts it;
             on a ``"thread"`` beside other calls, where it has to ask for its cancellation; or on the
             ``"loop"``, as every ``async def`` tool (default: on threads where the host gave the worker some,
-            else on the main thread).
+            else on the main thread); `validate`, what is checked against the signature: the arguments
+            (``"args"``, the default), the result as well (``"full"``), or nothing (``"off"``).
 
     Raises:
         TypeError: For an unknown option or one of the wrong type.

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
+from snakebridge.conversion.decoding import bind_recursion, wire_annotation
 from snakebridge.errors import AdapterError
 from snakebridge.inputs import input_type
 from snakebridge.session import SessionContext
@@ -39,10 +40,10 @@ class Parameter(msgspec.Struct, frozen=True):
 
     @property
     def wire_type(self) -> Any:
-        """What its argument is decoded into: the annotation, but for a stream."""
+        """What its argument is decoded into: the annotation, but for a stream and what msgspec refuses."""
         kind = input_type(self.annotation)
         if kind is None:
-            return self.annotation
+            return wire_annotation(self.annotation)
         return kind.wire if self.default is msgspec.UNSET else kind.wire | None
 
     @property
@@ -140,7 +141,8 @@ def _resolve(
             continue
         holder = _Annotated({name: annotation})
         try:
-            resolved.update(typing.get_type_hints(holder, namespace, include_extras=True))
+            hints = typing.get_type_hints(holder, namespace, include_extras=True)
+            resolved.update({name: bind_recursion(hint, namespace) for name, hint in hints.items()})
         except Exception as error:
             if name == "return":  # results are not checked against it, so it need not exist at run time
                 resolved[name] = str(annotation)
