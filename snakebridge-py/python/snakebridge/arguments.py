@@ -67,6 +67,22 @@ class ArgumentReader:
             self._decode_extra = decoder(extra)
             self._decode_all = decoder(dict[str, extra])  # type: ignore[valid-type]
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the tool has ``**kwargs``, so that `read_open` reads its arguments."""
+        return self._open is not None
+
+    def read(self, body: bytes) -> Any:
+        """Decode the arguments of a tool without ``**kwargs``.
+
+        Raises:
+            InvalidArgument: If they do not fit.
+        """
+        try:
+            return self.decode(body)
+        except Exception as error:
+            return self.rescue(body, error)
+
     def rescue(self, body: bytes, error: Exception) -> Any:
         """Decode what `decode` refused: the array form, or else raise InvalidArgument with every problem."""
         if self._decode_positional is not None:

@@ -35,6 +35,7 @@ class Parameter(msgspec.Struct, frozen=True):
     """The type, resolved; `Any` where there is none. A default of None makes the type optional."""
     default: Any = msgspec.UNSET
 
+    description: str = ""
     injected: bool = False
     """Whether the worker gives it, because it is annotated with `SessionContext`; calls cannot."""
 
@@ -99,7 +100,9 @@ def read_signature(function: Callable[..., Any], name: str) -> Signature:
     defaults = dict(zip(reversed(names[:positional]), reversed(target.__defaults__ or ()), strict=False))
     defaults.update(target.__kwdefaults__ or {})
     first = 1 if bound else 0
-    annotations = _resolve(target.__annotations__, target.__globals__, name, names[:first])
+    annotations = resolve_annotations(
+        target.__annotations__, target.__globals__, f"tool `{name}`", names[:first]
+    )
 
     parameters = []
     for index, parameter in enumerate(names[first:], first):
@@ -128,10 +131,20 @@ def _unwrap(function: Any) -> tuple[Any, bool, int]:
         function = inner
 
 
-def _resolve(
-    annotations: Mapping[str, Any], namespace: dict[str, Any], tool: str, ignored: tuple[str, ...]
+def resolve_annotations(
+    annotations: Mapping[str, Any], namespace: dict[str, Any], owner: str, ignored: tuple[str, ...] = ()
 ) -> dict[str, Any]:
-    """Annotations as types; strings are looked up one by one, so that an error names the culprit."""
+    """Annotations as types; strings are looked up one by one, so that an error names the culprit.
+
+    Args:
+        annotations: As the function has them.
+        namespace: The names of the function's module.
+        owner: Whose annotations they are, for error messages.
+        ignored: Parameters whose annotations do not matter.
+
+    Raises:
+        AdapterError: If one names something that does not exist.
+    """
     resolved: dict[str, Any] = {}
     for name, annotation in annotations.items():
         if name in ignored:
@@ -148,7 +161,7 @@ def _resolve(
                 resolved[name] = str(annotation)
                 continue
             raise AdapterError(
-                f"tool `{tool}`: the annotation {annotation!r} of parameter `{name}` cannot be resolved: "
+                f"{owner}: the annotation {annotation!r} of parameter `{name}` cannot be resolved: "
                 f"{error}; it must exist at run time, so not inside a function or under TYPE_CHECKING"
             ) from error
     return resolved
@@ -170,7 +183,7 @@ def _parameter(
     if default is None and annotation is not Any:
         annotation = typing.Optional[annotation]  # noqa: UP045 - `|` does not work on every annotation
     injected = annotation is SessionContext or annotation == SessionContext | None
-    return Parameter(name, kind, annotation, default, injected)
+    return Parameter(name, kind, annotation, default, injected=injected)
 
 
 def _no_star_args(tool: str, name: str) -> AdapterError:
@@ -193,7 +206,7 @@ def _read_by_inspect(function: Callable[..., Any], tool: str, flags: int) -> Sig
     given = {
         name: annotation for name, annotation in raw.items() if annotation is not inspect.Signature.empty
     }
-    annotations = _resolve(given, namespace, tool, ())
+    annotations = resolve_annotations(given, namespace, f"tool `{tool}`")
     kinds: dict[Any, Kind] = {
         inspect.Parameter.POSITIONAL_ONLY: "positional_only",
         inspect.Parameter.POSITIONAL_OR_KEYWORD: "positional_or_keyword",

@@ -13,7 +13,8 @@ import msgspec
 
 from snakebridge.arguments import ArgumentReader
 from snakebridge.current import current_context
-from snakebridge.encoding import refuse, result_encoder
+from snakebridge.encoding import encode, refuse, result_encoder
+from snakebridge.errors import AdapterError, InvalidArgument
 from snakebridge.inputs import input_type, opener
 from snakebridge.results import result_check
 
@@ -90,6 +91,7 @@ def build_trampoline(definition: ToolDefinition, send_all: Any = None) -> Callab
     """
     signature = definition.signature
     reader = ArgumentReader(definition.name, _checked(definition))
+    _check_examples(definition, reader)
     result = result_check(definition)
     is_open = any(parameter.kind == "var_keyword" for parameter in definition.parameters)
     namespace: dict[str, Any] = {
@@ -128,6 +130,15 @@ def build_trampoline(definition: ToolDefinition, send_all: Any = None) -> Callab
     exec(compile(source, FILE_NAME, "exec"), namespace)
     run: Callable[[bytes], Any] = namespace["run"]
     return run if result is None or definition.streams else result.after(run, signature.is_async)
+
+
+def _check_examples(definition: ToolDefinition, reader: ArgumentReader) -> None:
+    for number, example in enumerate(definition.options.examples, 1):
+        body = encode(example)
+        try:
+            reader.read_open(body) if reader.is_open else reader.read(body)
+        except InvalidArgument as refusal:
+            raise AdapterError(f"example {number} of tool `{definition.name}`: {refusal}") from None
 
 
 def _checked(definition: ToolDefinition) -> list[Parameter]:

@@ -37,7 +37,7 @@ class ToolRunner:
 
     Arguments are encoded, checked against the signature and decoded; results and items are encoded and come
     back as the host gets them. What a tool raises is raised here. As a context manager it runs `initialize`
-    before and `cleanup` after the block.
+    and `warmup` before, and `cleanup` after the block.
 
     Args:
         adapter: An adapter object, its class, or its name as the host gives it: ``"module:Class"``.
@@ -106,17 +106,11 @@ class ToolRunner:
         return _each(items, context)
 
     def __enter__(self) -> Self:
-        self._hook("initialize")
+        self._adapter.life.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._hook("cleanup")
-
-    def _hook(self, name: str) -> None:
-        hook = getattr(self.adapter, name, None)
-        result = None if hook is None else hook()
-        if hasattr(type(result), "__await__"):
-            asyncio.run(_await(result))
+        self._adapter.life.stop()
 
     def _definition(self, name: str, streams: bool) -> ToolDefinition:
         definition = self._tools.get(name)
@@ -149,10 +143,11 @@ def _load(adapter: Any, config: Any) -> LoadedAdapter:
     if isinstance(adapter, str):
         module, name = parse_spec(adapter)
         source = find_adapter(import_module(module), name)
-        return collect_tools(source, make_adapter(source, config))
+        return collect_tools(source, make_adapter(source, config), config, _complete)
     kind = adapter if isinstance(adapter, type) else type(adapter)
     source = AdapterSource(f"{kind.__module__}:{kind.__name__}", kind)
-    return collect_tools(source, make_adapter(source, config) if adapter is kind else adapter)
+    instance = make_adapter(source, config) if adapter is kind else adapter
+    return collect_tools(source, instance, config, _complete)
 
 
 async def _collect(items: Any, sent: list[Any]) -> None:
@@ -178,6 +173,10 @@ def _received(item: Any) -> StreamChunk:
     chunk = item if isinstance(item, StreamChunk) else StreamChunk(item)
     data, metadata = msgspec.msgpack.decode(encode([chunk.data, chunk.metadata]))
     return StreamChunk(data, chunk.is_final, metadata)
+
+
+def _complete(awaitable: Any) -> Any:
+    return asyncio.run(_await(awaitable))
 
 
 async def _await(awaitable: Any) -> Any:

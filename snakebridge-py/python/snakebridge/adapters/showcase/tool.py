@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from snakebridge.definitions import first_paragraph
+from snakebridge.docstrings import first_paragraph
 from snakebridge.streams import StreamChunk
 
 if TYPE_CHECKING:
