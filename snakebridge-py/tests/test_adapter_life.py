@@ -205,14 +205,6 @@ def test_the_sessions_that_a_worker_keeps_objects_for_are_bounded():
 # Around calls
 
 
-@tool
-def work(self):
-    return "done"
-
-
-SYNCHRONOUS = work
-
-
 class Guarded(BaseAdapter):
     def __init__(self):
         self.events = []
@@ -283,32 +275,16 @@ def test_arguments_are_checked_before_any_hook_runs():
     assert runner.adapter.events == []
 
 
-def test_an_asynchronous_hook_fits_asynchronous_tools_only():
-    async def before_call(self, tool, context):
+@pytest.mark.parametrize("name", ["work", "later"])
+def test_asynchronous_hooks_run_around_tools_of_both_kinds(name):
+    async def hook(self, *about):
         await asyncio.sleep(0)
-        self.events.append("before later")
+        self.note("hook")
 
-    @tool
-    async def work(self):
-        return "done"
-
-    members = {"before_call": before_call, "__init__": lambda self: setattr(self, "events", [])}
-    fitting = type("Fitting", (BaseAdapter,), {**members, "work": work})
-    runner = ToolRunner(fitting)
-    assert runner.call("work") == "done"
-    assert runner.adapter.events == ["before later"]
-    with pytest.raises(
-        AdapterError, match="`before_call` is asynchronous and runs around the call of `work`"
-    ):
-        ToolRunner(type("Misfit", (BaseAdapter,), {**members, "work": SYNCHRONOUS}))
-
-
-@pytest.mark.parametrize("name", ["initialize", "cleanup"])
-def test_the_hooks_of_an_object_that_lives_for_one_call_run_inside_it(name):
-    async def hook(self): ...
-
-    with pytest.raises(AdapterError, match=f"`{name}` is asynchronous"):
-        ToolRunner(noting("request", **{name: hook}))
+    hooks = dict.fromkeys(["initialize", "cleanup", "before_call", "after_call"], hook)
+    kind = noting("request", **hooks)
+    ToolRunner(kind).call(name)
+    assert kind.events == ["hook 1", "hook 1", f"{name} 1", "hook 1", "hook 1"]
 
 
 def test_a_lifecycle_that_there_is_not_is_refused():

@@ -12,8 +12,14 @@ use crate::workspace::Workspace;
 const COMMANDS: [&str; 2] = ["cargo xtask demo", "cargo xtask test"];
 
 /// The documents with Python in them.
-const WITH_PYTHON: [&str; 5] =
-    ["README.md", "docs/concurrency.md", "docs/host-tools.md", "docs/types.md", "docs/adapters.md"];
+const WITH_PYTHON: [&str; 6] = [
+    "README.md",
+    "docs/concurrency.md",
+    "docs/host-tools.md",
+    "docs/types.md",
+    "docs/adapters.md",
+    "docs/migrating-from-snakepit.md",
+];
 
 /// A fenced block of a Markdown text.
 #[derive(Debug, PartialEq, Eq)]

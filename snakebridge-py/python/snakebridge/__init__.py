@@ -23,6 +23,7 @@ TYPE_CHECKING = (
 if TYPE_CHECKING:
     from typing import Any
 
+    from snakebridge import telemetry
     from snakebridge._native import Cancelled
     from snakebridge.base_adapter import BaseAdapter
     from snakebridge.decorator import tool
@@ -69,6 +70,7 @@ __all__ = [
     "ToolRegistration",
     "Unserializable",
     "__version__",
+    "telemetry",
     "tool",
 ]
 
@@ -93,6 +95,7 @@ _HOMES = {
     "ToolError": "errors",
     "ToolRegistration": "registration",
     "Unserializable": "errors",
+    "telemetry": "telemetry",
     "tool": "decorator",
 }
 
@@ -104,7 +107,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module `snakebridge` has no attribute `{name}`")
     # `importlib` itself is not imported at this point; `__import__` needs nothing.
     module = __import__(f"snakebridge.{home}", fromlist=[name])
-    value = globals()[name] = getattr(module, name)
+    value = globals()[name] = module if home == name else getattr(module, name)
     return value
 
 

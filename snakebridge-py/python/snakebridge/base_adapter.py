@@ -65,8 +65,8 @@ class BaseAdapter:
     def before_call(self, tool: str, context: SessionContext) -> Awaitable[None] | None:  # noqa: ARG002
         """Do something before each call, when its arguments have been checked.
 
-        What it raises is the call's error, and the tool does not run. May be ``async def`` where all tools
-        are.
+        What it raises is the call's error, and the tool does not run. May be ``async def``; around a
+        synchronous tool it then runs on a loop of its own.
 
         Args:
             tool: Name of the tool.
@@ -82,7 +82,7 @@ class BaseAdapter:
     ) -> Awaitable[None] | None:
         """Do something after each call that `before_call` let through; after a stream, when it has ended.
 
-        May be ``async def`` where all tools are.
+        May be ``async def``, as `before_call`.
 
         Args:
             tool: Name of the tool.

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 Place = Literal["main", "thread", "loop"]
 
+FOREIGN_TOOLS = "__snakebridge_tools__"
+"""Method by which the base classes in `snakebridge.compat` list what they know besides."""
+
 INCLUDED = "_snakebridge_included"
 """Attribute of an adapter object: its handlers, each with the prefix of its tools' names."""
 
@@ -109,7 +112,7 @@ def tools_of_instance(adapter: object) -> list[ToolDefinition]:
         for name, value in named.items()
         if (options := options_of(getattr(value, "__func__", value))) is not None
     )
-    return _distinct(chain(methods, _included_tools(adapter)))
+    return _distinct(chain(methods, _included_tools(adapter), _listed_by_adapter(adapter)))
 
 
 def tools_of_module(module: ModuleType) -> list[ToolDefinition]:
@@ -170,6 +173,12 @@ def _included_tools(adapter: object) -> Iterator[ToolDefinition]:
                 name=prefix + tool.name,
                 locate=lambda other, index=index, tool=tool: tool.locate(vars(other)[INCLUDED][index][0]),
             )
+
+
+def _listed_by_adapter(adapter: object) -> Iterable[ToolDefinition]:
+    """What an adapter of a foreign kind says of tools that are no decorated methods."""
+    more = getattr(type(adapter), FOREIGN_TOOLS, None)
+    return () if more is None else more(adapter)
 
 
 def handler_tools(handler: Any) -> list[ToolDefinition]:

@@ -14,7 +14,6 @@ import msgspec
 from snakebridge.base_adapter import BaseAdapter
 from snakebridge.current import current_context
 from snakebridge.errors import AdapterError, InvalidArgument, Problem
-from snakebridge.signature import CO_COROUTINE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
@@ -74,16 +73,10 @@ class AdapterLife:
                 stack.callback(self._run_and_complete, "cleanup", instance)
 
     def surround(self, tool: ToolDefinition) -> ToolDefinition:
-        """The tool with a function that does what has to happen around a call.
-
-        Raises:
-            AdapterError: If a hook is asynchronous and the tool is not.
-        """
-        hooks = [name for name in ("before_call", "after_call") if _hook(self._instance, name) is not None]
-        if self._lifecycle == "worker" and not hooks and not tool.options.required_variables:
+        """The tool with a function that does what has to happen around a call."""
+        has_hooks = any(_hook(self._instance, name) is not None for name in ("before_call", "after_call"))
+        if self._lifecycle == "worker" and not has_hooks and not tool.options.required_variables:
             return tool
-        if not tool.signature.is_async:
-            self._refuse_asynchronous(tool, hooks)
         return msgspec.structs.replace(tool, function=self._surrounded(tool))
 
     def _surrounded(self, tool: ToolDefinition) -> Callable[..., Any]:
@@ -204,17 +197,6 @@ class AdapterLife:
         if hasattr(type(result), "__await__"):
             self._complete(result)
 
-    def _refuse_asynchronous(self, tool: ToolDefinition, hooks: list[str]) -> None:
-        names = hooks if self._lifecycle == "worker" else [*hooks, "initialize", "cleanup"]
-        for name in names:
-            hook = _hook(self._instance, name)
-            code = getattr(hook, "__code__", None)
-            if code is not None and code.co_flags & CO_COROUTINE:
-                raise AdapterError(
-                    f"`{name}` is asynchronous and runs around the call of `{tool.name}`, which is not: "
-                    f"write `def {name}`, or make the tool `async def`"
-                )
-
 
 class _Kept:
     """The object of a session, and how many calls run on it."""
@@ -244,9 +226,13 @@ def _refuse_missing(tool: ToolDefinition, keys: list[str]) -> None:
 
 
 def _run(instance: Any, name: str, *arguments: Any) -> None:
+    """Run a hook around a synchronous tool; an asynchronous hook on a loop of its own, to its end."""
     hook = _hook(instance, name)
-    if hook is not None:
-        hook(*arguments)
+    result: Any = None if hook is None else hook(*arguments)
+    if hasattr(type(result), "__await__"):
+        import asyncio  # it is loaded: the hook's module is asynchronous
+
+        asyncio.run(_await(result))
 
 
 async def _arun(instance: Any, name: str, *arguments: Any) -> None:
@@ -254,3 +240,7 @@ async def _arun(instance: Any, name: str, *arguments: Any) -> None:
     result: Any = None if hook is None else hook(*arguments)
     if hasattr(type(result), "__await__"):
         await result
+
+
+async def _await(awaitable: Awaitable[Any]) -> Any:
+    return await awaitable

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 SPEC = re.compile(r"(?P<module>[^\W\d]\w*(?:\.[^\W\d]\w*)*)(?::(?P<name>[^\W\d]\w*))?")
 """``ident(.ident)*(:ident)?``, and nothing else: a spec is never a path and never code."""
 
+FOREIGN = "snakebridge.compat.snakepit"
+"""The module that knows adapters without a base class; it is loaded where the host asks for it."""
+
 NO_TOOLS_HINT = "decorate its methods, or the module's functions, with @tool"
 
 
@@ -97,6 +100,8 @@ def find_adapter(module: ModuleType, name: str | None) -> AdapterSource:
         if target is None:
             there_is = did_you_mean(name, classes) if classes else "; it defines no adapter class"
             raise AdapterError(f"module `{module.__name__}` has no class `{name}`{there_is}")
+        if _is_foreign(target):
+            target = sys.modules[FOREIGN].adapt(target)
         if not (isinstance(target, type) and issubclass(target, BaseAdapter)):
             raise AdapterError(
                 f"`{module.__name__}:{name}` is no adapter: it must inherit from snakebridge.BaseAdapter"
@@ -174,6 +179,18 @@ def import_module(name: str) -> ModuleType:
                 "Give the folder that holds it as a Python path."
             )
         raise
+
+
+def _is_foreign(target: Any) -> bool:
+    """Whether it is an adapter of a kind that has no base class, in a process that serves such."""
+    foreign = sys.modules.get(FOREIGN)
+    is_served = foreign is not None and foreign.is_installed()
+    return (
+        is_served
+        and isinstance(target, type)
+        and not issubclass(target, BaseAdapter)
+        and callable(getattr(target, "execute_tool", None))
+    )
 
 
 def _adapter_classes(module: ModuleType) -> dict[str, type]:

@@ -57,6 +57,8 @@ class HostHello(msgspec.Struct, frozen=True):
     adapter: str | None = None
     config: Any = None
     python_path: list[str] = []
+    compat: Literal["snakepit"] | None = None
+    """For which other bridge the adapter was written."""
     threads: int = 0
     """Executor threads for the tools that do not say where they run; none: they run on the main thread."""
 
@@ -67,6 +69,10 @@ def run(greeting: bytes) -> None:
     sys.path[:0] = hello.python_path
     _print_promptly()
     _install_hooks()
+    if hello.compat == "snakepit":
+        from snakebridge.compat import snakepit  # only for adapters that need it
+
+        snakepit.install()
     adapter, manifest, tools = _load(hello)
     _native.ready(manifest, tools, FUNCTIONS)
     try:
