@@ -105,7 +105,7 @@ def tool(function: Any = None, /, **options: Any) -> Any:
         >>> add(1, 2)
         3
     """
-    checked = _check(options)
+    checked = check_options(options)
 
     def decorate(target: Any) -> Any:
         # An instance shows the function of a staticmethod or classmethod, so the mark belongs there.
@@ -143,7 +143,13 @@ def check_tool_name(name: str) -> None:
         )
 
 
-def _check(options: dict[str, Any]) -> ToolOptions:
+def check_options(options: dict[str, Any]) -> ToolOptions:
+    """The options of a tool, checked.
+
+    Raises:
+        TypeError: For an unknown option or one of the wrong type.
+        ValueError: For a name, timeout or combination that is not allowed.
+    """
     for name in options:
         if name not in ToolOptions.__struct_fields__:
             raise TypeError(

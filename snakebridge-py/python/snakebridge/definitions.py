@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from snakebridge.annotations import description_of, type_text
-from snakebridge.decorator import ToolOptions, check_tool_name, options_of
+from snakebridge.decorator import ToolOptions, check_options, check_tool_name, options_of
 from snakebridge.docstrings import first_paragraph, parameter_texts
 from snakebridge.errors import AdapterError
 from snakebridge.registration import ParameterSpec, ToolRegistration
@@ -78,9 +78,10 @@ def define_tool(
         check_tool_name(name)
     except ValueError as error:
         raise AdapterError(f"{_origin(function)}: {error}; name it by @tool(name=...)") from None
-    signature = _described(read_signature(function, name), parameter_texts(function.__doc__))
-    if takes_context:
-        signature = _context_first(signature, _origin(function))
+    signature = read_signature(function, name, takes_context)
+    if takes_context and not (signature.parameters and signature.parameters[0].injected):
+        raise AdapterError(f"{_origin(function)}: a handler's function takes the session context first")
+    signature = _described(signature, parameter_texts(function.__doc__))
     if options.run_on is not None and signature.is_async is not (options.run_on == "loop"):
         right = 'run_on="loop", or leave it out' if signature.is_async else 'run_on="main" or "thread"'
         kind = "asynchronous" if signature.is_async else "synchronous"
@@ -156,14 +157,6 @@ def _described(signature: Signature, texts: dict[str, str]) -> Signature:
     return msgspec.structs.replace(signature, parameters=parameters)
 
 
-def _context_first(signature: Signature, origin: str) -> Signature:
-    if not signature.parameters:
-        raise AdapterError(f"{origin}: a handler's function takes the session context first")
-    first, *rest = signature.parameters
-    parameters = (msgspec.structs.replace(first, injected=True), *rest)
-    return msgspec.structs.replace(signature, parameters=parameters)
-
-
 def _included_tools(adapter: object) -> Iterator[ToolDefinition]:
     for index, (handler, prefix) in enumerate(vars(adapter).get(INCLUDED, ())):
         for tool in handler_tools(handler):
@@ -201,7 +194,8 @@ def handler_tools(handler: Any) -> list[ToolDefinition]:
 
 
 def _listed_tool(name: str, tool: Any) -> ToolDefinition:
-    options = ToolOptions(name=name, description=getattr(tool, "description", None))
+    said = {"name": name, "description": getattr(tool, "description", None)}
+    options = check_options({**said, **getattr(tool, "options", {})})
     return define_tool(tool.func, options, lambda handler: handler.get_tools()[name].func, takes_context=True)
 
 

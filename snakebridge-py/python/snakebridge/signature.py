@@ -78,12 +78,13 @@ class Signature(msgspec.Struct, frozen=True):
         return bool(self.flags & (CO_GENERATOR | CO_ASYNC_GENERATOR))
 
 
-def read_signature(function: Callable[..., Any], name: str) -> Signature:
+def read_signature(function: Callable[..., Any], name: str, takes_context: bool = False) -> Signature:
     """Read the signature that callers of a function see: for a wrapper that of the wrapped function.
 
     Args:
         function: A function, a bound method, or anything callable.
         name: The tool's name, for error messages.
+        takes_context: Whether the first parameter is the session context, whatever its annotation.
 
     Raises:
         AdapterError: If the function has `*args`, or an annotation names something that does not exist.
@@ -100,9 +101,11 @@ def read_signature(function: Callable[..., Any], name: str) -> Signature:
     defaults = dict(zip(reversed(names[:positional]), reversed(target.__defaults__ or ()), strict=False))
     defaults.update(target.__kwdefaults__ or {})
     first = 1 if bound else 0
+    injected = names[first : first + 1] if takes_context else ()
     annotations = resolve_annotations(
-        target.__annotations__, target.__globals__, f"tool `{name}`", names[:first]
+        target.__annotations__, target.__globals__, f"tool `{name}`", (*names[:first], *injected)
     )
+    annotations.update(dict.fromkeys(injected, SessionContext))
 
     parameters = []
     for index, parameter in enumerate(names[first:], first):
