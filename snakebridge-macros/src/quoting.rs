@@ -11,10 +11,15 @@ pub(crate) fn option(value: Option<impl ToTokens>) -> TokenStream {
     value.map_or_else(|| quote!(::core::option::Option::None), |value| quote!(::core::option::Option::Some(#value)))
 }
 
-/// An `Option<Duration>`. Every duration here was read as milliseconds in 64 bits.
+/// An `Option<Duration>`.
 pub(crate) fn timeout(duration: Option<Duration>) -> TokenStream {
+    option(milliseconds(duration))
+}
+
+/// A `Duration`. Every one here was read as milliseconds in 64 bits.
+pub(crate) fn milliseconds(duration: Option<Duration>) -> Option<TokenStream> {
     let milliseconds = duration.and_then(|duration| u64::try_from(duration.as_millis()).ok());
-    option(milliseconds.map(|milliseconds| quote!(::core::time::Duration::from_millis(#milliseconds))))
+    milliseconds.map(|milliseconds| quote!(::core::time::Duration::from_millis(#milliseconds)))
 }
 
 /// A span for generated code that errors show at the place of the user's `tokens`.

@@ -149,21 +149,30 @@ fn client_method(krate: &Path, visibility: &Visibility, method: &Method) -> Toke
 }
 
 fn declaration(krate: &Path, method: &Method) -> TokenStream {
-    let (constant, name, idempotent) = (method.constant(), &method.name.text, method.idempotent);
+    let (constant, name) = (method.constant(), &method.name.text);
     let conditions = kept(&method.attributes, is_condition);
-    let streaming = matches!(method.answer, Answer::Stream { .. });
-    let timeout = quoting::timeout(method.timeout);
+    let make = match method.answer {
+        Answer::Unary(_) => quote!(call),
+        Answer::Stream { .. } => quote!(stream),
+    };
     let named = method.arguments.iter().filter(|argument| argument.passing != Passing::Fields);
-    let parameters = named.map(|argument| &argument.name.text);
+    let parameters = named.map(|argument| {
+        let name = &argument.name.text;
+        let kind = match argument.passing {
+            Passing::Optional => quote!(.optional()),
+            Passing::Stream => quote!(.stream()),
+            Passing::Named | Passing::Fields => quote!(),
+        };
+        quote!(#krate::client::ParameterDeclaration::new(#name, #krate::client::Shape::Unknown)#kind)
+    });
+    let kwargs = method.arguments.iter().any(|argument| argument.passing == Passing::Fields);
+    let kwargs = kwargs.then(|| quote!(.kwargs()));
+    let timeout = quoting::milliseconds(method.timeout).map(|timeout| quote!(.timeout(#timeout)));
+    let idempotent = method.idempotent.then(|| quote!(.idempotent()));
     quote! {
         #(#conditions)*
-        const #constant: #krate::client::ToolDeclaration = #krate::client::ToolDeclaration {
-            name: #name,
-            streaming: #streaming,
-            idempotent: #idempotent,
-            timeout: #timeout,
-            parameters: &[#(#parameters),*],
-        };
+        const #constant: #krate::client::ToolDeclaration =
+            #krate::client::ToolDeclaration::#make(#name).parameters(&[#(#parameters),*])#kwargs #timeout #idempotent;
     }
 }
 

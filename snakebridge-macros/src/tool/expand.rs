@@ -52,7 +52,7 @@ fn both(tool: &ToolFn, descriptor: &TokenStream, call: &TokenStream) -> TokenStr
                 &self,
                 #context: #krate::tools::ToolContext,
                 #arguments: #krate::tools::generated::Bytes,
-            ) -> #krate::tools::generated::Reply {
+            ) -> #krate::tools::Answer {
                 #call
             }
         }
@@ -67,22 +67,21 @@ fn descriptor(tool: &ToolFn) -> TokenStream {
         let (type_name, required) = (types::text(&given.ty), matches!(given.absent, Absent::Refused));
         let default = quoting::option(shown_default(krate, &given.absent));
         quote! {
-            #krate::tools::ToolParameter {
-                name: #name,
-                type_name: #type_name,
-                description: #description,
-                required: #required,
-                default: #default,
+            {
+                let mut parameter = #krate::tools::ToolParameter::new(#name, #type_name);
+                parameter.description = ::std::borrow::Cow::Borrowed(#description);
+                parameter.required = #required;
+                parameter.default = #default;
+                parameter
             }
         }
     });
     quote! {
-        #krate::tools::Descriptor {
-            name: #name,
-            description: #description,
-            parameters: ::std::vec![#(#parameters),*],
-            timeout: #timeout,
-        }
+        let mut descriptor = #krate::tools::Descriptor::new(#name);
+        descriptor.description = ::std::borrow::Cow::Borrowed(#description);
+        descriptor.parameters = ::std::vec![#(#parameters),*];
+        descriptor.timeout = #timeout;
+        descriptor
     }
 }
 
@@ -141,15 +140,16 @@ fn call(tool: &ToolFn) -> TokenStream {
         ReturnType::Type(_, output) => place_of(output),
         ReturnType::Default => place_of(ident),
     };
-    let reply = quote_spanned!(span=> (&&#krate::tools::Output(#ident(#(#passed),*)#wait)).encode());
+    let reply = quote_spanned!(span=> (&&&#krate::tools::Output::new(#ident(#(#passed),*)#wait)).encode());
     quote! {
-        ::std::boxed::Box::pin(async move {
+        #krate::tools::Answer::Value(::std::boxed::Box::pin(async move {
             #decoded
             {
-                use #krate::tools::{ViaResult as _, ViaValue as _};
+                #[allow(unused_imports)]
+                use #krate::tools::{ViaOutcome as _, ViaResult as _, ViaToolError as _, ViaValue as _};
                 #reply
             }
-        })
+        }))
     }
 }
 

@@ -50,6 +50,13 @@ class Call:
         """When the caller stops waiting, in seconds on the clock of `time.monotonic`."""
 
     @property
+    def tools_generation(self) -> int:
+        """Generation of the host's tools that the call may use: with the session it names a catalogue.
+
+        0 where the host named none.
+        """
+
+    @property
     def cancelled(self) -> bool:
         """Whether the host has cancelled the call."""
 
@@ -144,6 +151,9 @@ class LoopServer:
 
 def start() -> bytes:
     """Make the wire private, arm the parent-death signal, exchange HELLOs; returns the body of the host's."""
+
+def harden(parent: int) -> None:
+    """Tie this process's life to that of its parent, which must be this one; give up what no tool needs."""
 
 def fail(exit_code: int, body: bytes) -> NoReturn:
     """Tell the host why this worker cannot start, and end the process."""

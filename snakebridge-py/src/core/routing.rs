@@ -137,6 +137,7 @@ impl Core {
                     metadata: call.meta.map(Into::into),
                     deadline,
                     inputs: call.inputs,
+                    tools: call.tools,
                     place: tool.place,
                     state: None,
                 });

@@ -29,6 +29,8 @@ pub(crate) struct CallRequest {
     pub(crate) deadline: Option<Nanoseconds>,
     /// How many streams are among its arguments, numbered from 1.
     pub(crate) inputs: u64,
+    /// The generation of the host's tools that it may use.
+    pub(crate) tools: u64,
     /// Where it runs.
     pub(crate) place: Place,
     /// Its own state, once it has started, where others run beside it.
@@ -178,7 +180,17 @@ mod tests {
     use super::*;
 
     fn request(id: u64, place: Place) -> CallRequest {
-        CallRequest { id, tool: 0, session: None, metadata: None, deadline: None, inputs: 0, place, state: None }
+        CallRequest {
+            id,
+            tool: 0,
+            session: None,
+            metadata: None,
+            deadline: None,
+            inputs: 0,
+            tools: 0,
+            place,
+            state: None,
+        }
     }
 
     fn state() -> State {

@@ -30,6 +30,9 @@ pub(crate) struct Call {
     /// When the caller stops waiting, on the clock of `time.monotonic()`.
     #[pyo3(get)]
     pub(super) deadline: Option<f64>,
+    /// The generation of the host's tools that it may use, 0 where the host named none.
+    #[pyo3(get)]
+    tools_generation: u64,
     place: Place,
     /// Its own state, where others run beside it. A stream gets one only after its function has returned.
     state: OnceLock<Arc<CallState>>,
@@ -185,8 +188,17 @@ impl ActiveCall {
     /// Takes the call out of the hands of somebody who has it by reference, and leaves one that has ended.
     pub(super) fn take(&mut self) -> Self {
         let (id, tool, place) = (self.request.id, self.request.tool, self.request.place);
-        let rest =
-            CallRequest { id, tool, session: None, metadata: None, deadline: None, inputs: 0, place, state: None };
+        let rest = CallRequest {
+            id,
+            tool,
+            session: None,
+            metadata: None,
+            deadline: None,
+            inputs: 0,
+            tools: 0,
+            place,
+            state: None,
+        };
         std::mem::replace(self, Self::new(rest))
     }
 
@@ -234,6 +246,7 @@ impl ActiveCall {
             session_id: self.request.session.as_deref().map(Into::into),
             metadata: self.request.metadata.as_deref().map(|map| PyBytes::new(py, map).unbind()),
             deadline: self.request.deadline.map(Nanoseconds::seconds),
+            tools_generation: self.request.tools,
             place: self.request.place,
             state: self.request.state.clone().map_or_else(OnceLock::new, OnceLock::from),
             was_cancelled: AtomicBool::new(false),

@@ -35,7 +35,8 @@ fn compare(declared: &ToolDeclaration, tool: &Tool) -> Vec<String> {
     let takes_anything = tool.parameters.iter().any(|parameter| parameter.kind == "var_keyword");
     let known = || tool.parameters.iter().map(|parameter| parameter.name.as_str());
     for parameter in declared.parameters {
-        if !takes_anything && known().all(|name| name != *parameter) {
+        let parameter = parameter.name;
+        if !takes_anything && known().all(|name| name != parameter) {
             misfits.push(format!("`{name}` has no parameter `{parameter}`{}", hint(nearest(parameter, known()))));
         }
     }

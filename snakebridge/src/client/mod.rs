@@ -2,37 +2,25 @@
 
 mod call;
 mod check;
+mod declaration;
 mod options;
 mod output;
 mod prepared;
 mod stream;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 pub use self::call::Call;
+pub use self::declaration::{ParameterDeclaration, SessionUse, Shape, ToolDeclaration};
 pub(crate) use self::options::CallOptions;
 pub use self::output::{CallOutput, StreamOutput};
 pub use self::stream::{Chunk, Chunks, ToolStream};
 use crate::body::Arguments;
 use crate::error::Result;
+pub use crate::link::Priority;
 use crate::link::ToolName;
 use crate::pool::PoolHandle;
-
-/// What a `#[python_tool]` method says about the tool it calls.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ToolDeclaration {
-    /// The tool's name in Python.
-    pub name: &'static str,
-    /// Whether it answers with a stream.
-    pub streaming: bool,
-    /// Whether it may be repeated when nobody knows if it ran.
-    pub idempotent: bool,
-    /// Its deadline, if it has one of its own.
-    pub timeout: Option<Duration>,
-    /// Names of its arguments, in order; those of a `kwargs` argument are not known.
-    pub parameters: &'static [&'static str],
-}
+use crate::session::{SessionName, Sessions};
 
 /// A client that `#[python_tool]` generated.
 #[diagnostic::on_unimplemented(
@@ -59,6 +47,9 @@ pub trait AsCaller {
 #[derive(Debug, Clone)]
 pub struct Caller {
     pub(crate) pool: Arc<PoolHandle>,
+    pub(crate) sessions: Sessions,
+    /// The session of calls that name none.
+    pub(crate) session: Option<SessionName>,
 }
 
 impl AsCaller for Caller {
@@ -68,8 +59,13 @@ impl AsCaller for Caller {
 }
 
 impl Caller {
-    pub(crate) fn new(pool: Arc<PoolHandle>) -> Self {
-        Self { pool }
+    pub(crate) fn new(pool: Arc<PoolHandle>, sessions: Sessions) -> Self {
+        Self { pool, sessions, session: None }
+    }
+
+    /// The same for calls in `session`.
+    pub(crate) fn in_session(&self, session: SessionName) -> Self {
+        Self { session: Some(session), ..self.clone() }
     }
 
     /// A call of a declared tool. An argument that cannot be encoded comes out when the call is first polled.

@@ -7,7 +7,7 @@ use super::{CallOptions, Caller};
 use crate::body::Encoded;
 use crate::error::{Error, ErrorKind, Executed, Result};
 use crate::link::{PendingCall, ToolName};
-use crate::pool::Submission;
+use crate::pool::{InSession, Submission};
 use crate::tools::inherited_deadline;
 use crate::wire::limits::is_tool_name;
 
@@ -32,7 +32,6 @@ impl Prepared {
     pub(super) fn submit(&self, arguments: Result<Encoded>, stream: bool) -> Result<Arc<PendingCall>> {
         let submission = || {
             check_name(&self.tool)?;
-            self.options.check()?;
             let Encoded { body, inputs } = arguments?;
             Ok(Submission {
                 target: self.tool.clone(),
@@ -42,9 +41,10 @@ impl Prepared {
                 created: self.created,
                 inherited: self.inherited,
                 timeout: self.options.timeout,
-                session: self.options.session.clone(),
+                session: self.session()?,
                 meta: self.options.meta()?,
                 idempotent: self.options.idempotent,
+                handling: self.options.handling,
             })
         };
         submission()
@@ -52,10 +52,32 @@ impl Prepared {
             .map_err(|error| error.for_tool(&self.tool))
     }
 
+    /// The session that this call names, or that of its caller, or of its task; and where in it the call goes.
+    fn session(&self) -> Result<Option<InSession>> {
+        let sessions = &self.caller.sessions;
+        let pin = match self.options.session.as_ref().or(self.caller.session.as_ref()) {
+            Some(name) => Some(sessions.begin_call(name)?),
+            None => sessions.begin_unnamed_call()?,
+        };
+        let Some(pin) = pin else { return Ok(None) };
+        let (affinity, default_affinity) = (self.options.affinity, sessions.config().affinity);
+        Ok(Some(InSession { pin, affinity, default_affinity, needs: self.options.session_use }))
+    }
+
+    /// Nobody will wait for `call`, which this became.
+    pub(super) fn attend(&self, call: Arc<PendingCall>) {
+        self.caller.pool.attend(call);
+    }
+
     /// Nobody waits for `call`, which this became, any more.
     pub(super) fn abandon(&self, call: &Arc<PendingCall>) {
-        if !call.is_done() {
+        if call.is_done() {
+            return;
+        }
+        if !self.options.no_cancel {
             self.caller.pool.abandon(call);
+        } else if call.request.stream {
+            self.caller.pool.exhaust(call);
         }
     }
 }

@@ -6,6 +6,7 @@
 //! holds cannot deadlock.
 
 mod call;
+mod handling;
 mod input;
 mod reader;
 #[cfg(test)]
@@ -24,6 +25,8 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use self::call::ArgumentsOf;
 pub(crate) use self::call::{Item, Next, OwnedRequest, PendingCall, Stage};
+pub(crate) use self::handling::Handling;
+pub use self::handling::Priority;
 use self::reader::Reading;
 pub(crate) use self::reader::{Control, Incoming, Service, Source};
 pub(crate) use self::tool_name::ToolName;
@@ -244,6 +247,7 @@ impl Link {
             session: request.session.as_deref(),
             parent: None,
             meta: request.meta.as_deref(),
+            tools: request.tools,
         };
         let mut state = self.lock();
         let State { peer, output, .. } = &mut *state;

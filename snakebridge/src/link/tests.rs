@@ -150,7 +150,7 @@ fn call(target: &'static str, stream: bool) -> Arc<PendingCall> {
 
 fn pending(target: &'static str, stream: bool, body: Vec<u8>, inputs: u64) -> PendingCall {
     let target = ToolName::Declared(target);
-    let request = OwnedRequest { target, stream, session: None, meta: None, body, inputs };
+    let request = OwnedRequest { target, stream, session: None, meta: None, body, inputs, tools: 0 };
     PendingCall::new(request, None, Duration::ZERO, false, Instant::now())
 }
 

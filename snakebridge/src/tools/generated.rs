@@ -1,17 +1,11 @@
 //! What the code that `#[tool]` generates calls. Not for use by hand.
 
-use std::future::Future;
-use std::pin::Pin;
-
 pub use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
 use crate::body::{self, Received};
 use crate::error::{Error, Result};
 use crate::wire::Limits;
-
-/// What [`HostTool::call`](super::HostTool::call) returns.
-pub type Reply = Pin<Box<dyn Future<Output = Result<Bytes>> + Send + 'static>>;
 
 /// The arguments of one call, taken out one after the other in the order of the tool's parameters.
 ///

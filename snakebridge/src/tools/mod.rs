@@ -1,50 +1,129 @@
 //! Rust tools that Python calls: what `#[tool]` makes, and the set of them that a bridge offers.
 
+mod catalogue;
+mod context;
+mod error;
 #[doc(hidden)]
 pub mod generated;
+mod listing;
+mod outcome;
 mod output;
 mod registry;
+mod states;
 
-use std::future::Future;
+use std::borrow::Cow;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
-use tokio_util::sync::CancellationToken;
+use futures::Stream;
 
-pub use self::output::{Output, ViaResult, ViaValue};
+pub use self::context::ToolContext;
+pub use self::error::ToolError;
+pub use self::outcome::{Outcome, Params};
+pub use self::output::{Output, ViaOutcome, ViaResult, ViaToolError, ViaValue};
 pub use self::registry::Registry;
 pub(crate) use self::registry::inherited_deadline;
+pub use self::states::States;
 use crate::error::Result;
 use crate::value::Value;
 
 /// A parameter of a host tool, as Python sees it.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct ToolParameter {
     /// Its name.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// Its Rust type, for documentation.
-    pub type_name: &'static str,
+    pub type_name: Cow<'static, str>,
+    /// Its JSON Schema, where the feature `schema` is on and the type has one.
+    pub schema: Option<Value>,
     /// Its documentation.
-    pub description: &'static str,
+    pub description: Cow<'static, str>,
     /// Whether it must be given.
     pub required: bool,
     /// What applies when it is left out.
     pub default: Option<Value>,
 }
 
+impl ToolParameter {
+    /// A parameter that must be given.
+    pub fn new(name: impl Into<Cow<'static, str>>, type_name: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            name: name.into(),
+            type_name: type_name.into(),
+            schema: None,
+            description: Cow::Borrowed(""),
+            required: true,
+            default: None,
+        }
+    }
+}
+
 /// What is known about a host tool without calling it.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Descriptor {
     /// What Python calls it by.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// Its documentation.
-    pub description: &'static str,
+    pub description: Cow<'static, str>,
     /// Its parameters in order.
     pub parameters: Vec<ToolParameter>,
+    /// Its result's Rust type, or its items', for documentation.
+    pub returns: Cow<'static, str>,
+    /// The JSON Schema of that, where there is one.
+    pub returns_schema: Option<Value>,
     /// How long it may take; the caller's own deadline applies too.
     pub timeout: Option<Duration>,
+    /// Whether it answers with a stream.
+    pub streaming: bool,
+    /// Whether Python may call it. One that is hidden is, to Python, not there.
+    pub exposed: bool,
+    /// Whether it belongs to a session: it cannot be registered for all.
+    pub session: bool,
+    /// How many calls of it may run at a time, in the whole bridge.
+    pub max_concurrency: Option<usize>,
+    /// What else there is to say about it, for Python to read.
+    pub metadata: Vec<(Cow<'static, str>, Value)>,
+}
+
+impl Descriptor {
+    /// A tool without parameters that Python may call.
+    pub fn new(name: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            name: name.into(),
+            description: Cow::Borrowed(""),
+            parameters: Vec::new(),
+            returns: Cow::Borrowed("any"),
+            returns_schema: None,
+            timeout: None,
+            streaming: false,
+            exposed: true,
+            session: false,
+            max_concurrency: None,
+            metadata: Vec::new(),
+        }
+    }
+}
+
+/// What running a host tool gives.
+#[must_use = "a tool does nothing until its answer is awaited"]
+pub enum Answer {
+    /// The body of the reply.
+    Value(Pin<Box<dyn Future<Output = Result<Bytes>> + Send + 'static>>),
+    /// The bodies of the items.
+    Stream(Pin<Box<dyn Stream<Item = Result<Bytes>> + Send + 'static>>),
+}
+
+impl std::fmt::Debug for Answer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Value(_) => "Value(..)",
+            Self::Stream(_) => "Stream(..)",
+        })
+    }
 }
 
 /// A tool of the host. `#[tool]` implements it for a type that has the function's name.
@@ -57,50 +136,17 @@ pub trait HostTool: Send + Sync + 'static {
     /// What is known about it.
     fn descriptor(&self) -> Descriptor;
 
-    /// Runs it. `arguments` is the body of a CALL; the result is the body of the REPLY.
-    fn call(
-        &self,
-        context: ToolContext,
-        arguments: Bytes,
-    ) -> Pin<Box<dyn Future<Output = Result<Bytes>> + Send + 'static>>;
+    /// The names of the types of its `#[py(state)]` parameters that are not among `states`.
+    fn missing_states(&self, states: &States) -> Vec<&'static str> {
+        let _ = states;
+        Vec::new()
+    }
+
+    /// Runs it. `arguments` is the body of a CALL; what comes of it is what the descriptor says, a value or a stream.
+    fn call(&self, context: ToolContext, arguments: Bytes) -> Answer;
 }
 
-/// In what circumstances a tool was called. A `#[tool]` function that has a parameter `&ToolContext` gets it.
-#[derive(Debug, Clone, Default)]
-pub struct ToolContext {
-    pub(crate) session: Option<Arc<str>>,
-    pub(crate) deadline: Option<Instant>,
-    pub(crate) cancellation: CancellationToken,
-}
-
-impl ToolContext {
-    /// The session of the Python call that called this tool, as that call's caller named it.
-    pub fn session_id(&self) -> Option<&str> {
-        self.session.as_deref()
-    }
-
-    /// When the caller stops waiting.
-    pub fn deadline(&self) -> Option<Instant> {
-        self.deadline
-    }
-
-    /// How long the caller still waits.
-    pub fn remaining(&self) -> Option<Duration> {
-        self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()))
-    }
-
-    /// Whether nobody waits for the result any more.
-    pub fn is_cancelled(&self) -> bool {
-        self.cancellation.is_cancelled()
-    }
-
-    /// Ends when nobody waits for the result any more.
-    pub async fn cancelled(&self) {
-        self.cancellation.cancelled().await;
-    }
-}
-
-/// A set of tools, made by [`tools!`](crate::tools!).
+/// A set of tools, made by [`tools!`](crate::tools!), or from a value whose `impl` block has `#[tool]`.
 #[derive(Clone, Default)]
 pub struct Tools {
     pub(crate) tools: Vec<Arc<dyn HostTool>>,
@@ -116,6 +162,13 @@ impl Tools {
     #[must_use]
     pub fn with(mut self, tool: impl HostTool) -> Self {
         self.tools.push(Arc::new(tool));
+        self
+    }
+
+    /// These and others.
+    #[must_use]
+    pub fn and(mut self, others: impl Into<Self>) -> Self {
+        self.tools.extend(others.into().tools);
         self
     }
 }

@@ -1,22 +1,56 @@
 //! From what a `#[tool]` function returns to the body of a REPLY.
 //!
-//! A tool may return a plain value or a `Result`. The macro cannot tell the two apart by their names (anyone may call a
-//! type alias `Result`), so it lets method resolution do it: `(&&Output(value)).encode()` finds the implementation
-//! for results before the one for any value.
+//! A tool may return a plain value, a `Result` or an [`Outcome`]. The macro cannot tell them apart by their names (anyone
+//! may call a type alias `Result`), so it lets method resolution do it: `(&&&Output::new(value)).encode()` finds the most
+//! particular implementation first.
 
+use std::cell::Cell;
 use std::fmt::Display;
 
 use bytes::Bytes;
 use serde::Serialize;
 
+use super::{Outcome, ToolError};
 use crate::body;
 use crate::error::{Error, ErrorKind, Executed, Result};
+use crate::value::Value;
 
-/// What a tool returned.
-#[derive(Debug)]
-pub struct Output<T>(pub T);
+/// What a tool returned, until it is encoded.
+pub struct Output<T>(Cell<Option<T>>);
 
-/// Tried first: the tool returned a `Result`.
+impl<T> std::fmt::Debug for Output<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Output(..)")
+    }
+}
+
+impl<T> Output<T> {
+    /// What a tool returned.
+    pub fn new(value: T) -> Self {
+        Self(Cell::new(Some(value)))
+    }
+
+    fn take(&self) -> Result<T> {
+        self.0.take().ok_or_else(|| unserializable("the result was encoded twice".to_owned()))
+    }
+}
+
+/// Tried first: the tool returned a `Result` whose error says more than its text.
+pub trait ViaToolError {
+    /// The REPLY's body, or the error.
+    fn encode(&self) -> Result<Bytes>;
+}
+
+impl<T: Serialize, E: Into<ToolError>> ViaToolError for &&Output<Result<T, E>> {
+    fn encode(&self) -> Result<Bytes> {
+        match self.take()? {
+            Ok(value) => ran(body::encode(&value)),
+            Err(error) => Err(error.into().into()),
+        }
+    }
+}
+
+/// Tried second: the tool returned another `Result`.
 pub trait ViaResult {
     /// The REPLY's body, or the error.
     fn encode(&self) -> Result<Bytes>;
@@ -24,17 +58,35 @@ pub trait ViaResult {
 
 impl<T: Serialize, E: Display> ViaResult for &Output<Result<T, E>> {
     fn encode(&self) -> Result<Bytes> {
-        match &self.0 {
-            Ok(value) => ran(body::encode(value)),
-            Err(error) => {
-                let kind = ErrorKind::HostTool { code: "error".to_owned(), message: error.to_string(), data: None };
+        match self.take()? {
+            Ok(value) => ran(body::encode(&value)),
+            Err(error) => Err(ToolError::new("error", error.to_string()).into()),
+        }
+    }
+}
+
+/// Tried with the second: the tool returned an outcome.
+pub trait ViaOutcome {
+    /// The REPLY's body, or the error.
+    fn encode(&self) -> Result<Bytes>;
+}
+
+impl<T: Serialize, R: Serialize> ViaOutcome for &Output<Outcome<T, R>> {
+    fn encode(&self) -> Result<Bytes> {
+        match self.take()? {
+            Outcome::Ok(value) => ran(body::encode(&value)),
+            Outcome::Error(reason) => {
+                let reason =
+                    Value::from_serialize(&reason).map_err(|error| unserializable(error.kind().to_string()))?;
+                let message = reason.as_str().map_or_else(|| reason.to_string(), str::to_owned);
+                let kind = ErrorKind::HostTool { code: "error".to_owned(), message, data: Some(reason) };
                 Err(Error::new(kind, Executed::Yes))
             }
         }
     }
 }
 
-/// Tried second: the tool returned a value.
+/// Tried last: the tool returned a value.
 pub trait ViaValue {
     /// The REPLY's body.
     fn encode(&self) -> Result<Bytes>;
@@ -42,26 +94,62 @@ pub trait ViaValue {
 
 impl<T: Serialize> ViaValue for Output<T> {
     fn encode(&self) -> Result<Bytes> {
-        ran(body::encode(&self.0))
+        ran(body::encode(&self.take()?))
     }
 }
 
 /// The tool has run by now, whatever becomes of its result.
 fn ran(encoded: Result<Bytes>) -> Result<Bytes> {
-    encoded.map_err(|error| Error::new(ErrorKind::Unserializable { message: error.kind().to_string() }, Executed::Yes))
+    encoded.map_err(|error| unserializable(error.kind().to_string()))
+}
+
+fn unserializable(message: String) -> Error {
+    Error::new(ErrorKind::Unserializable { message }, Executed::Yes)
 }
 
 #[cfg(test)]
+#[expect(clippy::needless_borrow, reason = "generated code borrows as often whatever the tool returns")]
 mod tests {
     use super::*;
+
+    struct Odd(i64);
+
+    impl From<Odd> for ToolError {
+        fn from(Odd(number): Odd) -> Self {
+            Self::new("odd", format!("{number} is odd")).with_data(&number)
+        }
+    }
 
     #[test]
     fn a_result_is_opened_and_a_plain_value_is_taken_as_it_is() {
         let ok: std::result::Result<i32, String> = Ok(7);
         let err: std::result::Result<i32, String> = Err("too odd".into());
-        assert_eq!((&&Output(ok)).encode().unwrap()[..], [7]);
-        assert_eq!(Output(7).encode().unwrap()[..], [7]);
-        let error = (&&Output(err)).encode().unwrap_err();
+        assert_eq!((&&&Output::new(ok)).encode().unwrap()[..], [7]);
+        assert_eq!((&&&Output::new(7)).encode().unwrap()[..], [7]);
+        let error = (&&&Output::new(err)).encode().unwrap_err();
         assert_eq!((error.code(), error.to_string().as_str()), ("host_tool", "error: too odd"));
+    }
+
+    #[test]
+    fn an_error_that_knows_more_says_it() {
+        let ok: std::result::Result<i32, Odd> = Ok(8);
+        assert_eq!((&&&Output::new(ok)).encode().unwrap()[..], [8]);
+        let err: std::result::Result<i32, Odd> = Err(Odd(7));
+        let error = (&&&Output::new(err)).encode().unwrap_err();
+        let ErrorKind::HostTool { code, message, data } = error.kind() else { panic!("{error}") };
+        assert_eq!((code.as_str(), message.as_str(), data), ("odd", "7 is odd", &Some(Value::from(7))));
+    }
+
+    #[test]
+    fn the_reason_of_an_outcome_is_data_and_its_text_the_message() {
+        let ok: Outcome<i32> = Outcome::Ok(7);
+        assert_eq!((&&&Output::new(ok)).encode().unwrap()[..], [7]);
+        let told: Outcome<i32> = Outcome::Error("no key".into());
+        let error = (&&&Output::new(told)).encode().unwrap_err();
+        let ErrorKind::HostTool { code, message, data } = error.kind() else { panic!("{error}") };
+        assert_eq!((code.as_str(), message.as_str(), data), ("error", "no key", &Some(Value::from("no key"))));
+        let told: Outcome<(), Vec<u8>> = Outcome::Error(vec![1, 2]);
+        let error = (&&&Output::new(told)).encode().unwrap_err();
+        assert_eq!(error.to_string(), "error: [1, 2]");
     }
 }

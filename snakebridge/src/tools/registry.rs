@@ -3,22 +3,20 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures::FutureExt;
-use serde::Serialize;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
-use super::{Descriptor, HostTool, ToolContext, Tools};
+use super::catalogue::{Catalogue, Registered};
+use super::{Answer, States, ToolContext, Tools};
 use crate::body;
 use crate::error::{Error, ErrorKind, Exception, Executed, Phase, Result};
 use crate::link::{Incoming, Link};
-use crate::manifest::nearest;
-use crate::value::Value;
-use crate::wire::limits::is_tool_name;
+use crate::session::Sessions;
 
 /// The system target that lists the tools.
 const LIST: &str = "$tools.list";
@@ -35,7 +33,9 @@ pub(crate) fn inherited_deadline() -> Option<Instant> {
 
 /// The tools of a bridge.
 pub struct Registry {
-    tools: HashMap<&'static str, Registered>,
+    catalogue: RwLock<Catalogue>,
+    states: Arc<States>,
+    sessions: Sessions,
     running: Mutex<Running>,
 }
 
@@ -84,60 +84,54 @@ impl Running {
 
 impl std::fmt::Debug for Registry {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Registry").field("tools", &self.tools.keys()).finish_non_exhaustive()
+        f.debug_struct("Registry").field("catalogue", &*self.look()).finish_non_exhaustive()
     }
 }
 
-/// A tool, and what it said about itself when it was registered.
-struct Registered {
-    descriptor: Descriptor,
-    tool: Arc<dyn HostTool>,
-}
-
-#[derive(Serialize)]
-struct Listing {
-    generation: u64,
-    tools: Vec<ListedTool>,
-}
-
-#[derive(Serialize)]
-struct ListedTool {
-    name: &'static str,
-    description: &'static str,
-    streaming: bool,
-    parameters: Vec<ListedParameter>,
-}
-
-#[derive(Serialize)]
-struct ListedParameter {
-    name: &'static str,
-    #[serde(rename = "type")]
-    type_name: &'static str,
-    description: &'static str,
-    required: bool,
-    default: Option<Value>,
-}
-
 impl Registry {
-    /// Takes tools in; refuses bad names and doubles.
-    pub fn new(tools: Tools) -> Result<Self> {
-        let mut by_name = HashMap::new();
-        for tool in tools.tools {
-            let descriptor = tool.descriptor();
-            let name = descriptor.name;
-            if !is_tool_name(name) {
-                return Err(Error::invalid_argument(format!(
-                    "`{}` is no tool name; a letter or `_` comes first, then letters, digits, `_`, `.` and `-`, at most 128",
-                    name.escape_debug()
-                )));
+    /// Takes in tools for everybody; refuses bad names and doubles.
+    pub(crate) fn new(tools: Tools, states: States, sessions: Sessions) -> Result<Self> {
+        let mut catalogue = Catalogue::default();
+        catalogue.register_global(tools, &states)?;
+        Ok(Self { catalogue: RwLock::new(catalogue), states: Arc::new(states), sessions, running: Mutex::default() })
+    }
+
+    /// From now on the tools of a session end with it.
+    pub(crate) fn end_with_sessions(self: &Arc<Self>) {
+        let registry = Arc::downgrade(self);
+        self.sessions.on_end(move |session| {
+            if let Some(registry) = registry.upgrade() {
+                registry.forget(session);
             }
-            if by_name.insert(name, Registered { descriptor, tool }).is_some() {
-                return Err(Error::invalid_argument(format!(
-                    "two host tools are called `{name}`; rename one with `#[tool(name = \"..\")]`"
-                )));
-            }
-        }
-        Ok(Self { tools: by_name, running: Mutex::default() })
+        });
+    }
+
+    /// Adds tools for one session: all of them, or none and the reason. They end with it: see [`forget`](Self::forget).
+    pub fn register(&self, session: &str, tools: Tools) -> Result<()> {
+        self.change().register(session, tools, &self.states)
+    }
+
+    /// Takes a tool away from a session; returns whether it was there.
+    pub fn unregister(&self, session: &str, name: &str) -> bool {
+        self.change().unregister(session, name)
+    }
+
+    /// A session has ended, and its tools with it.
+    pub fn forget(&self, session: &str) {
+        self.change().forget(session);
+    }
+
+    /// The generation of the tools that a call in this session may use, as the CALL tells the worker.
+    pub fn generation(&self, session: Option<&str>) -> u64 {
+        self.look().generation(session)
+    }
+
+    pub(super) fn look(&self) -> std::sync::RwLockReadGuard<'_, Catalogue> {
+        self.catalogue.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change(&self) -> std::sync::RwLockWriteGuard<'_, Catalogue> {
+        self.catalogue.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Runs what a worker asked for in a task of its own on `runtime`, and answers it.
@@ -182,15 +176,19 @@ impl Registry {
             return Err(Error::invalid_argument(format!("host tool `{}` does not stream", incoming.target)));
         }
         if incoming.target == LIST {
-            return body::encode(&self.listing());
+            let session = incoming.parent.as_ref().and_then(|parent| parent.request.session.as_deref());
+            return body::encode(&self.look().listing(session));
         }
         // A tool belongs to the call that uses it: its session and its deadline are that call's, whatever the worker
         // says.
         let Some(parent) = incoming.parent.filter(|parent| !parent.is_done()) else {
             return Err(Error::new(ErrorKind::CallEnded, Executed::Never));
         };
+        if Sessions::answers(&incoming.target) {
+            return self.sessions.answer(parent.session.as_deref(), &incoming.target, &incoming.body).await;
+        }
         let Registered { descriptor, tool } =
-            self.tools.get(incoming.target.as_str()).ok_or_else(|| self.not_found(&incoming.target))?;
+            self.look().find_exposed(parent.request.session.as_deref(), &incoming.target)?.clone();
         let own = descriptor.timeout;
         let asked = incoming.remaining.map(Duration::from_millis);
         let nearest = [own, asked].into_iter().flatten().min();
@@ -198,10 +196,21 @@ impl Registry {
             .into_iter()
             .flatten()
             .min();
-        let context =
-            ToolContext { session: parent.request.session.clone(), deadline, cancellation: cancellation.clone() };
+        let context = ToolContext {
+            session: parent.request.session.clone(),
+            session_state: parent.session.as_ref().map(|session| self.sessions.state(session)),
+            deadline,
+            cancellation: cancellation.clone(),
+            states: Arc::clone(&self.states),
+        };
         let body = incoming.body;
-        let work = AssertUnwindSafe(INHERITED.scope(deadline, async { tool.call(context, body).await })).catch_unwind();
+        let run = async {
+            match tool.call(context, body) {
+                Answer::Value(answer) => answer.await,
+                Answer::Stream(_) => Err(Error::invalid_argument(format!("host tool `{}` streams", descriptor.name))),
+            }
+        };
+        let work = AssertUnwindSafe(INHERITED.scope(deadline, run)).catch_unwind();
         // Only the tool's own timeout is kept here. The deadlines of those who wait are kept by them: they cancel.
         let expiry = async {
             match own {
@@ -210,51 +219,13 @@ impl Registry {
             }
         };
         tokio::select! {
-            result = work => result.unwrap_or_else(|panic| Err(panicked(descriptor.name, panic.as_ref()))),
+            result = work => result.unwrap_or_else(|panic| Err(panicked(&descriptor.name, panic.as_ref()))),
             () = cancellation.cancelled() => Err(Error::new(ErrorKind::Cancelled, Executed::Maybe)),
             () = expiry => {
                 let timeout = own.unwrap_or_default();
                 Err(Error::new(ErrorKind::DeadlineExceeded { timeout, phase: Phase::Run }, Executed::Maybe))
             }
         }
-    }
-
-    fn not_found(&self, name: &str) -> Error {
-        let mut known: Vec<&str> = self.tools.keys().copied().collect();
-        known.sort_unstable();
-        let hint = match nearest(name, known.iter().copied()) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None if known.is_empty() => "the host offers no tools; give it some with `.tools(tools![..])`".to_owned(),
-            None => format!("there are `{}`", known.join("`, `")),
-        };
-        let message = format!("no host tool `{}`; {hint}", name.escape_debug());
-        Error::new(ErrorKind::ToolNotFound { message }, Executed::Never)
-    }
-
-    fn listing(&self) -> Listing {
-        let mut descriptors: Vec<Descriptor> =
-            self.tools.values().map(|registered| registered.descriptor.clone()).collect();
-        descriptors.sort_by_key(|descriptor| descriptor.name);
-        let tools = descriptors
-            .into_iter()
-            .map(|descriptor| ListedTool {
-                name: descriptor.name,
-                description: descriptor.description,
-                streaming: false,
-                parameters: descriptor
-                    .parameters
-                    .into_iter()
-                    .map(|parameter| ListedParameter {
-                        name: parameter.name,
-                        type_name: parameter.type_name,
-                        description: parameter.description,
-                        required: parameter.required,
-                        default: parameter.default,
-                    })
-                    .collect(),
-            })
-            .collect();
-        Listing { generation: 0, tools }
     }
 }
 

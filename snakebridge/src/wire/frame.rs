@@ -70,6 +70,9 @@ pub struct CallHeader<'a> {
     pub total: Option<u64>,
     /// How many streams the caller sends as arguments, numbered from 1.
     pub inputs: u64,
+    /// From the host: the generation of its tools that this call may use. Together with the session it names a
+    /// catalogue, so that a worker asks for one only when it has not got it.
+    pub tools: u64,
 }
 
 /// A frame's header.
@@ -278,6 +281,7 @@ fn encode_call(call: &CallHeader<'_>, out: &mut Vec<u8>) {
         call.meta.is_some(),
         call.total.is_some(),
         call.inputs != 0,
+        call.tools != 0,
     ];
     let present = optional.iter().rposition(|&present| present).map_or(0, |last| last + 1);
     put_array(out, 3 + present as u32);
@@ -314,6 +318,9 @@ fn encode_call(call: &CallHeader<'_>, out: &mut Vec<u8>) {
     }
     if present > 6 {
         put_uint(out, call.inputs);
+    }
+    if present > 7 {
+        put_uint(out, call.tools);
     }
 }
 
@@ -446,6 +453,7 @@ impl<'a> Fields<'a> {
             meta: self.optional(|reader| reader.value(META_DEPTH, META_ITEMS))?,
             total: self.optional(Reader::uint)?,
             inputs: self.optional(Reader::uint)?.unwrap_or(0),
+            tools: self.optional(Reader::uint)?.unwrap_or(0),
         };
         if call.flags & !call_flag::KNOWN != 0 {
             return Err(Violation::Unsupported("flags of a CALL"));

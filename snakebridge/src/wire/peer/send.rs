@@ -74,6 +74,7 @@ impl<T> Peer<T> {
                 meta: request.meta,
                 total,
                 inputs: request.inputs,
+                tools: request.tools,
             })
         };
         self.put(header, (id, 0), body, out);

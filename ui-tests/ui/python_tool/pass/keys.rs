@@ -2,7 +2,7 @@ use snakebridge::prelude::*;
 
 use std::time::Duration;
 
-use snakebridge::client::{PythonTools, ToolDeclaration};
+use snakebridge::client::{ParameterDeclaration, PythonTools, Shape, ToolDeclaration};
 
 #[python_tool(adapter = "package.tools:Tools", timeout = "1m30s", client = "TextTools", crate = snakebridge)]
 pub trait Tools {
@@ -27,28 +27,16 @@ trait WholeModule {
 }
 
 fn main() {
+    const fn given(name: &'static str) -> ParameterDeclaration {
+        ParameterDeclaration::new(name, Shape::Unknown)
+    }
     const EXPECTED: [ToolDeclaration; 3] = [
-        ToolDeclaration {
-            name: "add",
-            streaming: false,
-            idempotent: false,
-            timeout: Some(Duration::from_secs(90)),
-            parameters: &["a", "b"],
-        },
-        ToolDeclaration {
-            name: "scaleArray",
-            streaming: false,
-            idempotent: true,
-            timeout: Some(Duration::from_millis(250)),
-            parameters: &["lambda"],
-        },
-        ToolDeclaration {
-            name: "count",
-            streaming: true,
-            idempotent: true,
-            timeout: Some(Duration::from_secs(3600)),
-            parameters: &[],
-        },
+        ToolDeclaration::call("add").parameters(&[given("a"), given("b")]).timeout(Duration::from_secs(90)),
+        ToolDeclaration::call("scaleArray")
+            .parameters(&[given("lambda")])
+            .timeout(Duration::from_millis(250))
+            .idempotent(),
+        ToolDeclaration::stream("count").timeout(Duration::from_secs(3600)).idempotent(),
     ];
     assert_eq!(TextTools::TOOLS, EXPECTED);
     assert_eq!(TextTools::ADAPTER, Some("package.tools:Tools"));

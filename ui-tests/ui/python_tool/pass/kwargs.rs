@@ -19,6 +19,7 @@ pub trait Tools {
 
 fn main() {
     use snakebridge::client::PythonTools;
-    assert_eq!(ToolsClient::TOOLS[0].parameters, ["title"]);
-    assert_eq!(ToolsClient::TOOLS[1].parameters, [""; 0]);
+    assert!(ToolsClient::TOOLS[0].kwargs && ToolsClient::TOOLS[1].kwargs);
+    assert_eq!(ToolsClient::TOOLS[0].parameters[0].name, "title");
+    assert_eq!(ToolsClient::TOOLS[1].parameters, []);
 }

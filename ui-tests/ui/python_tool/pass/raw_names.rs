@@ -11,6 +11,6 @@ pub trait r#Tools {
 fn main() {
     use snakebridge::client::PythonTools;
     assert_eq!(ToolsClient::TOOLS[0].name, "type");
-    assert_eq!(ToolsClient::TOOLS[0].parameters, ["match", "self_"]);
+    assert_eq!(ToolsClient::TOOLS[0].parameters.iter().map(|parameter| parameter.name).collect::<Vec<_>>(), ["match", "self_"]);
     assert_eq!(ToolsClient::TOOLS[1].name, "new");
 }

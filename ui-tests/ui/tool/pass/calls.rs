@@ -1,7 +1,7 @@
 use snakebridge::prelude::*;
 
 use snakebridge::body::{Arguments, decode};
-use snakebridge::tools::HostTool;
+use snakebridge::tools::{Answer, HostTool};
 
 #[tool]
 async fn repeat(
@@ -18,7 +18,8 @@ async fn repeat(
 }
 
 fn call(arguments: Arguments) -> Result<String> {
-    let reply = repeat {}.call(ToolContext::default(), arguments.finish()?.body.into());
+    let answer = repeat {}.call(ToolContext::default(), arguments.finish()?.body.into());
+    let Answer::Value(reply) = answer else { panic!("it does not stream") };
     decode(&futures::executor::block_on(reply)?)
 }
 

@@ -18,7 +18,7 @@ async fn only(context: &ToolContext) {
 fn main() {
     use snakebridge::tools::HostTool;
     let names =
-        |tool: &dyn HostTool| tool.descriptor().parameters.iter().map(|parameter| parameter.name).collect::<Vec<_>>();
+        |tool: &dyn HostTool| tool.descriptor().parameters.iter().map(|parameter| parameter.name.clone()).collect::<Vec<_>>();
     assert_eq!(names(&first {}), ["text"]);
     assert_eq!(names(&last {}), ["text"]);
     assert!(names(&only {}).is_empty());

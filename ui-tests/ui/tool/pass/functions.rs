@@ -28,7 +28,7 @@ fn main() {
     // A tool stays a function.
     assert_eq!(shout("a".to_owned()), "A");
     let check = snakebridge::tools::HostTool::descriptor(&check_document {});
-    assert_eq!((check.name, check.description), ("check", "Checks."));
+    assert_eq!((&*check.name, &*check.description), ("check", "Checks."));
     assert_eq!(check.timeout, Some(std::time::Duration::from_secs(90)));
     assert_eq!(
         format!("{:?}", tools![check_document, shout, self::quiet, crate::bytes,]),

@@ -35,7 +35,7 @@ fn main() {
     let shown: Vec<_> = descriptor
         .parameters
         .iter()
-        .map(|parameter| (parameter.name, parameter.type_name, parameter.required, parameter.default.clone()))
+        .map(|parameter| (&*parameter.name, &*parameter.type_name, parameter.required, parameter.default.clone()))
         .collect();
     assert_eq!(
         shown,
