@@ -37,7 +37,7 @@ class SessionOpsHandler:
     def count_visits(self, ctx: SessionContext) -> int:
         """Count the calls of a session in its state, which outlives any worker."""
         while True:
-            visits, version = ctx.state.get_with_version("visits", 0)
+            version, visits = ctx.state.get_versioned("visits", 0)
             try:
                 ctx.state.compare_and_set("visits", version, visits + 1)
             except Conflict:
