@@ -12,7 +12,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from snakebridge.encoding import encode, encode_checked
-from snakebridge.errors import HostToolError, InvalidArgument, ToolError, Unserializable
+from snakebridge.errors import HostToolError, InvalidArgument, InvalidResult, ToolError, Unserializable
 from snakebridge.trampoline import FILE_NAME
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def _with_data(parts: dict[str, Any], error: BaseException) -> bytes:
         parts.update(message=_text(lambda: error.message, MESSAGE_LIMIT), code=error.code, data=error.data)
         if isinstance(error, ToolError):
             parts["retryable"] = error.retryable
-    elif isinstance(error, InvalidArgument) and error.problems:
+    elif isinstance(error, InvalidArgument | InvalidResult) and error.problems:
         parts["data"] = {"problems": error.problems}
     elif isinstance(error, Unserializable) and error.path:
         parts["data"] = {"path": error.path}
