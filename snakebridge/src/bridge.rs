@@ -12,7 +12,7 @@ use tokio::sync::broadcast;
 
 use self::settings::{check_concurrency, check_limits, configuration};
 use crate::body::Arguments;
-use crate::client::{AsCaller, Call, Caller, PythonTools, ToolStream};
+use crate::client::{AsCaller, Call, Caller, Home, PythonTools, ToolStream};
 use crate::error::Result;
 use crate::manifest::Manifest;
 use crate::pool::{PoolConfig, PoolHandle, WorkerInfo};
@@ -120,12 +120,12 @@ impl Bridge {
 
     /// What the workers offer.
     pub fn manifest(&self) -> Option<Arc<Manifest>> {
-        self.caller.pool.manifest()
+        self.caller.pool().ok()?.manifest()
     }
 
     /// The workers that serve calls at this moment.
     pub fn workers(&self) -> Vec<WorkerInfo> {
-        self.caller.pool.workers()
+        self.caller.pool().map_or_else(|_| Vec::new(), PoolHandle::workers)
     }
 
     /// What happens from now on. A subscriber that lags behind by more than 1024 events loses the oldest.
@@ -136,7 +136,7 @@ impl Bridge {
     /// Admits no more calls, answers those that wait with `ShuttingDown`, lets running ones finish for at most the
     /// drain time, then ends the workers. Can be called more than once.
     pub async fn shutdown(&self) -> Result<()> {
-        self.caller.pool.shutdown().await;
+        self.caller.pool()?.shutdown().await;
         Ok(())
     }
 }
@@ -291,8 +291,13 @@ impl Builder {
             drain: self.drain,
             attempts: 2,
         };
-        let pool = PoolHandle::start(config, Registry::new(self.tools, self.states)?, events.clone()).await?;
-        Ok(Bridge { caller: Caller::new(Arc::new(pool)), events })
+        let home = Home::default();
+        let mut states = self.states;
+        states.insert(home.clone());
+        let registry = Registry::new(self.tools, states)?;
+        let pool = Arc::new(PoolHandle::start(config, registry, events.clone()).await?);
+        home.set(&pool);
+        Ok(Bridge { caller: Caller::new(pool), events })
     }
 
     fn one_adapter(&self) -> Result<String> {

@@ -3,6 +3,7 @@
 mod call;
 mod check;
 mod declaration;
+mod home;
 mod options;
 mod output;
 mod prepared;
@@ -12,12 +13,13 @@ use std::sync::Arc;
 
 pub use self::call::Call;
 pub use self::declaration::{ParameterDeclaration, Priority, SessionUse, Shape, ToolDeclaration};
+pub(crate) use self::home::Home;
 pub(crate) use self::options::CallOptions;
 pub use self::output::{CallOutput, StreamOutput};
 pub use self::stream::{Chunk, Chunks, ToolStream};
 use crate::body::Arguments;
-use crate::error::Result;
-use crate::link::ToolName;
+use crate::error::{Error, ErrorKind, Executed, Result};
+use crate::link::{Chain, ToolName};
 use crate::pool::PoolHandle;
 
 /// A client that `#[python_tool]` generated.
@@ -35,7 +37,7 @@ pub trait PythonTools: Sized {
     fn from_caller(caller: Caller) -> Self;
 }
 
-/// What a client can be made from: a bridge, or another caller.
+/// What a client can be made from: a bridge, another caller, or the context of a tool.
 pub trait AsCaller {
     /// A caller with this one's defaults.
     fn caller(&self) -> Caller;
@@ -44,7 +46,10 @@ pub trait AsCaller {
 /// Makes calls. Cheap to clone; every client holds one.
 #[derive(Debug, Clone)]
 pub struct Caller {
-    pub(crate) pool: Arc<PoolHandle>,
+    /// `None` when the bridge is gone whose tool was to make calls.
+    pub(crate) pool: Option<Arc<PoolHandle>>,
+    /// The tool for which it makes them; else it is the one that the task runs which makes a call, if it runs one.
+    pub(crate) chain: Option<Chain>,
 }
 
 impl AsCaller for Caller {
@@ -55,7 +60,12 @@ impl AsCaller for Caller {
 
 impl Caller {
     pub(crate) fn new(pool: Arc<PoolHandle>) -> Self {
-        Self { pool }
+        Self { pool: Some(pool), chain: None }
+    }
+
+    /// Where its calls go.
+    pub(crate) fn pool(&self) -> Result<&PoolHandle> {
+        self.pool.as_deref().ok_or_else(|| Error::new(ErrorKind::ShuttingDown, Executed::Never))
     }
 
     /// A call of a declared tool. An argument that cannot be encoded comes out when the call is first polled.
@@ -80,7 +90,7 @@ impl Caller {
 
     /// Whether the workers' manifest has every tool that a client declares, in the same manner.
     pub(crate) fn check<C: PythonTools>(&self) -> Result<()> {
-        match self.pool.manifest() {
+        match self.pool()?.manifest() {
             Some(manifest) => check::check(&manifest, C::TOOLS, std::any::type_name::<C>()),
             None => Ok(()),
         }

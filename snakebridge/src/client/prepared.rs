@@ -6,9 +6,9 @@ use std::time::Instant;
 use super::{CallOptions, Caller};
 use crate::body::Encoded;
 use crate::error::{Error, ErrorKind, Executed, Result};
-use crate::link::{PendingCall, ToolName};
+use crate::link::{Chain, PendingCall, ToolName};
 use crate::pool::Submission;
-use crate::tools::inherited_deadline;
+use crate::tools::current_chain;
 use crate::wire::limits::is_tool_name;
 
 /// A call that is not sent yet.
@@ -18,14 +18,15 @@ pub(super) struct Prepared {
     pub(super) tool: ToolName,
     /// The deadline counts from here.
     created: Instant,
-    /// The deadline of the call that the tool serves which makes this one.
-    inherited: Option<Instant>,
+    /// The tool that makes the call, if one does.
+    chain: Option<Chain>,
     pub(super) options: CallOptions,
 }
 
 impl Prepared {
     pub(super) fn new(caller: &Caller, tool: ToolName, options: CallOptions) -> Self {
-        Self { caller: caller.clone(), tool, created: Instant::now(), inherited: inherited_deadline(), options }
+        let chain = caller.chain.clone().or_else(current_chain);
+        Self { caller: caller.clone(), tool, created: Instant::now(), chain, options }
     }
 
     /// Hands the call to the pool, for one reply or for a stream.
@@ -40,7 +41,7 @@ impl Prepared {
                 inputs,
                 stream,
                 created: self.created,
-                inherited: self.inherited,
+                chain: self.chain.clone(),
                 timeout: self.options.timeout,
                 session: self.options.session.clone(),
                 meta: self.options.meta()?,
@@ -48,14 +49,16 @@ impl Prepared {
             })
         };
         submission()
-            .and_then(|submission| self.caller.pool.submit(submission))
+            .and_then(|submission| self.caller.pool()?.submit(submission))
             .map_err(|error| error.for_tool(&self.tool))
     }
 
     /// Nobody waits for `call`, which this became, any more.
     pub(super) fn abandon(&self, call: &Arc<PendingCall>) {
-        if !call.is_done() {
-            self.caller.pool.abandon(call);
+        if !call.is_done()
+            && let Ok(pool) = self.caller.pool()
+        {
+            pool.abandon(call);
         }
     }
 }

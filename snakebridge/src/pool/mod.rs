@@ -26,7 +26,7 @@ use self::alarm::Alarm;
 use self::scheduler::{Scheduler, Task};
 use crate::body::InputStream;
 use crate::error::{Error, ErrorKind, Executed, Result, StartFailure};
-use crate::link::{PendingCall, ToolName};
+use crate::link::{Chain, PendingCall, ToolName};
 use crate::manifest::Manifest;
 use crate::telemetry::Events;
 use crate::tools::Registry;
@@ -70,8 +70,8 @@ pub(crate) struct Submission {
     pub stream: bool,
     /// When the caller made the call: its deadline counts from here.
     pub created: Instant,
-    /// When the call inside which it is made ends: it is of no use after that.
-    pub inherited: Option<Instant>,
+    /// The tool that makes it, if one does: it has no more time, and the same session unless it names one.
+    pub chain: Option<Chain>,
     /// The deadline, if it is not the pool's.
     pub timeout: Option<Duration>,
     /// The session.

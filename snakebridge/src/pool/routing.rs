@@ -6,11 +6,14 @@ use std::time::{Duration, Instant};
 use super::scheduler::{Placement, QueueFull};
 use super::{Pool, State, Submission};
 use crate::error::{Error, ErrorKind, Executed, Phase, Result, StartFailure};
-use crate::link::{Link, OwnedRequest, PendingCall, Stage};
+use crate::link::{Chain, Link, OwnedRequest, PendingCall, Stage};
 use crate::wire::msgpack::Reader;
 use crate::wire::peer::Refused;
 use crate::wire::{Limits, Violation};
 use crate::worker::Worker;
+
+/// How many calls of the host may be inside one another, each made by a tool that Python called in the one before.
+const MAX_DEPTH: u32 = 8;
 
 /// What became of a call that the scheduler gave to a worker.
 enum Sent {
@@ -60,14 +63,20 @@ fn prepare(submission: Submission, deadline: Option<Instant>, timeout: Duration,
     let request = OwnedRequest {
         target: submission.target,
         stream: submission.stream,
-        session: submission.session,
+        session: submission.session.or_else(|| submission.chain.as_ref().and_then(Chain::session).cloned()),
         meta: submission.meta,
         body: submission.body,
         inputs: submission.inputs.len() as u64,
         tools: 0,
     };
     let call = PendingCall::new(request, deadline, timeout, submission.idempotent, now);
-    Arc::new(call.with_inputs(submission.inputs))
+    Arc::new(call.inside(submission.chain).with_inputs(submission.inputs))
+}
+
+/// The worker of this pool that waits for the tool that makes a call.
+fn waiting_worker(state: &State, chain: Option<&Chain>) -> Option<u64> {
+    let link = chain?.waiting()?;
+    state.workers.get(&link.worker()).filter(|worker| Arc::ptr_eq(&worker.link, link)).map(|worker| worker.number)
 }
 
 impl Pool {
@@ -75,12 +84,17 @@ impl Pool {
     pub(super) fn submit(&self, submission: Submission) -> Result<Arc<PendingCall>> {
         let now = Instant::now();
         check_body(&submission.body, &self.config.worker.limits)?;
+        if submission.chain.as_ref().is_some_and(|chain| chain.depth() >= MAX_DEPTH) {
+            return Err(Error::new(ErrorKind::CallDepth { limit: MAX_DEPTH }, Executed::Never));
+        }
         // What is refused goes when the lock is free again: its arguments may be streams out of this very pool, whose end
         // takes the lock.
         let call;
         let worker = {
             let mut state = self.lock();
-            if state.draining {
+            let waiting = waiting_worker(&state, submission.chain.as_ref());
+            // What runs may finish, and a nested call is a part of that.
+            if state.draining && waiting.is_none() {
                 return Err(Error::new(ErrorKind::ShuttingDown, Executed::Never));
             }
             if let Some((why, message)) = &state.failed {
@@ -88,9 +102,16 @@ impl Pool {
             }
             let (deadline, timeout) = self.deadline(&state, &submission, now)?;
             call = prepare(submission, deadline, timeout, now);
-            let placement = state.scheduler.submit(Arc::clone(&call), now).map_err(|QueueFull| {
-                Error::new(ErrorKind::QueueFull { limit: self.config.queue_limit }, Executed::Never)
-            })?;
+            let nested = waiting.and_then(|worker| {
+                let is_served = call.chain().is_some_and(Chain::is_served);
+                state.scheduler.nest(worker, &call, is_served, now)
+            });
+            let placement = match nested {
+                Some(worker) => Placement::Worker(worker),
+                None => state.scheduler.submit(Arc::clone(&call), now).map_err(|QueueFull| {
+                    Error::new(ErrorKind::QueueFull { limit: self.config.queue_limit }, Executed::Never)
+                })?,
+            };
             if placement == Placement::Queued {
                 self.alarm.set(self.expiry(&call, true));
             }
@@ -117,7 +138,7 @@ impl Pool {
         let timeout = submission.timeout.or_else(declared).unwrap_or(default);
         // A deadline beyond what the clock can say is none.
         let own = submission.created.checked_add(timeout);
-        let (deadline, timeout) = match submission.inherited {
+        let (deadline, timeout) = match submission.chain.as_ref().and_then(Chain::deadline) {
             Some(inherited) if own.is_none_or(|own| inherited < own) => {
                 (Some(inherited), inherited.saturating_duration_since(submission.created))
             }

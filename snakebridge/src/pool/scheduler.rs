@@ -90,9 +90,16 @@ struct Assigned {
     progress: Progress,
     /// Nobody waits for it any more: it may end without having run.
     given_up: bool,
+    /// It runs inside another call of its worker, which waits for it.
+    nested: bool,
 }
 
 impl Assigned {
+    fn new(call: &impl Task, expected: Duration, now: Instant) -> Self {
+        let progress = if call.is_large() { Progress::Arriving } else { Progress::There };
+        Self { stream: call.is_stream(), since: now, expected, progress, given_up: false, nested: false }
+    }
+
     /// Whether others wait for it where calls run one at a time.
     fn occupies(&self) -> bool {
         !self.stream && self.progress == Progress::There
@@ -159,6 +166,10 @@ impl Seat {
         if assigned.progress != Progress::There || assigned.given_up {
             return None;
         }
+        if assigned.nested {
+            // It began at once, and what it is inside of goes on.
+            return assigned.occupies().then(|| now.saturating_duration_since(assigned.since));
+        }
         // It began when it was sent, or when the one before it ended.
         let began = self.last_finished.map_or(assigned.since, |finished| finished.max(assigned.since));
         self.last_finished = Some(now);
@@ -221,6 +232,20 @@ impl<C: Task> Scheduler<C> {
         }
         self.queue.push_back(call);
         Ok(Placement::Queued)
+    }
+
+    /// A new call, made by a tool of the host for which the worker `waiting` waits. It waits for nobody: whoever waits may
+    /// be waiting for it. The waiting worker runs it inside the call that waits; when that is `served` another one already,
+    /// a worker that has nothing at all to do is better. `None` when the waiting worker is gone.
+    pub(super) fn nest(&mut self, waiting: u64, call: &C, served: bool, now: Instant) -> Option<u64> {
+        let idle = |seat: &&mut Seat| !seat.closed && seat.assigned.is_empty();
+        let others = served && self.queue.is_empty();
+        let idle = others.then(|| self.seats.iter_mut().find(idle).map(|seat| seat.worker)).flatten();
+        let worker = idle.unwrap_or(waiting);
+        let expected = self.expected(call);
+        let seat = self.seat(worker)?;
+        seat.add(call.key(), Assigned { nested: idle.is_none(), ..Assigned::new(call, expected, now) });
+        Some(worker)
     }
 
     /// A call that was with a worker goes back to the head of the queue. It was admitted before; no limit applies.
@@ -313,12 +338,16 @@ impl<C: Task> Scheduler<C> {
 
     /// Gives the call to the worker with the least in flight among those that accept one.
     fn assign(&mut self, call: &C, now: Instant) -> Option<u64> {
-        let expected = self.durations.get(call.tool()).copied().unwrap_or(UNKNOWN);
+        let expected = self.expected(call);
         let accepting = self.seats.iter_mut().filter(|seat| seat.accepts(expected));
         let seat = accepting.min_by_key(|seat| seat.assigned.len())?;
-        let progress = if call.is_large() { Progress::Arriving } else { Progress::There };
-        seat.add(call.key(), Assigned { stream: call.is_stream(), since: now, expected, progress, given_up: false });
+        seat.add(call.key(), Assigned::new(call, expected, now));
         Some(seat.worker)
+    }
+
+    /// How long a call is expected to take.
+    fn expected(&self, call: &C) -> Duration {
+        self.durations.get(call.tool()).copied().unwrap_or(UNKNOWN)
     }
 
     /// Takes a duration into account: a longer one quickly, shorter ones slowly, because to expect too little holds

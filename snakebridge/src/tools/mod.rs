@@ -7,6 +7,8 @@ pub mod generated;
 mod outcome;
 mod output;
 mod registry;
+mod running;
+mod serving;
 mod states;
 
 use std::borrow::Cow;
@@ -22,7 +24,7 @@ pub use self::error::ToolError;
 pub use self::outcome::{Outcome, Params};
 pub use self::output::{Output, ViaOutcome, ViaResult, ViaToolError, ViaValue};
 pub use self::registry::Registry;
-pub(crate) use self::registry::inherited_deadline;
+pub(crate) use self::serving::current_chain;
 pub use self::states::States;
 use crate::error::Result;
 use crate::value::Value;
