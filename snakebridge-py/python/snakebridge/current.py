@@ -17,6 +17,7 @@ from snakebridge.session import CallMetadata, SessionContext
 
 if TYPE_CHECKING:
     from snakebridge import _native
+    from snakebridge.host_items import HostItems
 
 _context: ContextVar[SessionContext | None] = ContextVar("snakebridge_context", default=None)
 
@@ -78,6 +79,11 @@ class RunningCall:
         return self._call.deadline
 
     @property
+    def tools_generation(self) -> int:
+        """Generation of the host's tools that the call may use; 0 where the host named none."""
+        return self._call.tools_generation
+
+    @property
     def cancelled(self) -> bool:
         """Whether the caller no longer wants the result."""
         return self._call.cancelled
@@ -111,6 +117,16 @@ class RunningCall:
         import asyncio  # it runs: this is a loop of the tool's own
 
         return await asyncio.to_thread(self.call, target, arguments)
+
+    def stream(self, target: str, arguments: bytes) -> HostItems:
+        """Call a streaming target of the host inside this call: an iterator of encoded items, with `close`."""
+        from snakebridge.host_items import HostItems
+
+        return HostItems(self._call, target, arguments)
+
+    def astream(self, target: str, arguments: bytes) -> HostItems:
+        """The same as an asynchronous iterator, with `aclose`; other coroutines run while it waits."""
+        return self.stream(target, arguments)
 
 
 def host_error(error: _native.RemoteError) -> HostToolError:
