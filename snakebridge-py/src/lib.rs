@@ -41,7 +41,7 @@ mod _native {
     #[pymodule_export]
     use super::worker::host_stream::HostStream;
     #[pymodule_export]
-    use super::worker::launch::{fail, ready, stacks_descriptor, start};
+    use super::worker::launch::{fail, harden, ready, stacks_descriptor, start};
     #[pymodule_export]
     use super::worker::serve::serve;
 

@@ -1,5 +1,6 @@
 //! The facade: a [`Bridge`] to Python, and the builder that starts it.
 
+mod sessions;
 mod settings;
 
 use std::ffi::OsString;
@@ -10,17 +11,19 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::sync::broadcast;
 
+pub use self::sessions::Session;
 use self::settings::{check_concurrency, check_limits, configuration};
 use crate::body::Arguments;
 use crate::client::{AsCaller, Call, Caller, Home, PythonTools, ToolStream};
 use crate::error::Result;
 use crate::manifest::Manifest;
 use crate::pool::{PoolConfig, PoolHandle, WorkerInfo};
+use crate::session::{SessionConfig, SessionStore, Sessions};
 use crate::telemetry::{Event, Events};
 use crate::tools::{Registry, States, Tools};
 use crate::value::Value;
 use crate::wire::Limits;
-use crate::worker::{Environment, Interpreter, Profile, WorkerConfig};
+use crate::worker::{Environment, Launch, Preload, Profile, WorkerConfig};
 
 /// A pool of Python workers, ready for calls.
 ///
@@ -38,13 +41,17 @@ pub struct Bridge {
 pub struct Builder {
     adapters: Vec<String>,
     python: Option<PathBuf>,
+    command: Option<Vec<OsString>>,
     python_path: Vec<PathBuf>,
     config: Result<Value>,
     environment: Environment,
     tools: Tools,
     states: States,
+    sessions: SessionConfig,
+    session_store: Option<Box<dyn SessionStore>>,
     workers: Option<usize>,
     profile: Profile,
+    preload: bool,
     max_concurrency: Option<usize>,
     limits: Limits,
     start_timeout: Duration,
@@ -52,6 +59,7 @@ pub struct Builder {
     stream_timeout: Duration,
     queue_timeout: Duration,
     queue_limit: usize,
+    retries: u32,
     cancel_grace: Duration,
     drain: Duration,
 }
@@ -74,13 +82,17 @@ impl Bridge {
         Builder {
             adapters: Vec::new(),
             python: None,
+            command: None,
             python_path: Vec::new(),
             config: Ok(Value::Nil),
             environment: Environment::default(),
             tools: Tools::new(),
             states: States::new(),
+            sessions: SessionConfig::default(),
+            session_store: None,
             workers: None,
             profile: Profile::default(),
+            preload: false,
             max_concurrency: None,
             limits: Limits::default(),
             start_timeout: Duration::from_mins(1),
@@ -88,6 +100,7 @@ impl Bridge {
             stream_timeout: Duration::from_mins(15),
             queue_timeout: Duration::from_secs(10),
             queue_limit: 1000,
+            retries: 1,
             cancel_grace: Duration::from_millis(500),
             drain: Duration::from_secs(30),
         }
@@ -134,10 +147,13 @@ impl Bridge {
     }
 
     /// Admits no more calls, answers those that wait with `ShuttingDown`, lets running ones finish for at most the
-    /// drain time, then ends the workers. Can be called more than once.
+    /// drain time, then ends the workers and closes the session store. Can be called more than once.
+    ///
+    /// # Errors
+    /// When the session store has failed.
     pub async fn shutdown(&self) -> Result<()> {
         self.caller.pool()?.shutdown().await;
-        Ok(())
+        self.caller.sessions.shut_down().await
     }
 }
 
@@ -174,6 +190,14 @@ impl Builder {
     /// `VIRTUAL_ENV`, then a `.venv` in the current folder or above it, then `python3`.
     pub fn python(mut self, python: impl Into<PathBuf>) -> Self {
         self.python = Some(python.into());
+        self
+    }
+
+    /// A program that speaks the protocol (`docs/protocol.md`), and its arguments, in place of Python:
+    /// `["node", "worker.js"]`. A bare name is looked up on `PATH`; what is relative, also among the arguments, is so to
+    /// the current folder. No adapter need be named: the program may know what it offers.
+    pub fn command<W: Into<OsString>>(mut self, command: impl IntoIterator<Item = W>) -> Self {
+        self.command = Some(command.into_iter().map(Into::into).collect());
         self
     }
 
@@ -215,6 +239,19 @@ impl Builder {
         self
     }
 
+    /// Sessions live on in `store` when this process ends. Without one they end with the bridge.
+    pub fn session_store(mut self, store: impl SessionStore) -> Self {
+        self.session_store = Some(Box::new(store));
+        self
+    }
+
+    /// A call in a session that is not there creates it: the same as
+    /// [`SessionConfig::create_on_use`].
+    pub fn create_sessions(mut self) -> Self {
+        self.sessions.create_on_use = true;
+        self
+    }
+
     /// How many workers. Default: the number of cores.
     pub fn workers(mut self, workers: usize) -> Self {
         self.workers = Some(workers);
@@ -229,8 +266,14 @@ impl Builder {
     }
 
     setters! {
+        /// What sessions may cost, how long they live, and where their calls go.
+        sessions: SessionConfig,
         /// How each worker runs its calls. Default: one at a time.
         profile: Profile,
+        /// Imports the adapter's module once, in a process of its own from which the workers are then forked: they are ready
+        /// within milliseconds whatever they import, and share its memory. Default: false, because not everything survives a
+        /// fork. A module that starts threads or uses a GPU while it is imported is refused.
+        preload: bool,
         /// The sizes and numbers that both sides keep to.
         limits: Limits,
         /// How long a worker may take from launch to ready. Default 60 s.
@@ -243,6 +286,8 @@ impl Builder {
         queue_timeout: Duration,
         /// How many calls may wait for a free worker. Default 1000.
         queue_limit: usize,
+        /// How often an idempotent call is repeated whose worker is lost, if it names no number of its own. Default 1.
+        retries: u32,
         /// How long a cancelled call may go on before its worker is killed. Default 500 ms.
         cancel_grace: Duration,
         /// How long [`Bridge::shutdown`] lets running calls finish. Default 30 s.
@@ -269,13 +314,14 @@ impl Builder {
         check_limits(&self.limits)?;
         let events = Events::new();
         let worker = WorkerConfig {
-            interpreter: Interpreter::find(self.python.as_deref())?,
+            launch: Launch::find(self.command.as_deref(), self.python.as_deref())?,
             adapter,
             config: self.config.map_err(|error| configuration(&format!("`.config(..)`: {}", error.kind())))?,
             python_path: self.python_path.iter().map(|path| absolute(path)).collect::<Result<_>>()?,
             environment: self.environment,
             limits: self.limits,
             profile: self.profile,
+            preload: self.preload.then(Preload::default),
             start_timeout: self.start_timeout,
             exit_grace: Duration::from_secs(2),
         };
@@ -289,19 +335,23 @@ impl Builder {
             queue_limit: self.queue_limit,
             cancel_grace: self.cancel_grace,
             drain: self.drain,
-            attempts: 2,
+            retries: self.retries,
         };
-        let home = Home::default();
+        let sessions = Sessions::start(self.sessions, self.session_store, events.clone()).await?;
+        let home = Home::new(sessions.clone());
         let mut states = self.states;
         states.insert(home.clone());
-        let registry = Registry::new(self.tools, states)?;
+        let registry = Registry::new(self.tools, states, sessions.clone())?;
         let pool = Arc::new(PoolHandle::start(config, registry, events.clone()).await?);
         home.set(&pool);
-        Ok(Bridge { caller: Caller::new(pool), events })
+        Ok(Bridge { caller: Caller::new(pool, sessions), events })
     }
 
-    fn one_adapter(&self) -> Result<String> {
+    fn one_adapter(&self) -> Result<Option<String>> {
         let Some(adapter) = self.adapters.first() else {
+            if self.command.is_some() {
+                return Ok(None);
+            }
             return Err(configuration(
                 "no adapter: name one with `.adapter(\"module:Class\")`, or `.client::<..>()` of a trait that names one",
             ));
@@ -317,7 +367,7 @@ impl Builder {
                 adapter.escape_debug()
             )));
         }
-        Ok(adapter.clone())
+        Ok(Some(adapter.clone()))
     }
 }
 

@@ -86,6 +86,17 @@ pub enum Event {
         /// Attempts so far.
         attempts: u32,
     },
+    /// A call failed for whose result nobody waits.
+    NotificationFailed {
+        /// The tool.
+        tool: String,
+        /// The error's text.
+        error: String,
+        /// What is known of whether it ran.
+        executed: Executed,
+        /// The correlation id of the call, if its caller gave one.
+        correlation_id: Option<String>,
+    },
     /// A call was lost with its worker, and not repeated.
     CallLost {
         /// The tool.
@@ -95,6 +106,35 @@ pub enum Event {
         /// What is known of the attempt.
         executed: Executed,
     },
+    /// There is a new session.
+    SessionCreated {
+        /// Its id.
+        session: String,
+    },
+    /// A session is over.
+    SessionEnded {
+        /// Its id.
+        session: String,
+        /// Why.
+        why: SessionEnd,
+    },
+    /// Four fifths of the sessions that may exist do. Told once, and again when there were half as many meanwhile.
+    SessionsNearLimit {
+        /// How many there are.
+        sessions: usize,
+        /// How many there may be.
+        limit: usize,
+    },
+}
+
+/// Why a session is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SessionEnd {
+    /// Somebody closed it.
+    Closed,
+    /// Nobody used it for its time to live.
+    Expired,
 }
 
 /// Events that a slow subscriber may lag behind before it loses the oldest.
@@ -121,8 +161,14 @@ impl Events {
                 tracing::debug!(target: "snakebridge::worker", ?event);
             }
             Event::WorkerDraining { .. } => tracing::info!(target: "snakebridge::worker", ?event),
+            Event::SessionCreated { .. } | Event::SessionEnded { .. } => {
+                tracing::debug!(target: "snakebridge::session", ?event);
+            }
+            Event::SessionsNearLimit { .. } => tracing::warn!(target: "snakebridge::session", ?event),
             Event::CallRepeated { .. } => tracing::info!(target: "snakebridge::call", ?event),
-            Event::CallLost { .. } => tracing::warn!(target: "snakebridge::call", ?event),
+            Event::CallLost { .. } | Event::NotificationFailed { .. } => {
+                tracing::warn!(target: "snakebridge::call", ?event);
+            }
             Event::WorkerLost { .. } | Event::WorkerKilled { .. } | Event::StartFailed { .. } => {
                 tracing::warn!(target: "snakebridge::worker", ?event);
             }

@@ -6,16 +6,7 @@ import threading
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
-import msgspec
-
 from snakebridge import BaseAdapter, Cancelled, HostToolError, SessionContext, tool
-
-decode = msgspec.msgpack.decode
-
-
-def arguments(**named: Any) -> bytes:
-    """Encoded arguments."""
-    return msgspec.msgpack.encode(named)
 
 
 class HostStreamAdapter(BaseAdapter):
@@ -31,7 +22,7 @@ class HostStreamAdapter(BaseAdapter):
         """Everything, item by item; then what ended it, if it was an error."""
         items: list[Any] = []
         try:
-            items.extend(decode(item) for item in ctx._stub.stream(target, arguments(n=n)))
+            items.extend(ctx.stream_tool(target, n=n))
         except HostToolError as error:
             items.append(str(error))
         return items
@@ -41,8 +32,8 @@ class HostStreamAdapter(BaseAdapter):
         """The same on the loop."""
         items: list[Any] = []
         try:
-            async for item in ctx._stub.astream(target, arguments(n=n)):
-                items.append(decode(item))  # one by one: what came before an error is kept
+            async for item in ctx.stream_tool(target, n=n):
+                items.append(item)  # one by one: what came before an error is kept
         except HostToolError as error:
             items.append(str(error))
         return items
@@ -52,7 +43,7 @@ class HostStreamAdapter(BaseAdapter):
         """The same on a loop that this tool runs."""
 
         async def read() -> list[Any]:
-            return [decode(item) async for item in ctx._stub.astream(target, arguments(n=n))]
+            return [item async for item in ctx.stream_tool(target, n=n)]
 
         return asyncio.run(read())
 
@@ -60,8 +51,8 @@ class HostStreamAdapter(BaseAdapter):
     def reads_in_a_thread(self, target: str, n: int, ctx: SessionContext) -> list[Any]:
         """The same on a thread of this tool's own."""
         items: list[Any] = []
-        stream = ctx._stub.stream(target, arguments(n=n))
-        thread = threading.Thread(target=lambda: items.extend(map(decode, stream)))
+        stream = ctx.stream_tool(target, n=n)
+        thread = threading.Thread(target=lambda: items.extend(stream))
         thread.start()
         thread.join()
         return items
@@ -69,25 +60,25 @@ class HostStreamAdapter(BaseAdapter):
     @tool
     def adds_lengths(self, target: str, n: int, ctx: SessionContext) -> int:
         """How many bytes all items have together."""
-        return sum(len(decode(item)) for item in ctx._stub.stream(target, arguments(n=n)))
+        return sum(len(item) for item in ctx.stream_tool(target, n=n))
 
     @tool
     def passes_on(self, n: int, ctx: SessionContext) -> Iterator[int]:
         """A stream of this adapter that comes of one of the host."""
-        for item in ctx._stub.stream("count", arguments(n=n)):
-            yield decode(item) * 2
+        for item in ctx.stream_tool("count", n=n):
+            yield item * 2
 
     @tool
     async def passes_on_async(self, n: int, ctx: SessionContext) -> AsyncIterator[int]:
         """The same on the loop."""
-        async for item in ctx._stub.astream("count", arguments(n=n)):
-            yield decode(item) * 2
+        async for item in ctx.stream_tool("count", n=n):
+            yield item * 2
 
     @tool
     def takes(self, how: str, count: int, ctx: SessionContext) -> list[int]:
         """A few items of a stream without an end, left in one way or another."""
-        stream = ctx._stub.stream("endless", arguments(n=0))
-        items = [decode(next(stream)) for _ in range(count)]
+        stream = ctx.stream_tool("endless", n=0)
+        items = [next(stream) for _ in range(count)]
         if how == "closed":
             stream.close()
             assert list(stream) == [], "nothing comes behind the end"
@@ -112,7 +103,7 @@ class HostStreamAdapter(BaseAdapter):
     def waits(self, ctx: SessionContext) -> list[Any]:
         """For an item that never comes."""
         try:
-            return [decode(item) for item in ctx._stub.stream("silent", arguments(n=0))]
+            return list(ctx.stream_tool("silent", n=0))
         except Cancelled:
             self.notes.append("cancelled")
             raise
@@ -121,7 +112,7 @@ class HostStreamAdapter(BaseAdapter):
     async def waits_async(self, ctx: SessionContext) -> list[Any]:
         """The same on the loop."""
         try:
-            return [decode(item) async for item in ctx._stub.astream("silent", arguments(n=0))]
+            return [item async for item in ctx.stream_tool("silent", n=0)]
         except asyncio.CancelledError:
             self.notes.append("cancelled")
             raise
@@ -131,9 +122,9 @@ class HostStreamAdapter(BaseAdapter):
         """Asks for a stream where there is one value, or the reverse."""
         try:
             if how == "stream":
-                next(ctx._stub.stream("single", arguments(n=1)))
+                next(ctx.stream_tool("single", n=1))
             else:
-                ctx._stub.call("count", arguments(n=1))
+                ctx.call_tool("count", n=1)
             return "nothing is wrong"
         except HostToolError as error:
             return str(error)

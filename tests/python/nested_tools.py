@@ -10,8 +10,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import msgspec
-
 from snakebridge import BaseAdapter, Cancelled, HostToolError, SessionContext, tool
 
 
@@ -118,16 +116,14 @@ class NestedAdapter(BaseAdapter):
     @tool
     def streams_of_streams(self, n: int, take: int | None, ctx: SessionContext) -> int:
         """Read a stream of the host whose items come of a nested one and a nested call each, or some of it."""
-        items = ctx._stub.stream("nested_squares", _encode({"n": n}))
-        return sum(msgspec.msgpack.decode(item) for item in itertools.islice(items, take))
+        return sum(itertools.islice(ctx.stream_tool("nested_squares", n=n), take))
 
     @tool
     async def streams_of_streams_async(self, n: int, take: int | None, ctx: SessionContext) -> int:
         """The same on the loop."""
-        items = ctx._stub.astream("nested_squares", _encode({"n": n}))
         total, count = 0, 0
-        async for item in items:
-            total += msgspec.msgpack.decode(item)
+        async for item in ctx.stream_tool("nested_squares", n=n):
+            total += item
             count += 1
             if count == take:
                 break
@@ -252,17 +248,16 @@ class NestedAdapter(BaseAdapter):
     def asks_later(self, ctx: SessionContext) -> None:
         """Call the host from a thread once this call has returned; see `heard`."""
         self.heard_later: str | None = None
+        call = ctx._stub._call
 
         def ask() -> None:
-            while not ended():
+            while not call.ended:
                 time.sleep(0.001)
             try:
                 self.heard_later = ctx.call_tool("nothing")
             except HostToolError as error:
                 self.heard_later = error.code
 
-        call = ctx._stub._call
-        ended = lambda: call.ended  # noqa: E731
         self.later = threading.Thread(target=ask)
         self.later.start()
 
@@ -279,9 +274,15 @@ class NestedAdapter(BaseAdapter):
             if what == "deep":
                 ctx._stub.call("echo", b"\x81\xa5value" + b"\x91" * 100_000 + b"\xc0")
             elif what == "large":
-                ctx._stub.call("echo", b"\x81\xa5value\xc6" + (300 << 20).to_bytes(4, "big") + bytes(300 << 20))
+                ctx._stub.call(
+                    "echo",
+                    b"\x81\xa5value\xc6" + (300 << 20).to_bytes(4, "big") + bytes(300 << 20),
+                )
             elif what == "many":
-                ctx._stub.call("echo", b"\x81\xa5value\xdd" + (2_000_000).to_bytes(4, "big") + b"\xc0" * 2_000_000)
+                ctx._stub.call(
+                    "echo",
+                    b"\x81\xa5value\xdd" + (2_000_000).to_bytes(4, "big") + b"\xc0" * 2_000_000,
+                )
             elif what == "claims":
                 ctx._stub.call("echo", b"\x81\xa5value\xdd\xff\xff\xff\xff")
             elif what == "nothing":
@@ -296,9 +297,3 @@ class NestedAdapter(BaseAdapter):
 def _here(tool_name: str) -> str:
     """The tool, and whether it runs on the main thread."""
     return f"{tool_name} on main" if threading.current_thread() is threading.main_thread() else tool_name
-
-
-def _encode(arguments: dict[str, Any]) -> bytes:
-    from snakebridge.encoding import encode
-
-    return encode(arguments)

@@ -345,7 +345,8 @@ async fn a_nested_stream_goes_on_when_nobody_waits_inside_any_more() -> Result<(
 async fn a_nested_call_runs_in_the_session_of_its_chain_unless_it_names_one() -> Result<()> {
     for profile in PROFILES {
         let bridge = one().profile(profile).start().await?;
-        let seen: Vec<String> = bridge.call("sessions", args! { other: "inner" }).session("outer").await?;
+        let (outer, _inner) = (bridge.session("outer").await?, bridge.session("inner").await?);
+        let seen: Vec<String> = bridge.call("sessions", args! { other: "inner" }).session(&outer).await?;
         assert_eq!(seen, ["outer", "outer", "inner", "outer"], "{profile:?}");
         bridge.shutdown().await?;
     }

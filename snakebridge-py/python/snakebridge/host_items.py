@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 class HostItems:
     """The items of one call of a streaming tool of the host, for ``for`` or for ``async for``.
 
-    While it waits for an item, what that waits for runs here: other coroutines on the event loop, nested calls of
-    the host's tool on any other thread. Closing or dropping it tells the host that nobody wants the rest.
+    While it waits for an item, what that waits for runs here: other coroutines on the event loop, nested
+    calls of the host's tool on any other thread. Closing or dropping it tells the host that nobody wants the
+    rest.
 
     Raises:
         HostToolError: From the iteration, behind the items that came before.

@@ -21,9 +21,14 @@ use crate::link::{PendingCall, ToolName};
 /// Dropping it cancels it: waiting, it never runs; running, Python is told to stop.
 #[must_use = "a call does nothing until it is awaited"]
 pub struct Call<T, E = Error> {
+    ongoing: Ongoing,
+    output: PhantomData<fn() -> Result<T, E>>,
+}
+
+/// A call, whatever it returns.
+struct Ongoing {
     prepared: Prepared,
     state: State,
-    output: PhantomData<fn() -> Result<T, E>>,
 }
 
 enum State {
@@ -33,17 +38,30 @@ enum State {
     Done,
 }
 
+/// What a notification returns: an encoded nil.
+const NOTHING: &[u8] = &[0xc0];
+
 impl<T, E> Call<T, E> {
     pub(super) fn new(caller: &Caller, tool: ToolName, arguments: Result<Encoded>, options: CallOptions) -> Self {
-        Self { prepared: Prepared::new(caller, tool, options), state: State::New(arguments), output: PhantomData }
+        let ongoing = Ongoing { prepared: Prepared::new(caller, tool, options), state: State::New(arguments) };
+        Self { ongoing, output: PhantomData }
     }
 
-    option_methods!();
+    option_methods!(ongoing.prepared.options);
+
+    /// Makes it a notification: it is ready as soon as the pool has admitted it, so that a full queue is still an error
+    /// here. Its result is dropped, and dropping it cancels nothing. A failure after that is an
+    /// [`Event::NotificationFailed`](crate::telemetry::Event::NotificationFailed). The deadline counts as usual, and
+    /// [`Bridge::shutdown`](crate::Bridge::shutdown) waits for it as for any call.
+    pub fn notify(mut self) -> Call<(), E> {
+        self.ongoing.prepared.options.notify = true;
+        Call { ongoing: self.ongoing, output: PhantomData }
+    }
 }
 
 impl<T, E> std::fmt::Debug for Call<T, E> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Call").field("prepared", &self.prepared).finish_non_exhaustive()
+        f.debug_struct("Call").field("prepared", &self.ongoing.prepared).finish_non_exhaustive()
     }
 }
 
@@ -51,24 +69,37 @@ impl<T: DeserializeOwned, E: From<Error>> Future for Call<T, E> {
     type Output = Result<T, E>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let Ongoing { prepared, state } = &mut self.ongoing;
         // A call may be answered without ever waiting: it still takes turns with the other tasks.
         let turn = ready!(tokio::task::coop::poll_proceed(context));
-        let this = &mut *self;
-        if let State::New(_) = this.state {
-            let State::New(arguments) = std::mem::replace(&mut this.state, State::Done) else { unreachable!() };
-            match this.prepared.submit(arguments, false) {
-                Ok(call) => this.state = State::Waiting(call),
+        if let State::New(_) = state {
+            let State::New(arguments) = std::mem::replace(state, State::Done) else { unreachable!() };
+            if prepared.options.notify {
+                return Poll::Ready(notify(prepared, arguments).map_err(E::from));
+            }
+            match prepared.submit(arguments, false) {
+                Ok(call) => *state = State::Waiting(call),
                 Err(error) => return Poll::Ready(Err(error.into())),
             }
         }
-        let outcome = match &this.state {
+        let outcome = match state {
             State::Waiting(call) => ready!(call.poll_outcome(context)),
             State::New(_) | State::Done => panic!("a call was polled after it had completed"),
         };
         turn.made_progress();
-        this.state = State::Done;
-        Poll::Ready(outcome.and_then(|bytes| decode(&this.prepared.tool, &bytes)).map_err(E::from))
+        *state = State::Done;
+        Poll::Ready(outcome.and_then(|bytes| decode(&prepared.tool, &bytes)).map_err(E::from))
     }
+}
+
+/// Sends a call for whose result nobody waits. A type that wants one is refused before anything runs.
+fn notify<T: DeserializeOwned>(prepared: &Prepared, arguments: Result<Encoded>) -> Result<T> {
+    let nothing = body::decode(NOTHING).map_err(|_| {
+        let message = "a notification returns nothing: expected `Result<()>` where it is declared";
+        Error::invalid_argument(message).for_tool(&prepared.tool)
+    })?;
+    prepared.attend(prepared.submit(arguments, false)?);
+    Ok(nothing)
 }
 
 /// Decodes what a tool returned; the tool has run, so a misfit says so.
@@ -79,7 +110,7 @@ pub(super) fn decode<T: DeserializeOwned>(tool: &str, bytes: &[u8]) -> Result<T>
     })
 }
 
-impl<T, E> Drop for Call<T, E> {
+impl Drop for Ongoing {
     fn drop(&mut self) {
         if let State::Waiting(call) = &self.state {
             self.prepared.abandon(call);

@@ -12,15 +12,17 @@ mod stream;
 use std::sync::Arc;
 
 pub use self::call::Call;
-pub use self::declaration::{ParameterDeclaration, Priority, SessionUse, Shape, ToolDeclaration};
+pub use self::declaration::{ParameterDeclaration, SessionUse, Shape, ToolDeclaration};
 pub(crate) use self::home::Home;
 pub(crate) use self::options::CallOptions;
 pub use self::output::{CallOutput, StreamOutput};
 pub use self::stream::{Chunk, Chunks, ToolStream};
 use crate::body::Arguments;
 use crate::error::{Error, ErrorKind, Executed, Result};
+pub use crate::link::Priority;
 use crate::link::{Chain, ToolName};
 use crate::pool::PoolHandle;
+use crate::session::{SessionName, Sessions};
 
 /// A client that `#[python_tool]` generated.
 #[diagnostic::on_unimplemented(
@@ -48,6 +50,9 @@ pub trait AsCaller {
 pub struct Caller {
     /// `None` when the bridge is gone whose tool was to make calls.
     pub(crate) pool: Option<Arc<PoolHandle>>,
+    pub(crate) sessions: Sessions,
+    /// The session of calls that name none.
+    pub(crate) session: Option<SessionName>,
     /// The tool for which it makes them; else it is the one that the task runs which makes a call, if it runs one.
     pub(crate) chain: Option<Chain>,
 }
@@ -59,13 +64,18 @@ impl AsCaller for Caller {
 }
 
 impl Caller {
-    pub(crate) fn new(pool: Arc<PoolHandle>) -> Self {
-        Self { pool: Some(pool), chain: None }
+    pub(crate) fn new(pool: Arc<PoolHandle>, sessions: Sessions) -> Self {
+        Self { pool: Some(pool), sessions, session: None, chain: None }
     }
 
     /// Where its calls go.
     pub(crate) fn pool(&self) -> Result<&PoolHandle> {
         self.pool.as_deref().ok_or_else(|| Error::new(ErrorKind::ShuttingDown, Executed::Never))
+    }
+
+    /// The same for calls in `session`.
+    pub(crate) fn in_session(&self, session: SessionName) -> Self {
+        Self { session: Some(session), ..self.clone() }
     }
 
     /// A call of a declared tool. An argument that cannot be encoded comes out when the call is first polled.

@@ -7,7 +7,8 @@ use super::{CallOptions, Caller};
 use crate::body::Encoded;
 use crate::error::{Error, ErrorKind, Executed, Result};
 use crate::link::{Chain, PendingCall, ToolName};
-use crate::pool::Submission;
+use crate::pool::{InSession, Submission};
+use crate::session::SessionName;
 use crate::tools::current_chain;
 use crate::wire::limits::is_tool_name;
 
@@ -33,7 +34,6 @@ impl Prepared {
     pub(super) fn submit(&self, arguments: Result<Encoded>, stream: bool) -> Result<Arc<PendingCall>> {
         let submission = || {
             check_name(&self.tool)?;
-            self.options.check()?;
             let Encoded { body, inputs } = arguments?;
             Ok(Submission {
                 target: self.tool.clone(),
@@ -43,9 +43,10 @@ impl Prepared {
                 created: self.created,
                 chain: self.chain.clone(),
                 timeout: self.options.timeout,
-                session: self.options.session.clone(),
+                session: self.session()?,
                 meta: self.options.meta()?,
                 idempotent: self.options.idempotent,
+                handling: self.options.handling,
             })
         };
         submission()
@@ -53,12 +54,39 @@ impl Prepared {
             .map_err(|error| error.for_tool(&self.tool))
     }
 
+    /// The session that this call names, or that of its caller, of the call inside which it is made, or of its task; and
+    /// where in it the call goes.
+    fn session(&self) -> Result<Option<InSession>> {
+        let sessions = &self.caller.sessions;
+        let pin = match self.options.session.as_ref().or(self.caller.session.as_ref()) {
+            Some(name) => Some(sessions.begin_call(name)?),
+            None => match self.chain.as_ref().and_then(Chain::session) {
+                Some(session) => Some(sessions.begin_call(&SessionName::known(session))?),
+                None => sessions.begin_unnamed_call()?,
+            },
+        };
+        let Some(pin) = pin else { return Ok(None) };
+        let (affinity, default_affinity) = (self.options.affinity, sessions.config().affinity);
+        Ok(Some(InSession { pin, affinity, default_affinity, needs: self.options.session_use }))
+    }
+
+    /// Nobody will wait for `call`, which this became.
+    pub(super) fn attend(&self, call: Arc<PendingCall>) {
+        if let Ok(pool) = self.caller.pool() {
+            pool.attend(call);
+        }
+    }
+
     /// Nobody waits for `call`, which this became, any more.
     pub(super) fn abandon(&self, call: &Arc<PendingCall>) {
-        if !call.is_done()
-            && let Ok(pool) = self.caller.pool()
-        {
+        let Ok(pool) = self.caller.pool() else { return };
+        if call.is_done() {
+            return;
+        }
+        if !self.options.no_cancel {
             pool.abandon(call);
+        } else if call.request.stream {
+            pool.exhaust(call);
         }
     }
 }

@@ -58,7 +58,7 @@ impl<T, E> ToolStream<T, E> {
         Self { prepared: Prepared::new(caller, tool, options), state: State::New(arguments), output: PhantomData }
     }
 
-    option_methods!();
+    option_methods!(prepared.options);
 
     /// The same stream with each item in its envelope: whether it is marked final, and its metadata.
     pub fn chunks(self) -> Chunks<T, E> {

@@ -11,9 +11,10 @@ use tokio::sync::futures::OwnedNotified;
 use tokio_util::sync::CancellationToken;
 
 use super::host_calls::HostCalls;
-use super::{Chain, Link, ToolName};
+use super::{Chain, Handling, Link, ToolName};
 use crate::body::InputStream;
 use crate::error::{Error, ErrorKind, Executed, Result};
+use crate::session::{Identity, Pin, Tie};
 use crate::wire::Body;
 
 /// What a call asks for, owned, so that it can be sent again.
@@ -97,6 +98,8 @@ struct State {
     /// Items that came, delivered or not. With one, the call is committed: it is not repeated.
     received: u64,
     inputs: Option<Box<Inputs>>,
+    /// Keeps its session until it is over.
+    pin: Option<Pin>,
     /// Calls to the host that are made inside it, once there is one.
     host_calls: Option<Box<HostCalls>>,
     outcome: Option<Result<Bytes>>,
@@ -132,8 +135,14 @@ pub struct PendingCall {
     pub timeout: Duration,
     /// Whether it may be repeated when nobody knows if it ran.
     pub idempotent: bool,
+    /// How the pool is to treat it.
+    pub handling: Handling,
     /// When it was admitted.
     pub admitted: Instant,
+    /// The session it runs in.
+    pub(crate) session: Option<Arc<Identity>>,
+    /// What that means for where it goes.
+    pub(crate) tie: Option<Box<Tie>>,
     /// The tool that makes it, if one does.
     chain: Option<Chain>,
     state: Mutex<State>,
@@ -165,11 +174,14 @@ impl PendingCall {
             items: VecDeque::new(),
             received: 0,
             inputs: None,
+            pin: None,
             host_calls: None,
             outcome: None,
             waker: None,
         };
-        Self { request, deadline, timeout, idempotent, admitted, chain: None, state: Mutex::new(state) }
+        let (handling, session, tie, chain) = (Handling::default(), None, None, None);
+        let state = Mutex::new(state);
+        Self { request, deadline, timeout, idempotent, handling, admitted, session, tie, chain, state }
     }
 
     /// The same, made by a tool of the host that Python called.
@@ -214,6 +226,19 @@ impl PendingCall {
     /// Whether items of it have come.
     pub fn has_received(&self) -> bool {
         self.lock().received > 0
+    }
+
+    /// Says how the pool is to treat it.
+    pub fn with_handling(self, handling: Handling) -> Self {
+        Self { handling, ..self }
+    }
+
+    /// Lets it run in a session, which lives until it is over.
+    pub(crate) fn in_session(mut self, pin: Pin, tie: Option<Tie>) -> Self {
+        self.tie = tie.map(Box::new);
+        self.session = Some(Arc::clone(pin.identity()));
+        self.lock().pin = Some(pin);
+        self
     }
 
     /// Gives it the streams that its arguments name.
@@ -340,18 +365,28 @@ impl PendingCall {
 
     /// Its answer. Returns false, and does nothing, when it had one already or was given up.
     pub fn complete(&self, outcome: Result<Bytes>) -> bool {
-        let (waker, host_calls) = {
+        let (waker, pin, host_calls) = {
             let mut state = self.lock();
             if matches!(state.stage, Stage::Done) {
                 return false;
             }
-            self.leave(&mut state, Stage::Done);
+            let worker = match self.leave(&mut state, Stage::Done) {
+                Stage::Sent { link, .. } => Some(link.worker()),
+                Stage::Queued | Stage::Done => None,
+            };
             let attempts = state.attempts;
-            state.outcome =
-                Some(outcome.map_err(|error| error.for_tool(&self.request.target).after_attempts(attempts)));
+            state.outcome = Some(outcome.map_err(|error| {
+                let error = error.for_tool(&self.request.target).after_attempts(attempts);
+                match worker {
+                    Some(worker) => error.on_worker(worker),
+                    None => error,
+                }
+            }));
             state.tell_inputs();
-            (state.waker.take(), state.host_calls.take())
+            (state.waker.take(), state.pin.take(), state.host_calls.take())
         };
+        // First: whoever hears of the end finds its session without it.
+        drop(pin);
         end_all(host_calls);
         if let Some(waker) = waker {
             waker.wake();
@@ -381,11 +416,12 @@ impl PendingCall {
         state.waker = None;
         state.items.clear();
         state.tell_inputs();
-        let before = self.leave(&mut state, Stage::Done);
-        let host_calls = state.host_calls.take();
+        let stage = self.leave(&mut state, Stage::Done);
+        let (pin, host_calls) = (state.pin.take(), state.host_calls.take());
         drop(state);
+        drop(pin);
         end_all(host_calls);
-        before
+        stage
     }
 
     /// Waits for the answer.

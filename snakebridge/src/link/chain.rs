@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::time::Instant;
 
 use super::{Link, PendingCall};
+use crate::session::Identity;
 
 /// A worker waits, inside a call of ours, for a tool of the host that runs: what calls that this tool makes have to know.
 ///
@@ -53,8 +54,16 @@ impl Chain {
     }
 
     /// The session of the call inside which the worker asks.
-    pub(crate) fn session(&self) -> Option<&Arc<str>> {
-        self.0.call.request.session.as_ref()
+    pub(crate) fn session(&self) -> Option<&Arc<Identity>> {
+        self.0.call.session.as_ref()
+    }
+
+    /// Tells chains apart: the key of the call that began it.
+    pub(crate) fn key(&self) -> u64 {
+        match self.0.call.chain() {
+            Some(chain) => chain.key(),
+            None => Arc::as_ptr(&self.0.call).addr() as u64,
+        }
     }
 
     /// When nobody waits any more for what the tool does.

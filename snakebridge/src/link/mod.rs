@@ -8,6 +8,7 @@
 mod answers;
 mod call;
 mod chain;
+mod handling;
 mod host_calls;
 mod input;
 mod reader;
@@ -31,6 +32,8 @@ use self::answers::Sender;
 use self::call::ArgumentsOf;
 pub(crate) use self::call::{Item, Next, OwnedRequest, PendingCall, Stage};
 pub(crate) use self::chain::Chain;
+pub(crate) use self::handling::Handling;
+pub use self::handling::Priority;
 pub(crate) use self::host_calls::queue_full;
 use self::reader::Reading;
 pub(crate) use self::reader::{Control, Incoming, Service, Source};

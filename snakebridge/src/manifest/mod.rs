@@ -55,6 +55,22 @@ pub struct Tool {
     pub returns: TypeInfo,
     /// Free labels.
     pub tags: Vec<String>,
+    /// What it needs of its session, if anything.
+    pub session: Option<SessionUse>,
+}
+
+/// What a tool needs of the session that it is called in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SessionUse {
+    /// What it left in its worker: the calls of a session go to one worker.
+    Affine,
+    /// The same, and no other call of the session beside it, among those that say so.
+    Exclusive,
+    /// Nothing.
+    #[default]
+    #[serde(other)]
+    None,
 }
 
 /// One parameter of a tool.
@@ -118,6 +134,11 @@ impl Manifest {
     /// The tool of that name.
     pub fn tool(&self, name: &str) -> Option<&Tool> {
         self.tools.iter().find(|tool| tool.name == name)
+    }
+
+    /// Whether the tool of that name, if there is one, may be repeated.
+    pub fn is_idempotent(&self, name: &str) -> bool {
+        self.tool(name).is_some_and(|tool| tool.idempotent)
     }
 
     /// The known name nearest to `name`, when one is near enough to be a typing mistake.

@@ -74,15 +74,18 @@ impl Pool {
     pub(super) fn may_repeat(&self, worker: &Worker, call: &PendingCall, executed: Executed) -> bool {
         match executed {
             // Lost workers are not the fault of a call that never ran, up to a point.
-            Executed::Never => call.attempts() <= SILENT_ATTEMPTS,
-            _ => is_idempotent(worker, call) && !call.is_committed() && call.attempts() < self.config.attempts,
+            Executed::Never if call.attempts() <= SILENT_ATTEMPTS => true,
+            _ => {
+                let retries = call.handling.retries.unwrap_or(self.config.retries);
+                is_idempotent(worker, call) && !call.is_committed() && call.attempts() <= retries
+            }
         }
     }
 }
 
 /// Whether the call, or its tool in Python, is declared idempotent.
 fn is_idempotent(worker: &Worker, call: &PendingCall) -> bool {
-    call.idempotent || worker.manifest.tool(&call.request.target).is_some_and(|tool| tool.idempotent)
+    call.idempotent || worker.manifest.is_idempotent(&call.request.target)
 }
 
 /// The error of a call whose worker ended.

@@ -2,7 +2,8 @@
 //!
 //! [`scheduler`] decides and is pure; [`routing`] carries out what it decides; [`slot`] keeps one place filled with a
 //! living worker; [`loss`] settles what a dead one leaves; [`timekeeper`] ends calls whose time is up, and [`retirement`]
-//! workers that do not let go of them; [`shutdown`] ends everything.
+//! workers that do not let go of them; [`unattended`] stays with calls that
+//! nobody waits for; [`shutdown`] ends everything.
 
 mod alarm;
 mod backoff;
@@ -13,12 +14,14 @@ mod scheduler;
 mod shutdown;
 mod slot;
 mod timekeeper;
+mod unattended;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore, mpsc, watch};
 use tokio_util::task::TaskTracker;
 
@@ -26,8 +29,9 @@ use self::alarm::Alarm;
 use self::scheduler::{Scheduler, Task};
 use crate::body::InputStream;
 use crate::error::{Error, ErrorKind, Executed, Result, StartFailure};
-use crate::link::{Chain, PendingCall, ToolName};
-use crate::manifest::Manifest;
+use crate::link::{Chain, Handling, PendingCall, Priority, ToolName};
+use crate::manifest::{Manifest, SessionUse};
+use crate::session::{Affinity, Identity, Pin, Tie};
 use crate::telemetry::Events;
 use crate::tools::Registry;
 use crate::wire::fragment::FRAGMENT;
@@ -54,8 +58,20 @@ pub(crate) struct PoolConfig {
     pub cancel_grace: Duration,
     /// How long a shutdown lets running calls finish. Default 30 s.
     pub drain: Duration,
-    /// How often an idempotent call is handed to a worker. Default 2.
-    pub attempts: u32,
+    /// How often an idempotent call is repeated that names no number of its own. Default 1.
+    pub retries: u32,
+}
+
+/// In which session a call is made, and how.
+pub(crate) struct InSession {
+    /// The session, which lives until the call is over.
+    pub pin: Pin,
+    /// Where the call says that it goes.
+    pub affinity: Option<Affinity>,
+    /// Where it goes if neither it nor its tool says anything.
+    pub default_affinity: Affinity,
+    /// What its tool needs of the session by what Rust says of it.
+    pub needs: SessionUse,
 }
 
 /// A call to be made.
@@ -70,16 +86,18 @@ pub(crate) struct Submission {
     pub stream: bool,
     /// When the caller made the call: its deadline counts from here.
     pub created: Instant,
-    /// The tool that makes it, if one does: it has no more time, and the same session unless it names one.
+    /// The tool that makes it, if one does: it has no more time.
     pub chain: Option<Chain>,
     /// The deadline, if it is not the pool's.
     pub timeout: Option<Duration>,
     /// The session.
-    pub session: Option<Arc<str>>,
+    pub session: Option<InSession>,
     /// The metadata map.
     pub meta: Option<Bytes>,
     /// Whether it may be repeated.
     pub idempotent: bool,
+    /// How it is to be treated.
+    pub handling: Handling,
 }
 
 impl Task for Arc<PendingCall> {
@@ -97,6 +115,18 @@ impl Task for Arc<PendingCall> {
 
     fn is_large(&self) -> bool {
         self.request.body.len() > FRAGMENT
+    }
+
+    fn priority(&self) -> Priority {
+        self.handling.priority
+    }
+
+    fn admitted(&self) -> Instant {
+        self.admitted
+    }
+
+    fn tie(&self) -> Option<&Tie> {
+        self.tie.as_deref()
     }
 }
 
@@ -124,6 +154,8 @@ struct State {
     manifests: HashMap<String, Arc<Manifest>>,
     /// Deadlines that tools declare in Python, for calls that name none.
     declared_timeouts: HashMap<String, Duration>,
+    /// What tools need of their session, as they declare in Python.
+    declared_uses: HashMap<String, SessionUse>,
     last_worker: u64,
     /// Set while no worker can be had: what every call is told at once, instead of after a wait.
     failed: Option<(StartFailure, String)>,
@@ -147,6 +179,8 @@ struct Pool {
     /// Bounds how many retired workers may be finishing their calls beside those that replace them.
     leaving: Arc<Semaphore>,
     tasks: TaskTracker,
+    /// Where they run: calls may be made by somebody who is in no runtime at all.
+    runtime: Handle,
 }
 
 /// A pool as its users see it. When the last one is dropped, the workers are killed.
@@ -185,15 +219,18 @@ impl PoolHandle {
             condemned: HashMap::new(),
             manifests: HashMap::new(),
             declared_timeouts: HashMap::new(),
+            declared_uses: HashMap::new(),
             last_worker: 0,
             failed: None,
             has_served: false,
             draining: false,
         };
+        let registry = Arc::new(registry);
+        registry.end_with_sessions();
         let pool = Arc::new(Pool {
             config,
             events,
-            registry: Arc::new(registry),
+            registry,
             state: Mutex::new(state),
             alarm: Alarm::new(),
             ended: Notify::new(),
@@ -201,6 +238,7 @@ impl PoolHandle {
             starts: Semaphore::new(cores),
             leaving: Arc::new(Semaphore::new(workers.min(Semaphore::MAX_PERMITS))),
             tasks: TaskTracker::new(),
+            runtime: Handle::current(),
         });
         // From here on a failure drops the handle, which ends everything.
         let handle = Self { pool: Arc::clone(&pool) };
@@ -230,6 +268,21 @@ impl PoolHandle {
     /// The caller of `call` does not wait any more.
     pub(crate) fn abandon(&self, call: &Arc<PendingCall>) {
         self.pool.abandon(call);
+    }
+
+    /// The calls of `session` are of no use any more: those that wait leave, and those that run are cancelled.
+    pub(crate) fn cancel_session(&self, session: &Arc<Identity>) {
+        self.pool.cancel_session(session);
+    }
+
+    /// Nobody will wait for `call`: its failure is an event.
+    pub(crate) fn attend(&self, call: Arc<PendingCall>) {
+        self.pool.attend(call);
+    }
+
+    /// Nobody waits any more for `call`, a stream, which runs to its end nonetheless.
+    pub(crate) fn exhaust(&self, call: &Arc<PendingCall>) {
+        self.pool.exhaust(Arc::clone(call));
     }
 
     /// The manifest of the newest worker.

@@ -30,7 +30,7 @@ struct Meta {
     correlation_id: Option<String>,
 }
 
-fn correlation_id(call: &PendingCall) -> Option<String> {
+pub(super) fn correlation_id(call: &PendingCall) -> Option<String> {
     // Encoded by this side, so what cannot be read is not there.
     call.request.meta.as_ref().and_then(|meta| body::decode::<Meta>(meta).ok()).unwrap_or_default().correlation_id
 }
@@ -44,6 +44,8 @@ impl Pool {
             self.events.emit(Event::WorkerDraining { worker: worker.number, pid, reason });
             // It may have nothing left to do.
             self.alarm.set(Some(Instant::now()));
+            // Those that waited for it and no other.
+            self.dispatch();
         }
     }
 

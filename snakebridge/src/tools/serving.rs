@@ -9,12 +9,14 @@ use futures::{FutureExt, Stream, StreamExt};
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
-use super::registry::{LIST, Registered};
+use super::catalogue::Registered;
+use super::registry::LIST;
 use super::running::Running;
 use super::{Answer, Registry, ToolContext};
 use crate::body;
 use crate::error::{Error, ErrorKind, Executed, Phase, Result};
 use crate::link::{Chain, Incoming, Link};
+use crate::session::Sessions;
 use crate::wire::peer::Refused;
 
 tokio::task_local! {
@@ -98,21 +100,33 @@ impl Serving {
             if self.incoming.stream {
                 return Err(wrong_manner(LIST, false));
             }
-            return body::encode(&registry.listing()).map(Served::Value);
+            let parent = self.incoming.parent.as_ref();
+            let session = parent.and_then(|(_, parent)| parent.request.session.as_deref());
+            return body::encode(&registry.look().listing(session)).map(Served::Value);
         }
         // A tool belongs to the call that uses it: its session and its deadline are that call's, whatever the worker
         // says.
         let Some((parent_id, parent)) = self.incoming.parent.clone() else {
             return Err(Error::new(ErrorKind::CallEnded, Executed::Never));
         };
-        let Registered { descriptor, tool } = registry.find(&self.incoming.target)?;
+        if Sessions::answers(&self.incoming.target) {
+            if self.incoming.stream {
+                return Err(wrong_manner(&self.incoming.target, false));
+            }
+            let Incoming { target, body, .. } = &self.incoming;
+            return registry.sessions.answer(parent.session.as_deref(), target, body).await.map(Served::Value);
+        }
+        let session = parent.request.session.clone();
+        let Registered { descriptor, tool } =
+            registry.look().find_exposed(session.as_deref(), &self.incoming.target)?.clone();
         if descriptor.streaming != self.incoming.stream {
             return Err(wrong_manner(&descriptor.name, descriptor.streaming));
         }
         let deadline = self.deadline(descriptor.timeout, parent.deadline);
         let chain = Chain::new(Arc::clone(&parent), Arc::clone(&self.link), self.incoming.id, deadline);
         let context = ToolContext {
-            session: parent.request.session.clone(),
+            session,
+            session_state: parent.session.as_ref().map(|session| registry.sessions.state(session)),
             deadline,
             cancellation: self.cancellation.clone(),
             states: Arc::clone(&registry.states),
