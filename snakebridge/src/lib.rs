@@ -90,4 +90,5 @@ compile_error!("snakebridge's host runs on Linux; macOS is not supported yet, an
 #[cfg(all(doctest, feature = "macros"))]
 #[doc = include_str!("../../docs/calls.md")]
 #[doc = include_str!("../../docs/concurrency.md")]
+#[doc = include_str!("../../docs/sessions.md")]
 struct Documents;
