@@ -5,10 +5,10 @@ use std::time::Duration;
 use proc_macro2::{TokenStream, TokenTree};
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
-use syn::{Attribute, Error, Expr, ExprLit, Ident, Lit, LitStr, Meta, Path, Result, Token, parse_quote};
+use syn::{Attribute, Error, Expr, ExprLit, Ident, Lit, LitInt, LitStr, Meta, Path, Result, Token, parse_quote};
 
 use crate::diag::{Diagnostics, did_you_mean};
-use crate::duration;
+use crate::{duration, size};
 
 /// The keys that are legal in one place.
 pub(crate) struct Table {
@@ -38,6 +38,14 @@ pub(crate) enum Shape {
     Path,
     /// Nothing, or `= expression`.
     Expression,
+    /// `= expression`
+    Value,
+    /// `= 3`
+    Number,
+    /// `= "64KiB"`, or a number of bytes.
+    Size,
+    /// `= "one"` of these.
+    Choice(&'static [&'static str]),
 }
 
 /// What stood behind a key.
@@ -47,6 +55,8 @@ enum Value {
     Duration(Duration),
     Path(Path),
     Expression(Expr),
+    Number(u32),
+    Size(u64),
 }
 
 /// The keys that were given, each once.
@@ -89,6 +99,25 @@ impl Entries {
             Value::Expression(expression) if key == name => Some(expression),
             _ => None,
         })
+    }
+
+    pub(crate) fn number(&self, name: &str) -> Option<u32> {
+        self.0.iter().find_map(|(key, value)| match value {
+            Value::Number(number) if key == name => Some(*number),
+            _ => None,
+        })
+    }
+
+    pub(crate) fn size(&self, name: &str) -> Option<u64> {
+        self.0.iter().find_map(|(key, value)| match value {
+            Value::Size(bytes) if key == name => Some(*bytes),
+            _ => None,
+        })
+    }
+
+    /// All keys as they were written.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &Ident> {
+        self.0.iter().map(|(key, _)| key)
     }
 
     /// Where the generated code finds the crate.
@@ -175,17 +204,71 @@ impl Key {
             Shape::Flag => Ok(Value::Flag),
             Shape::Expression if !assigned => Ok(Value::Flag),
             Shape::Expression => input.parse().map(Value::Expression).map_err(|_| wrong("a Rust expression")),
-            Shape::Text | Shape::Duration if !assigned || !input.peek(LitStr) => Err(wrong("a string")),
+            Shape::Value if !assigned => Err(wrong("a Rust expression")),
+            Shape::Value => input.parse().map(Value::Expression).map_err(|_| wrong("a Rust expression")),
+            Shape::Number if !assigned || !input.peek(LitInt) => Err(wrong("a number")),
+            Shape::Number => {
+                let number: LitInt = input.parse()?;
+                number.base10_parse().map(Value::Number).map_err(|_| {
+                    Error::new(number.span(), format!("`{}` takes a whole number up to {}", self.name, u32::MAX))
+                })
+            }
+            Shape::Size if assigned && input.peek(LitInt) => {
+                let bytes: LitInt = input.parse()?;
+                let refuse = |why: &str| Error::new(bytes.span(), format!("bad size `{bytes}`: {why}"));
+                match bytes.base10_parse() {
+                    Ok(0) => Err(refuse("a size is more than nothing")),
+                    Ok(bytes) => Ok(Value::Size(bytes)),
+                    Err(_) => Err(refuse("expected a number of bytes")),
+                }
+            }
+            Shape::Text | Shape::Duration | Shape::Size | Shape::Choice(_) if !assigned || !input.peek(LitStr) => {
+                Err(wrong("a string"))
+            }
             Shape::Text => input.parse().map(Value::Text),
+            Shape::Size => {
+                let text: LitStr = input.parse()?;
+                let refuse = |why| Error::new(text.span(), format!("bad size {:?}: {why}", text.value()));
+                size::parse(&text.value()).map(Value::Size).map_err(refuse)
+            }
+            Shape::Choice(choices) => {
+                let text: LitStr = input.parse()?;
+                if choices.contains(&text.value().as_str()) {
+                    return Ok(Value::Text(text));
+                }
+                let hint = did_you_mean(&text.value(), choices.iter().copied());
+                let message = format!("`{}` cannot be {:?}{hint}\nit is one of {choices:?}", self.name, text.value());
+                Err(Error::new(text.span(), message))
+            }
             Shape::Duration => {
                 let text: LitStr = input.parse()?;
                 let refuse = |why| Error::new(text.span(), format!("bad duration {:?}: {why}", text.value()));
                 duration::parse(&text.value()).map(Value::Duration).map_err(refuse)
             }
             Shape::Path if !assigned => Err(wrong("a path")),
-            Shape::Path => input.call(Path::parse_mod_style).map(Value::Path).map_err(|_| wrong("a path")),
+            Shape::Path => match input.call(Path::parse_mod_style) {
+                Ok(path) if is_sensible(&path) => Ok(Value::Path(path)),
+                Ok(path) => Err(Error::new_spanned(path, format!("`{}` takes the path of a crate", self.name))),
+                Err(_) => Err(wrong("a path")),
+            },
         }
     }
+}
+
+/// Whether the words in a path that stand for modules are where they may be.
+fn is_sensible(path: &Path) -> bool {
+    let first_may_be_one = path.leading_colon.is_none();
+    let mut only_supers = first_may_be_one;
+    path.segments.iter().enumerate().all(|(index, segment)| {
+        let sensible = match segment.ident.to_string().as_str() {
+            "Self" => false,
+            "super" => only_supers,
+            "self" | "crate" => index == 0 && first_may_be_one,
+            _ => true,
+        };
+        only_supers &= segment.ident == "super" || segment.ident == "self";
+        sensible
+    })
 }
 
 fn skip_to_comma(input: ParseStream<'_>) -> Result<()> {

@@ -3,12 +3,18 @@
 #![forbid(unsafe_code)]
 
 mod attrs;
+mod case;
 mod diag;
 mod duration;
+#[cfg(test)]
+mod expansions;
+#[cfg(test)]
+mod mutations;
 mod names;
 mod python_tool;
 mod quoting;
 mod rules;
+mod size;
 mod tool;
 mod types;
 
@@ -103,8 +109,11 @@ use proc_macro::TokenStream;
 /// |---|---|
 /// | `adapter = "module:Class"` | The adapter that has the tools, or `"module"` for a module that is one itself or has only one. Without it the builder names the adapter. |
 /// | `module = "module"`, `class = "Class"` | The same in two keys. |
+/// | `rename_all = "camelCase"` | How Python writes the tools' names, where a method has no `name`: `"lowercase"`, `"UPPERCASE"`, `"PascalCase"`, `"camelCase"`, `"snake_case"`, `"SCREAMING_SNAKE_CASE"`, `"kebab-case"`, `"SCREAMING-KEBAB-CASE"`. Arguments keep theirs. |
 /// | `timeout = "30s"` | The deadline of every call, unless the method or the call says otherwise. |
 /// | `idempotent` | Every tool may be repeated: see the key of methods. |
+/// | `session = "affine"` | What the tools need of a session: see the key of methods. |
+/// | `manifest = "tools.json"` | The trait is compared with this file while it is compiled: see below. |
 /// | `client = "Name"` | The client's name; without it the trait's and `Client`. |
 /// | `crate = path` | Where the generated code finds `snakebridge`, if it is exported by another crate. |
 ///
@@ -115,20 +124,70 @@ use proc_macro::TokenStream;
 /// | `name = "name"` | The tool's name in Python; without it the method's. |
 /// | `timeout = "30s"` | The deadline of a call, counted from when the method is called. |
 /// | `idempotent` | Repeating a call does no harm: when its worker is lost, another one gets it. |
+/// | `retry = 3` | How often it is repeated at most, beyond its first run. It needs `idempotent`. |
+/// | `notify` | Nobody waits for the result: the call is done when it is on its way. The method returns `Result<()>`. |
+/// | `no_cancel` | The tool goes on when its caller stops waiting. |
+/// | `priority = "high"` | Who goes first when calls wait for a worker: `"high"`, `"normal"` or `"low"`. |
+/// | `cache = "10m"` | For how long a result is kept for calls with the same arguments: the tool is pure. Not for streams. |
+/// | `window = "1MiB"` | How far a stream may be ahead of its reader, in `B`, `KiB`, `MiB` or `GiB`, or as a number of bytes. |
+/// | `session = "affine"` | The calls of a session go to one worker, where the tool finds what it left; `"exclusive"`: one at a time. `"none"` takes back what the trait says. |
+/// | `skip` | The method is no tool. It has a body, and the client has it as well. |
 ///
 /// `#[py(..)]` on an argument:
 ///
 /// | key | |
 /// |---|---|
 /// | `name = "name"` | The argument's name in Python; without it the Rust name. |
+/// | `default = expression` | What is sent for `None`; the type is an `Option`. Without it the argument is left out. A string literal may stand for a `String`. |
 /// | `kwargs` | Each field of this struct, or entry of this map, is an argument; it comes last. |
 ///
 /// Durations are whole hours, minutes, seconds and milliseconds: `"250ms"`, `"30s"`, `"5m"`, `"1h"`, `"1m30s"`.
 ///
+/// ```
+/// use snakebridge::prelude::*;
+///
+/// #[python_tool(module = "text_tools", class = "TextAdapter", rename_all = "camelCase", timeout = "30s")]
+/// pub trait TextTools {
+///     /// `findAll` in Python. It may run four times; `lang` is always sent.
+///     #[py(idempotent, retry = 3, cache = "10m", priority = "high")]
+///     async fn find_all(
+///         &self,
+///         text: &str,
+///         #[py(name = "lang", default = "en")] language: Option<&str>,
+///     ) -> Result<Vec<u64>>;
+///
+///     /// Nobody waits for it.
+///     #[py(notify, priority = "low")]
+///     async fn log(&self, line: &str) -> Result<()>;
+///
+///     /// The tool remembers something between the calls of a session.
+///     #[py(session = "affine", no_cancel)]
+///     async fn append(&self, text: String) -> Result<()>;
+///
+///     /// A stream as an argument, and one as the answer.
+///     #[py(window = "64KiB")]
+///     fn translate(&self, lines: impl Stream<Item = String>) -> impl Stream<Item = Result<String>>;
+///
+///     /// No tool, but what Rust makes of them.
+///     #[py(skip)]
+///     async fn has(&self, text: &str) -> Result<bool> {
+///         Ok(!self.find_all(text, None).await?.is_empty())
+///     }
+/// }
+/// ```
+///
+/// # Comparing with Python
+///
+/// When a client is made by `bridge.client::<TextToolsClient>()`, the trait is compared with what the workers say they
+/// offer. With `manifest = "tools.json"` it is compared with a committed file as well, while it is compiled: a tool that
+/// is missing, a parameter that is called otherwise, a type that cannot fit or a stream that is none is an error at the
+/// place in the trait. The path is relative to the folder of `Cargo.toml`; the file is what `Manifest::to_json` of a
+/// running bridge writes.
+///
 /// # Types
 ///
-/// Arguments are whatever is `Serialize`, owned or borrowed. An argument whose type is called `Option` is left out when
-/// it is `None`. A method returns `Result<T, E>`, whatever the alias for it is called, where `T` is `DeserializeOwned`
+/// Arguments are whatever is `Serialize`, owned or borrowed, or `impl Stream` of such. An argument whose type is called
+/// `Option` is left out when it is `None`. A method returns `Result<T, E>`, whatever the alias for it is called, where `T` is `DeserializeOwned`
 /// and `E` is `From<snakebridge::Error>`; the items of a stream are such results too.
 #[proc_macro_attribute]
 pub fn python_tool(attribute: TokenStream, item: TokenStream) -> TokenStream {

@@ -68,7 +68,7 @@ pub mod wire;
 mod worker;
 
 #[cfg(feature = "host")]
-pub use bridge::{Bridge, Builder, Session};
+pub use bridge::{Bridge, Builder, PoolBuilder, Session, TimeoutProfile};
 pub use bytes::Bytes;
 #[cfg(feature = "host")]
 pub use client::{Call, Chunk, ToolStream};
@@ -90,5 +90,7 @@ compile_error!("snakebridge's host runs on Linux; macOS is not supported yet, an
 #[cfg(all(doctest, feature = "macros"))]
 #[doc = include_str!("../../docs/calls.md")]
 #[doc = include_str!("../../docs/concurrency.md")]
+#[doc = include_str!("../../docs/macros.md")]
+#[doc = include_str!("../../docs/pools.md")]
 #[doc = include_str!("../../docs/sessions.md")]
 struct Documents;

@@ -1,6 +1,6 @@
 """What the chaos run calls: ordinary work that says what ran, and harm of every kind.
 
-Whatever runs is noted in a ledger first, by one appending write: it survives any death, and is the only truth about what ran.
+Whatever runs is noted in a ledger first, by one appending write: it survives any death.
 """
 
 import contextlib
@@ -139,7 +139,7 @@ class Harm:
     @staticmethod
     def balloon() -> None:
         """Take memory, and give it back."""
-        del (lambda size: bytearray(size))(200 << 20)[:]
+        bytearray(200 << 20)
 
     @staticmethod
     def standard_streams() -> None:

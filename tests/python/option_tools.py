@@ -58,7 +58,9 @@ class OptionAdapter(BaseAdapter):
     def dies(self, call: int, times: int) -> int:
         """Note the call; end the process the first so many times."""
         self.ledger.note(call)
-        if sum(line.split()[0] == str(call) for line in open(self.ledger.path)) <= times:
+        with open(self.ledger.path) as lines:
+            runs = sum(line.split()[0] == str(call) for line in lines)
+        if runs <= times:
             os.kill(os.getpid(), signal.SIGKILL)
         return call
 
@@ -76,6 +78,27 @@ class OptionAdapter(BaseAdapter):
     def raises(self, message: str) -> None:
         """Raise an error."""
         raise ValueError(message)
+
+    @tool
+    def notes_and_raises(self, call: int) -> None:
+        """Note the call and raise an error."""
+        self.ledger.note(call)
+        raise ValueError(call)
+
+    @tool
+    def pid(self) -> int:
+        """Tell which process this is."""
+        return os.getpid()
+
+    @tool
+    def echo_bytes(self, data: bytes, prefix: bytes = b"") -> bytes:
+        """Return what came."""
+        return prefix + data
+
+    @tool
+    def bytes_of(self, data: bytes) -> Iterator[int]:
+        """Yield each byte."""
+        yield from data
 
     @tool
     def context(self) -> dict[str, Any]:

@@ -13,7 +13,8 @@ usage: cargo xtask COMMAND
   test [--full]   run every check; --full adds the slow ones (further Python versions)
   lint            run only the checks that read the source (rustfmt, clippy, layering, ruff, mypy)
   bench NAME      run a benchmark: floor (serial latency beside a bare pipe between two processes),
-                  large (small calls while 128 MiB travel on the same pipes)
+                  large (small calls while 128 MiB travel on the same pipes), start (a hundred workers by themselves and
+                  forked from a template)
   fuzz [TARGET] [--seconds N] [--minimise]
                   look for inputs that break the wire: frame_decoder, value_decode, handshake, peer, or all of them,
                   60 seconds each; --minimise then makes the committed corpus anew (needs a nightly compiler)
@@ -31,7 +32,8 @@ pub(crate) struct Benchmark {
     pub(crate) name: &'static str,
 }
 
-const BENCHMARKS: &[Benchmark] = &[Benchmark { name: "floor" }, Benchmark { name: "large" }];
+const BENCHMARKS: &[Benchmark] =
+    &[Benchmark { name: "floor" }, Benchmark { name: "large" }, Benchmark { name: "start" }];
 
 const COMMANDS: &[&str] = &["demo", "test", "lint", "bench", "fuzz", "chaos", "setup", "help"];
 

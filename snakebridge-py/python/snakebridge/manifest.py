@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import typing
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -9,6 +10,7 @@ import msgspec
 from snakebridge.annotations import description_of, json_schema, type_text
 from snakebridge.errors import AdapterError
 from snakebridge.inputs import input_type
+from snakebridge.streams import StreamChunk
 
 if TYPE_CHECKING:
     from snakebridge.definitions import ToolDefinition
@@ -60,7 +62,7 @@ def build_manifest(
 
 def describe_tool(definition: ToolDefinition) -> dict[str, Any]:
     """One tool as the manifest describes it."""
-    options, returns = definition.options, definition.signature.returns
+    options = definition.options
     return {
         "name": definition.name,
         "description": definition.description,
@@ -68,9 +70,21 @@ def describe_tool(definition: ToolDefinition) -> dict[str, Any]:
         "idempotent": options.idempotent,
         "timeout_ms": None if options.timeout is None else max(1, round(options.timeout * 1000)),
         "parameters": [_parameter(parameter) for parameter in definition.parameters],
-        "returns": {"type": type_text(returns), "schema": json_schema(returns)},
+        "returns": _returns(definition),
         "tags": list(options.tags),
     }
+
+
+def _returns(definition: ToolDefinition) -> dict[str, Any]:
+    """What a tool returns. The schema of a stream is that of one item."""
+    returns = definition.signature.returns
+    stream = input_type(returns) if definition.streams else None
+    if stream is None:
+        return {"type": type_text(returns), "schema": json_schema(returns)}
+    # A chunk is an envelope, and nothing says what will be inside.
+    items = typing.get_args(stream.item) or (stream.item,)
+    schema = None if StreamChunk in items else json_schema(stream.item)
+    return {"type": type_text(returns), "schema": schema}
 
 
 def _parameter(parameter: Parameter) -> dict[str, Any]:

@@ -44,13 +44,13 @@ impl Bridge {
     /// `invalid_argument` when `id` is not 1 to 256 bytes of text without control characters; `session_quota` when there
     /// are as many sessions as there may be.
     pub async fn session(&self, id: impl AsRef<str>) -> Result<Session> {
-        let identity = self.caller.sessions.create(id.as_ref()).await?;
+        let identity = self.caller.shared.sessions.create(id.as_ref()).await?;
         Ok(Session { caller: self.caller.in_session(SessionName::known(&identity)), identity })
     }
 
     /// All sessions, by id. This is no use of them.
     pub fn sessions(&self) -> Vec<SessionInfo> {
-        self.caller.sessions.list()
+        self.caller.shared.sessions.list()
     }
 }
 
@@ -62,7 +62,7 @@ impl Session {
 
     /// What it keeps.
     pub fn state(&self) -> SessionState {
-        self.caller.sessions.state(&self.identity)
+        self.caller.shared.sessions.state(&self.identity)
     }
 
     /// Calls a tool in this session by its name; the result is whatever it returns.
@@ -85,13 +85,12 @@ impl Session {
     /// # Errors
     /// As [`Bridge::client`].
     pub fn client<C: PythonTools>(&self) -> Result<C> {
-        self.caller.check::<C>()?;
-        Ok(C::from_caller(self.caller.clone()))
+        self.caller.client(None)
     }
 
     /// What [`set_metadata`](Self::set_metadata) said about it.
     pub async fn metadata(&self) -> Result<BTreeMap<String, Value>> {
-        body::decode(&self.caller.sessions.metadata(&self.identity).await?)
+        body::decode(&self.caller.shared.sessions.metadata(&self.identity).await?)
     }
 
     /// Says something about it, for whoever lists sessions: replaces what was said before.
@@ -99,12 +98,12 @@ impl Session {
     /// # Errors
     /// `session_quota` when the session would be too large.
     pub async fn set_metadata(&self, metadata: BTreeMap<String, Value>) -> Result<()> {
-        self.caller.sessions.set_metadata(&self.identity, body::encode(&metadata)?).await
+        self.caller.shared.sessions.set_metadata(&self.identity, body::encode(&metadata)?).await
     }
 
     /// What is known of it at this moment. This is no use of it.
     pub fn info(&self) -> Result<SessionInfo> {
-        self.caller.sessions.info(&self.identity)
+        self.caller.shared.sessions.info(&self.identity)
     }
 
     /// The worker that got its last call, by the number that [`WorkerInfo`](crate::WorkerInfo) has.
@@ -114,19 +113,19 @@ impl Session {
 
     /// Uses it: its time to live begins anew.
     pub fn touch(&self) -> Result<()> {
-        self.caller.sessions.touch(&self.identity)
+        self.caller.shared.sessions.touch(&self.identity)
     }
 
     /// Ends it, with everything that it keeps. Calls that run in it or wait to go on, but what they write into it is
     /// refused as `session_expired`. False if it was over already.
     pub async fn close(&self) -> Result<bool> {
-        self.caller.sessions.close(&self.identity).await
+        self.caller.shared.sessions.close(&self.identity).await
     }
 
     /// As [`close`](Self::close), and cancels the calls that run in it or wait to: their callers get `cancelled`.
     pub async fn close_now(&self) -> Result<bool> {
         let closed = self.close().await;
-        self.caller.pool.cancel_session(&self.identity);
+        self.caller.shared.pools.cancel_session(&self.identity);
         closed
     }
 }

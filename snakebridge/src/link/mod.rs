@@ -248,6 +248,7 @@ impl Link {
             parent: None,
             meta: request.meta.as_deref(),
             tools: request.tools,
+            window: call.handling.window,
         };
         let mut state = self.lock();
         let State { peer, output, .. } = &mut *state;

@@ -59,6 +59,13 @@ impl SessionName {
     pub(crate) fn known(session: &Arc<Identity>) -> Self {
         Self(Named::Known(Arc::clone(session)))
     }
+
+    pub(crate) fn id(&self) -> &Arc<str> {
+        match &self.0 {
+            Named::Id(id) => id,
+            Named::Known(session) => session.id(),
+        }
+    }
 }
 
 impl From<Arc<str>> for SessionName {
