@@ -92,4 +92,5 @@ compile_error!("snakebridge's host runs on Linux; macOS is not supported yet, an
 #[doc = include_str!("../../docs/concurrency.md")]
 #[doc = include_str!("../../docs/macros.md")]
 #[doc = include_str!("../../docs/pools.md")]
+#[doc = include_str!("../../docs/sessions.md")]
 struct Documents;

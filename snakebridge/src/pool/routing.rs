@@ -243,11 +243,12 @@ impl Pool {
             self.vacated(now);
             return Sent::Not;
         }
+        if let Some(session) = &call.session {
+            // Before it is answered, which may be at once.
+            session.went_to(worker.number);
+        }
         let refused = match worker.link.send(call, now) {
             Ok(alone) => {
-                if let Some(session) = &call.session {
-                    session.went_to(worker.number);
-                }
                 // Not before it is in the link's table: a look in between would not have found it anywhere.
                 self.alarm.set(call.deadline);
                 return if alone { Sent::Alone } else { Sent::BesideOthers };
