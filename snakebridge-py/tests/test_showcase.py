@@ -6,12 +6,12 @@ import msgspec
 import pytest
 
 from calling import call, stream
-from snakebridge import HostToolError, InvalidArgument, SessionContext, StreamChunk, ToolError
+from snakebridge import InvalidArgument, StreamChunk, ToolError
 from snakebridge.adapters import showcase
 from snakebridge.adapters.showcase import ShowcaseAdapter, showcase_adapter
 from snakebridge.adapters.showcase.tool import Tool
 from snakebridge.loading import find_adapter
-from snakebridge.session import CallMetadata
+from snakebridge.testing import FakeHost
 
 
 @pytest.fixture
@@ -95,21 +95,13 @@ def test_stream_progress_yields_one_chunk_a_step(adapter):
     assert (last["step"], last["total"], last["message"]) == (4, 4, "Processing step 4/4")
 
 
-class Host:
-    metadata = CallMetadata(metadata={"user": "ada"})
-
-    def call(self, target, arguments):
-        if target == "$tools.list":
-            return msgspec.msgpack.encode({"generation": 1, "tools": [{"name": "parse_json"}]})
-        if target != "parse_json":
-            raise HostToolError("tool_not_found", target)
-        json_string = msgspec.msgpack.decode(arguments)["json_string"]
-        data = msgspec.json.decode(json_string)
-        return msgspec.msgpack.encode({"success": True, "data": data, "keys": list(data)})
+def parse_json(json_string: str) -> dict:
+    data = msgspec.json.decode(json_string)
+    return {"success": True, "data": data, "keys": list(data)}
 
 
 def test_session_tools_use_the_context_of_the_call(adapter):
-    adapter.session_context = SessionContext(Host(), "demo")
+    adapter.session_context = FakeHost([parse_json]).context("demo", metadata={"user": "ada"})
     assert call(adapter.get_session_info) == {
         "session_id": "demo",
         "request_metadata": {"user": "ada"},

@@ -89,6 +89,32 @@ def test_an_error_of_the_host_can_pass_through(host):
     )
 
 
+def test_the_state_of_the_session_is_asked_of_the_host(host):
+    number = host.call("remember", {"key": "a", "value": 7}, session="demo")
+    (_, inner, target, *_), arguments = host.receive()
+    assert (target, arguments) == ("$state.cas", {"key": "a", "expected": 1, "value": 7})
+    host.send([ERROR, inner, "conflict", 0], encode({"message": "changed", "data": {"version": 5}}))
+    assert host.receive() == ([REPLY, number], 5)
+
+
+@pytest.mark.parametrize(("answer", "value"), [([3, "tea"], "tea"), (None, "nothing"), ([1, None], None)])
+def test_the_state_can_be_awaited(host, answer, value):
+    number = host.call("recall", {"key": "a"}, session="demo")
+    (_, inner, target, *_), arguments = host.receive()
+    assert (target, arguments) == ("$state.get", {"key": "a"})
+    host.send([REPLY, inner], encode(answer))
+    assert host.receive() == ([REPLY, number], value)
+
+
+def test_an_adapter_registers_its_tools_by_their_names(host):
+    number = host.call("join", session="demo")
+    (_, inner, target, *_), arguments = host.receive()
+    assert target == "$tools.register"
+    assert {"add", "join", "recall"} <= set(arguments["tools"])
+    host.send([REPLY, inner], encode(arguments["tools"]))
+    assert host.receive() == ([REPLY, number], arguments["tools"])
+
+
 @pytest.mark.parametrize(
     ("tool", "seen"),
     [("nap", "cancelled"), ("collect", "cancelled again"), ("slumber", "async cancelled")],

@@ -1,6 +1,7 @@
 //! The facade: a [`Bridge`] to Python, and the builder that starts it.
 
 mod pool_builder;
+mod sessions;
 mod settings;
 mod timeouts;
 
@@ -12,6 +13,7 @@ use tokio::sync::broadcast;
 
 pub use self::pool_builder::PoolBuilder;
 use self::pool_builder::pool_settings;
+pub use self::sessions::Session;
 use self::settings::{configuration, in_pool};
 pub use self::timeouts::TimeoutProfile;
 use crate::body::Arguments;
@@ -21,6 +23,7 @@ use crate::client::{
 use crate::error::Result;
 use crate::manifest::Manifest;
 use crate::pool::{Common, DEFAULT_POOL, PoolConfig, PoolHandle, Pools, WorkerInfo};
+use crate::session::{SessionConfig, SessionStore, Sessions};
 use crate::telemetry::{Event, Events};
 use crate::tools::{Registry, States, Tools};
 use crate::value::Value;
@@ -47,6 +50,8 @@ pub struct Builder {
     pools: Vec<(String, PoolBuilder)>,
     tools: Tools,
     states: States,
+    sessions: SessionConfig,
+    session_store: Option<Box<dyn SessionStore>>,
     cache_entries: usize,
     cache_bytes: usize,
     own_runtime: bool,
@@ -73,6 +78,8 @@ impl Bridge {
             pools: Vec::new(),
             tools: Tools::new(),
             states: States::new(),
+            sessions: SessionConfig::default(),
+            session_store: None,
             cache_entries: 1024,
             cache_bytes: 64 << 20,
             own_runtime: false,
@@ -143,16 +150,18 @@ impl Bridge {
     }
 
     /// Admits no more calls, answers those that wait with `ShuttingDown`, lets running ones finish for at most the
-    /// drain time, then ends the workers. Can be called more than once.
+    /// drain time, then ends the workers and closes the session store. Can be called more than once.
+    ///
+    /// # Errors
+    /// When the session store has failed.
     pub async fn shutdown(&self) -> Result<()> {
-        self.caller.shared.shutdown().await;
-        Ok(())
+        self.caller.shared.shutdown().await
     }
 
     /// As [`shutdown`](Self::shutdown), waited for on this thread: see [`Call::wait`] for where that is possible.
     ///
     /// # Errors
-    /// `InvalidArgument` where it is not.
+    /// As those of `shutdown`, and `InvalidArgument` where waiting is not possible.
     pub fn shutdown_blocking(&self) -> Result<()> {
         self.caller.shared.wait_for(self.shutdown())?
     }
@@ -202,6 +211,25 @@ impl Builder {
     /// first.
     pub fn state<T: Send + Sync + 'static>(mut self, value: T) -> Self {
         self.states.insert(value);
+        self
+    }
+
+    /// What sessions may cost, how long they live, and where their calls go.
+    pub fn sessions(mut self, sessions: SessionConfig) -> Self {
+        self.sessions = sessions;
+        self
+    }
+
+    /// Sessions live on in `store` when this process ends. Without one they end with the bridge.
+    pub fn session_store(mut self, store: impl SessionStore) -> Self {
+        self.session_store = Some(Box::new(store));
+        self
+    }
+
+    /// A call in a session that is not there creates it: the same as
+    /// [`SessionConfig::create_on_use`].
+    pub fn create_sessions(mut self) -> Self {
+        self.sessions.create_on_use = true;
         self
     }
 
@@ -268,27 +296,31 @@ impl Builder {
     async fn start_in(self, driver: Driver) -> Result<Bridge> {
         let events = Events::new();
         let cache = Cache::new(self.cache_entries, self.cache_bytes);
-        let pools = driver.run(self.start_pools(events.clone())).await?;
-        Ok(Bridge { caller: Caller::new(Arc::new(Shared::new(pools, cache, driver))), events })
+        let (pools, sessions) = driver.run(self.start_pools(events.clone())).await?;
+        Ok(Bridge { caller: Caller::new(Arc::new(Shared::new(pools, sessions, cache, driver))), events })
     }
 
-    async fn start_pools(self, events: Events) -> Result<Pools> {
-        let (configs, tools, states) = self.finish()?;
-        let registry = Arc::new(Registry::new(tools, states)?);
+    async fn start_pools(mut self, events: Events) -> Result<(Pools, Sessions)> {
+        let (tools, states) = (std::mem::take(&mut self.tools), std::mem::take(&mut self.states));
+        let (sessions, store) = (self.sessions.clone(), self.session_store.take());
+        let configs = self.finish()?;
+        let sessions = Sessions::start(sessions, store, events.clone()).await?;
+        let registry = Arc::new(Registry::new(tools, states, sessions.clone())?);
+        registry.end_with_sessions();
         let common = Common { registry, events, numbers: Arc::new(AtomicU64::new(0)) };
         let several = configs.len() > 1;
         let start = |config: PoolConfig| {
             let (name, started) = (Arc::clone(&config.name), PoolHandle::start(config, common.clone()));
             async move { started.await.map_err(|error| if several { in_pool(&name, error) } else { error }) }
         };
-        Pools::start(configs.into_iter().map(start).collect()).await
+        Ok((Pools::start(configs.into_iter().map(start).collect()).await?, sessions))
     }
 
-    /// The pools to start, the default one first, and what they have together.
-    fn finish(self) -> Result<(Vec<PoolConfig>, Tools, States)> {
+    /// The pools to start, the default one first.
+    fn finish(self) -> Result<Vec<PoolConfig>> {
         let mut pools = self.pools;
         check_names(&pools)?;
-        if pools.is_empty() || self.default_pool.has_adapter() {
+        if pools.is_empty() || self.default_pool.has_tools() {
             pools.insert(0, (DEFAULT_POOL.to_owned(), self.default_pool));
         } else if self.wants_default_pool {
             return Err(configuration(
@@ -300,8 +332,7 @@ impl Builder {
         let finish = |(name, pool): (String, PoolBuilder)| {
             pool.finish(&name).map_err(|error| if several { in_pool(&name, error) } else { error })
         };
-        let configs = pools.into_iter().map(finish).collect::<Result<_>>()?;
-        Ok((configs, self.tools, self.states))
+        pools.into_iter().map(finish).collect()
     }
 }
 

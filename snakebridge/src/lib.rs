@@ -55,6 +55,9 @@ pub mod manifest;
 mod pool;
 #[cfg(feature = "host")]
 pub mod prelude;
+pub mod schema;
+#[cfg(feature = "host")]
+pub mod session;
 #[cfg(feature = "host")]
 pub mod telemetry;
 #[cfg(feature = "host")]
@@ -65,7 +68,7 @@ pub mod wire;
 mod worker;
 
 #[cfg(feature = "host")]
-pub use bridge::{Bridge, Builder, PoolBuilder, TimeoutProfile};
+pub use bridge::{Bridge, Builder, PoolBuilder, Session, TimeoutProfile};
 pub use bytes::Bytes;
 #[cfg(feature = "host")]
 pub use client::{Call, Chunk, ToolStream};
@@ -87,4 +90,5 @@ compile_error!("snakebridge's host runs on Linux; macOS is not supported yet, an
 #[cfg(all(doctest, feature = "macros"))]
 #[doc = include_str!("../../docs/calls.md")]
 #[doc = include_str!("../../docs/concurrency.md")]
+#[doc = include_str!("../../docs/pools.md")]
 struct Documents;

@@ -126,6 +126,35 @@ pub enum Event {
         /// What is known of the attempt.
         executed: Executed,
     },
+    /// There is a new session.
+    SessionCreated {
+        /// Its id.
+        session: String,
+    },
+    /// A session is over.
+    SessionEnded {
+        /// Its id.
+        session: String,
+        /// Why.
+        why: SessionEnd,
+    },
+    /// Four fifths of the sessions that may exist do. Told once, and again when there were half as many meanwhile.
+    SessionsNearLimit {
+        /// How many there are.
+        sessions: usize,
+        /// How many there may be.
+        limit: usize,
+    },
+}
+
+/// Why a session is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SessionEnd {
+    /// Somebody closed it.
+    Closed,
+    /// Nobody used it for its time to live.
+    Expired,
 }
 
 /// Events that a slow subscriber may lag behind before it loses the oldest.
@@ -152,6 +181,10 @@ impl Events {
                 tracing::debug!(target: "snakebridge::worker", ?event);
             }
             Event::WorkerDraining { .. } => tracing::info!(target: "snakebridge::worker", ?event),
+            Event::SessionCreated { .. } | Event::SessionEnded { .. } => {
+                tracing::debug!(target: "snakebridge::session", ?event);
+            }
+            Event::SessionsNearLimit { .. } => tracing::warn!(target: "snakebridge::session", ?event),
             Event::CallRepeated { .. } => tracing::info!(target: "snakebridge::call", ?event),
             Event::CallLost { .. } | Event::NotificationFailed { .. } => {
                 tracing::warn!(target: "snakebridge::call", ?event);

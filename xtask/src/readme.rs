@@ -12,7 +12,7 @@ use crate::workspace::Workspace;
 const COMMANDS: [&str; 2] = ["cargo xtask demo", "cargo xtask test"];
 
 /// The documents with Python in them.
-const WITH_PYTHON: [&str; 2] = ["README.md", "docs/concurrency.md"];
+const WITH_PYTHON: [&str; 3] = ["README.md", "docs/concurrency.md", "docs/host-tools.md"];
 
 /// A fenced block of a Markdown text.
 #[derive(Debug, PartialEq, Eq)]

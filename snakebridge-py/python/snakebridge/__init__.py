@@ -26,7 +26,20 @@ if TYPE_CHECKING:
     from snakebridge._native import Cancelled
     from snakebridge.base_adapter import BaseAdapter
     from snakebridge.decorator import tool
-    from snakebridge.errors import AdapterError, HostToolError, InvalidArgument, ToolError, Unserializable
+    from snakebridge.errors import (
+        AdapterError,
+        Conflict,
+        HostToolError,
+        InvalidArgument,
+        SessionError,
+        SessionExpired,
+        SessionNotFound,
+        SessionQuota,
+        ToolError,
+        Unserializable,
+    )
+    from snakebridge.host.state import SessionState
+    from snakebridge.host.tools import HostTool, HostTools
     from snakebridge.registration import ParameterSpec, ToolRegistration
     from snakebridge.session import SessionContext
     from snakebridge.streams import StreamChunk
@@ -37,10 +50,18 @@ __all__ = [
     "AdapterError",
     "BaseAdapter",
     "Cancelled",
+    "Conflict",
+    "HostTool",
     "HostToolError",
+    "HostTools",
     "InvalidArgument",
     "ParameterSpec",
     "SessionContext",
+    "SessionError",
+    "SessionExpired",
+    "SessionNotFound",
+    "SessionQuota",
+    "SessionState",
     "StreamChunk",
     "ToolError",
     "ToolRegistration",
@@ -53,10 +74,18 @@ _HOMES = {
     "AdapterError": "errors",
     "BaseAdapter": "base_adapter",
     "Cancelled": "_native",
+    "Conflict": "errors",
+    "HostTool": "host.tools",
     "HostToolError": "errors",
+    "HostTools": "host.tools",
     "InvalidArgument": "errors",
     "ParameterSpec": "registration",
     "SessionContext": "session",
+    "SessionError": "errors",
+    "SessionExpired": "errors",
+    "SessionNotFound": "errors",
+    "SessionQuota": "errors",
+    "SessionState": "host.state",
     "StreamChunk": "streams",
     "ToolError": "errors",
     "ToolRegistration": "registration",

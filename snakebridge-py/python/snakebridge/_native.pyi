@@ -152,6 +152,9 @@ class LoopServer:
 def start() -> bytes:
     """Make the wire private, arm the parent-death signal, exchange HELLOs; returns the body of the host's."""
 
+def harden(parent: int) -> None:
+    """Tie this process's life to that of its parent, which must be this one; give up what no tool needs."""
+
 def fail(exit_code: int, body: bytes) -> NoReturn:
     """Tell the host why this worker cannot start, and end the process."""
 

@@ -62,6 +62,37 @@ class BaseAdapter:
             self.__dict__["_snakebridge_registrations"] = cached
         return cached
 
+    def register_with_session(self, session_id: str, stub: Any = None) -> list[str]:
+        """Expose this adapter's tools to a session.
+
+        Inside a call nothing but the session's id is needed: the host knows the tools, and records that this
+        session may use them. Programs that have a remote stub of their own give it.
+
+        Args:
+            session_id: The session. In a worker only the one of the running call is allowed.
+            stub: None for the running call, the `SessionContext` of a call, or a remote stub with the method
+                ``RegisterTools(request)``. Its response has `success`, `tool_ids` and `error_message`, and
+                may come as it is, to be awaited, or to be called.
+
+        Returns:
+            The names of the tools. Empty, with an error in the log, where a remote stub refused.
+
+        Raises:
+            ValueError: If the call belongs to another session.
+            RuntimeError: If no call runs and no stub is given, or an event loop runs and the stub is
+                asynchronous.
+            HostToolError: If the host refuses.
+        """
+        from snakebridge import adapter_registration  # few adapters register themselves
+
+        return adapter_registration.register(self, session_id, stub)
+
+    async def register_with_session_async(self, session_id: str, stub: Any = None) -> list[str]:
+        """The same as `register_with_session`; other coroutines run meanwhile."""
+        from snakebridge import adapter_registration  # few adapters register themselves
+
+        return await adapter_registration.aregister(self, session_id, stub)
+
     @property
     def session_context(self) -> SessionContext | Any:
         """The context of the call that runs, or None outside of calls.

@@ -6,9 +6,12 @@ error's type and must not change when a module moves.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import msgspec
+
+Executed: TypeAlias = Literal["never", "maybe", "yes"]
+"""Whether a tool ran."""
 
 
 class AdapterError(Exception):
@@ -54,28 +57,91 @@ class ToolError(Exception):
 
 
 class HostToolError(Exception):
-    """A tool of the host, called from Python, did not give a result.
+    """The host answered a call from Python with an error.
 
     Attributes:
-        code: The stable error code: ``"host_tool"`` where the tool itself failed, else for instance
-            ``"tool_not_found"``, ``"invalid_argument"``, ``"deadline_exceeded"`` or ``"call_ended"``.
+        code: A stable name for the failure. Where the tool itself failed it is the tool's own, such as
+            ``"out_of_stock"`` (``"error"`` where the tool has none, ``"panic"`` where it panicked); else for
+            instance ``"tool_not_found"``, ``"invalid_argument"``, ``"deadline_exceeded"`` or
+            ``"call_ended"``.
         message: What went wrong, for people.
         data: What the host's tool attached to its error, or None.
+        executed: Whether the tool ran: ``"never"``, ``"maybe"`` or ``"yes"``.
+        reported: Whether the tool itself gave this error as its answer. It did not where it was not found,
+            refused its arguments, was cancelled, took too long or panicked.
     """
 
     __module__ = "snakebridge"
 
-    def __init__(self, code: str, message: str, data: Any = None) -> None:
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        data: Any = None,
+        executed: Executed = "maybe",
+        reported: bool = False,
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.data = data
+        self.executed = executed
+        self.reported = reported
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.code, self.message, self.data)
+        return type(self), (self.code, self.message, self.data, self.executed, self.reported)
 
     def __str__(self) -> str:
         return f"{self.code}: {self.message}"
+
+
+class SessionError(HostToolError):
+    """The host did not let a call read or change the state of its session, nor use the session's tools."""
+
+    __module__ = "snakebridge"
+
+    wire_code = "session_error"
+    """The code by which the host says it."""
+
+    def __init__(self, message: str, data: Any = None, executed: Executed = "never") -> None:
+        super().__init__(self.wire_code, message, data, executed)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.message, self.data, self.executed)
+
+
+class SessionNotFound(SessionError):
+    """The call belongs to no session, or to one that was closed."""
+
+    __module__ = "snakebridge"
+    wire_code = "session_not_found"
+
+
+class SessionExpired(SessionError):
+    """The session's time ran out while the call was running; it does not come back."""
+
+    __module__ = "snakebridge"
+    wire_code = "session_expired"
+
+
+class SessionQuota(SessionError):
+    """The value, the session's state or that of all sessions would be larger than the host allows."""
+
+    __module__ = "snakebridge"
+    wire_code = "session_quota"
+
+
+class Conflict(SessionError):
+    """`compare_and_set` found another version than the expected one: read again and decide anew."""
+
+    __module__ = "snakebridge"
+    wire_code = "conflict"
+
+    @property
+    def current_version(self) -> int:
+        """The version that the key has now; 0 where it is not there."""
+        version = self.data.get("version") if isinstance(self.data, dict) else None
+        return version if isinstance(version, int) else 0
 
 
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -203,3 +203,27 @@ def _cut_middle(text: str, limit: int) -> str:
     head, tail = limit // 4, limit - limit // 4 - 64
     first, last = encoded[:head].decode("utf-8", "ignore"), encoded[-tail:].decode("utf-8", "ignore")
     return f"{first}\n  ... cut ...\n{last}"
+
+
+def failure_report(why: str, error: BaseException, module: str | None) -> dict[str, Any]:
+    """Why the adapter cannot be loaded, as the host reads it.
+
+    Args:
+        why: What failed: ``import``, ``adapter`` or ``init``.
+        error: What was raised.
+        module: The adapter's module.
+    """
+    parts = error_parts(error)
+    message = "\n".join([parts["message"], *(parts["notes"] or [])])
+    if isinstance(error, SystemExit):
+        # `sys.exit` takes a code or something to say.
+        is_code = error.code is None or isinstance(error.code, int)
+        how = f"with exit code {error.code or 0}" if is_code else f"saying {message!r}"
+        message = f"the adapter ended the process {how} while it was loaded"
+    return {
+        "why": why,
+        "type": parts["type"],
+        "message": message,
+        "traceback": parts["traceback"],
+        "module": (error.name if isinstance(error, ImportError) else None) or module,
+    }

@@ -47,7 +47,7 @@ def build_manifest(
             "name": name,
             "version": version,
             "description": description,
-            "tools": [_tool(definition) for definition in sorted(tools, key=lambda tool: tool.name)],
+            "tools": [describe_tool(definition) for definition in sorted(tools, key=lambda tool: tool.name)],
         }
     )
     if len(encoded) > MANIFEST_LIMIT:
@@ -58,7 +58,8 @@ def build_manifest(
     return encoded
 
 
-def _tool(definition: ToolDefinition) -> dict[str, Any]:
+def describe_tool(definition: ToolDefinition) -> dict[str, Any]:
+    """One tool as the manifest describes it."""
     options, returns = definition.options, definition.signature.returns
     return {
         "name": definition.name,

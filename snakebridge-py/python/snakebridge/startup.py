@@ -15,7 +15,7 @@ from snakebridge import _native
 from snakebridge.current import set_context
 from snakebridge.encoding import encode, encode_chunk, refuse, result_encoder
 from snakebridge.errors import AdapterError
-from snakebridge.failures import describe, error_parts
+from snakebridge.failures import describe, failure_report
 from snakebridge.loading import (
     LoadedAdapter,
     collect_tools,
@@ -61,7 +61,8 @@ class HostHello(msgspec.Struct, frozen=True):
 def run(greeting: bytes) -> None:
     """Serve the adapter that the host's HELLO names until the host closes the wire."""
     hello = msgspec.msgpack.decode(greeting, type=HostHello)
-    sys.path[:0] = hello.python_path
+    if sys.path[: len(hello.python_path)] != hello.python_path:  # a template has them already
+        sys.path[:0] = hello.python_path
     _print_promptly()
     _install_hooks()
     adapter, manifest, tools = _load(hello)
@@ -191,18 +192,4 @@ def _clean_up(adapter: LoadedAdapter) -> None:
 
 
 def _fail(why: Why, error: BaseException, module: str | None) -> NoReturn:
-    parts = error_parts(error)
-    message = "\n".join([parts["message"], *(parts["notes"] or [])])
-    if isinstance(error, SystemExit):
-        # `sys.exit` takes a code or something to say.
-        is_code = error.code is None or isinstance(error.code, int)
-        how = f"with exit code {error.code or 0}" if is_code else f"saying {message!r}"
-        message = f"the adapter ended the process {how} while it was loaded"
-    report = {
-        "why": why,
-        "type": parts["type"],
-        "message": message,
-        "traceback": parts["traceback"],
-        "module": (error.name if isinstance(error, ImportError) else None) or module,
-    }
-    _native.fail(EXIT_CODES[why], encode(report))
+    _native.fail(EXIT_CODES[why], encode(failure_report(why, error, module)))

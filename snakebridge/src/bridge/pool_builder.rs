@@ -1,5 +1,6 @@
 //! What one pool is made of: the settings that each of several pools has for itself.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use crate::error::Result;
 use crate::pool::PoolConfig;
 use crate::value::Value;
 use crate::wire::Limits;
-use crate::worker::{Environment, Interpreter, Profile, WorkerConfig};
+use crate::worker::{Environment, Launch, Preload, Profile, WorkerConfig};
 
 /// One pool of workers: what they load, how many they are, and what bounds them.
 ///
@@ -19,11 +20,13 @@ use crate::worker::{Environment, Interpreter, Profile, WorkerConfig};
 pub struct PoolBuilder {
     pub(super) adapters: Vec<String>,
     pub(super) python: Option<PathBuf>,
+    pub(super) command: Option<Vec<OsString>>,
     pub(super) python_path: Vec<PathBuf>,
     pub(super) config: Result<Value>,
     pub(super) environment: Environment,
     pub(super) workers: Option<usize>,
     pub(super) profile: Profile,
+    pub(super) preload: bool,
     pub(super) max_concurrency: Option<usize>,
     pub(super) limits: Limits,
     pub(super) start_timeout: Duration,
@@ -42,11 +45,13 @@ impl Default for PoolBuilder {
         Self {
             adapters: Vec::new(),
             python: None,
+            command: None,
             python_path: Vec::new(),
             config: Ok(Value::Nil),
             environment: Environment::default(),
             workers: None,
             profile: Profile::default(),
+            preload: false,
             max_concurrency: None,
             limits: Limits::default(),
             start_timeout: Duration::from_mins(1),
@@ -84,6 +89,15 @@ macro_rules! pool_settings {
         pub fn python(mut self, python: impl Into<std::path::PathBuf>) -> Self {
             let $this = &mut self;
             $pool.python = Some(python.into());
+            self
+        }
+
+        /// A program that speaks the protocol (`docs/protocol.md`), and its arguments, in place of Python:
+        /// `["node", "worker.js"]`. A bare name is looked up on `PATH`; what is relative, also among the arguments, is so to
+        /// the current folder. No adapter need be named: the program may know what it offers.
+        pub fn command<W: Into<std::ffi::OsString>>(mut self, command: impl IntoIterator<Item = W>) -> Self {
+            let $this = &mut self;
+            $pool.command = Some(command.into_iter().map(Into::into).collect());
             self
         }
 
@@ -146,6 +160,10 @@ macro_rules! pool_settings {
         $crate::bridge::pool_builder::plain_settings! { |$this| $pool,
             /// How each worker runs its calls. Default: one at a time.
             profile: $crate::worker::Profile,
+            /// Imports the adapter's module once, in a process of its own from which the workers are then forked: they are
+            /// ready within milliseconds whatever they import, and share its memory. Default: false, because not everything
+            /// survives a fork. A module that starts threads or uses a GPU while it is imported is refused.
+            preload: bool,
             /// The sizes and numbers that both sides keep to.
             limits: $crate::wire::Limits,
             /// How long a worker may take from launch to ready. Default 60 s.
@@ -184,9 +202,9 @@ pub(super) use plain_settings;
 impl PoolBuilder {
     pool_settings!(|this| this);
 
-    /// Whether anything says what its workers are to load.
-    pub(super) fn has_adapter(&self) -> bool {
-        !self.adapters.is_empty()
+    /// Whether anything says where its workers get their tools from.
+    pub(super) fn has_tools(&self) -> bool {
+        !self.adapters.is_empty() || self.command.is_some()
     }
 
     /// What to start, if it makes sense.
@@ -201,13 +219,14 @@ impl PoolBuilder {
         check_concurrency(self.max_concurrency)?;
         check_limits(&self.limits)?;
         let worker = WorkerConfig {
-            interpreter: Interpreter::find(self.python.as_deref())?,
+            launch: Launch::find(self.command.as_deref(), self.python.as_deref())?,
             adapter,
             config: self.config.map_err(|error| configuration(&format!("`.config(..)`: {}", error.kind())))?,
             python_path: self.python_path.iter().map(|path| absolute(path)).collect::<Result<_>>()?,
             environment: self.environment,
             limits: self.limits,
             profile: self.profile,
+            preload: self.preload.then(Preload::default),
             start_timeout: self.start_timeout,
             exit_grace: Duration::from_secs(2),
         };
@@ -226,8 +245,11 @@ impl PoolBuilder {
         })
     }
 
-    fn one_adapter(&self) -> Result<String> {
+    fn one_adapter(&self) -> Result<Option<String>> {
         let Some(adapter) = self.adapters.first() else {
+            if self.command.is_some() {
+                return Ok(None);
+            }
             return Err(configuration(
                 "no adapter: name one with `.adapter(\"module:Class\")`, or `.client::<..>()` of a trait that names one",
             ));
@@ -244,7 +266,7 @@ impl PoolBuilder {
                 adapter.escape_debug()
             )));
         }
-        Ok(adapter.clone())
+        Ok(Some(adapter.clone()))
     }
 }
 

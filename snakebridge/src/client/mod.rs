@@ -26,6 +26,7 @@ use crate::body::Arguments;
 use crate::error::Result;
 pub use crate::link::Priority;
 use crate::link::ToolName;
+use crate::session::{SessionName, Sessions};
 
 /// A client that `#[python_tool]` generated.
 #[diagnostic::on_unimplemented(
@@ -54,6 +55,8 @@ pub struct Caller {
     pub(crate) shared: Arc<Shared>,
     /// The pool that its calls go to; without one, it is chosen for each by its tool.
     pub(crate) pool: Option<usize>,
+    /// The session of calls that name none.
+    pub(crate) session: Option<SessionName>,
 }
 
 impl AsCaller for Caller {
@@ -64,7 +67,17 @@ impl AsCaller for Caller {
 
 impl Caller {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, pool: None }
+        Self { shared, pool: None, session: None }
+    }
+
+    /// The same for calls in `session`.
+    pub(crate) fn in_session(&self, session: SessionName) -> Self {
+        Self { session: Some(session), ..self.clone() }
+    }
+
+    /// The sessions of its bridge.
+    pub(crate) fn sessions(&self) -> &Sessions {
+        &self.shared.sessions
     }
 
     /// A call of a declared tool. An argument that cannot be encoded comes out when the call is first polled.

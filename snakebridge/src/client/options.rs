@@ -1,28 +1,30 @@
 //! What a caller may say about one call.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use serde::Serialize;
 
-use super::ToolDeclaration;
+use super::{SessionUse, ToolDeclaration};
 use crate::body;
 use crate::error::{Error, Result};
 use crate::link::Handling;
+use crate::session::{Affinity, SessionName};
 use crate::value::Value;
 use crate::wire::frame::check_meta;
-use crate::wire::limits::{MAX_META, WINDOWS, is_session_id};
+use crate::wire::limits::{MAX_META, WINDOWS};
 
 /// Options of one call. Set through the methods of [`Call`](super::Call) and [`ToolStream`](super::ToolStream).
 #[derive(Debug, Clone, Default)]
 pub(crate) struct CallOptions {
     pub(crate) timeout: Option<Duration>,
-    pub(crate) session: Option<Arc<str>>,
+    pub(crate) session: Option<SessionName>,
+    pub(crate) affinity: Option<Affinity>,
+    pub(crate) session_use: SessionUse,
     pub(crate) idempotent: bool,
     pub(crate) handling: Handling,
     /// The pool that it goes to, if it is not the tool's.
-    pub(crate) pool: Option<Arc<str>>,
+    pub(crate) pool: Option<std::sync::Arc<str>>,
     /// For how long the result is kept, and for how long one that is kept is good enough.
     pub(crate) cache: Option<Duration>,
     /// Nobody waits for the result.
@@ -45,23 +47,13 @@ impl CallOptions {
     pub(crate) fn declared(tool: &ToolDeclaration) -> Self {
         Self {
             timeout: tool.timeout,
+            session_use: tool.session,
             idempotent: tool.idempotent,
             handling: Handling { priority: tool.priority, retries: tool.retries, window: tool.window },
             cache: tool.cache,
             notify: tool.notify,
             no_cancel: tool.no_cancel,
             ..Self::default()
-        }
-    }
-
-    /// Checks what a program may have got from outside.
-    pub(crate) fn check(&self) -> Result<()> {
-        match &self.session {
-            Some(session) if !is_session_id(session) => Err(Error::invalid_argument(format!(
-                "session id `{}`: expected 1 to 256 bytes of text without control characters",
-                session.escape_debug()
-            ))),
-            _ => Ok(()),
         }
     }
 
@@ -110,10 +102,20 @@ macro_rules! option_methods {
             self
         }
 
-        /// The session the call runs in, as Python's `session_context.session_id` shows it.
+        /// The session the call runs in: one that is at hand, or the id of one. Python's `session_context.session_id` shows
+        /// the id. A session that is not there is `session_not_found`, and nothing runs, unless
+        /// [`create_on_use`](crate::session::SessionConfig::create_on_use) says otherwise.
         #[must_use]
-        pub fn session(mut self, session: impl Into<std::sync::Arc<str>>) -> Self {
+        pub fn session(mut self, session: impl Into<$crate::session::SessionName>) -> Self {
             self.$($options).+.session = Some(session.into());
+            self
+        }
+
+        /// Where the call goes within its session, instead of what the tool and the bridge say. Means nothing without a
+        /// session.
+        #[must_use]
+        pub fn affinity(mut self, affinity: $crate::session::Affinity) -> Self {
+            self.$($options).+.affinity = Some(affinity);
             self
         }
 

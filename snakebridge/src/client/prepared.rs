@@ -10,7 +10,7 @@ use super::{CallOptions, Caller, Shared};
 use crate::body::{self, Encoded};
 use crate::error::{Error, ErrorKind, Executed, Result};
 use crate::link::{PendingCall, ToolName};
-use crate::pool::{PoolHandle, Submission};
+use crate::pool::{InSession, PoolHandle, Submission};
 use crate::tools::inherited_deadline;
 use crate::value::Value;
 use crate::wire::limits::is_tool_name;
@@ -45,7 +45,6 @@ impl Prepared {
     pub(super) fn submit(&mut self, arguments: Result<Encoded>, stream: bool) -> Result<Arc<PendingCall>> {
         let submission = || {
             check_name(&self.tool)?;
-            self.options.check()?;
             if stream {
                 self.options.check_stream()?;
             }
@@ -58,7 +57,7 @@ impl Prepared {
                 created: self.created,
                 inherited: self.inherited,
                 timeout: self.options.timeout,
-                session: self.options.session.clone(),
+                session: self.session()?,
                 meta: self.options.meta()?,
                 idempotent: self.options.idempotent,
                 handling: self.options.handling,
@@ -90,12 +89,14 @@ impl Prepared {
             let message = "`cache` of a call with a stream among its arguments: what it will yield is not known";
             return Err(Error::invalid_argument(message).for_tool(&self.tool));
         }
+        // Said first: whoever is in no session that lives gets nothing out of one.
+        let session = self.session().map_err(|error| error.for_tool(&self.tool))?;
         let pool = self.choose_pool().map_err(|error| error.for_tool(&self.tool))?;
         Ok(Some(Key {
             pool,
             manifest: self.caller.shared.pools.at(pool).manifest_hash(),
             tool: self.tool.clone(),
-            session: self.options.session.clone(),
+            session: session.map(|InSession { pin, .. }| pin.identity().life_of_id()),
             metadata: body::encode(&Value::Map(self.options.metadata.clone()))?,
             arguments: arguments.body.clone(),
         }))
@@ -121,6 +122,18 @@ impl Prepared {
     /// The pool that has it.
     fn pool(&self) -> &PoolHandle {
         self.caller.shared.pools.at(self.place)
+    }
+
+    /// The session that this call names, or that of its caller, or of its task; and where in it the call goes.
+    fn session(&self) -> Result<Option<InSession>> {
+        let sessions = self.caller.sessions();
+        let pin = match self.options.session.as_ref().or(self.caller.session.as_ref()) {
+            Some(name) => Some(sessions.begin_call(name)?),
+            None => sessions.begin_unnamed_call()?,
+        };
+        let Some(pin) = pin else { return Ok(None) };
+        let (affinity, default_affinity) = (self.options.affinity, sessions.config().affinity);
+        Ok(Some(InSession { pin, affinity, default_affinity, needs: self.options.session_use }))
     }
 
     /// Nobody will wait for `call`, which this became.

@@ -9,11 +9,13 @@ use super::blocking::wait_for;
 use super::cache::Cache;
 use crate::error::{Error, Result};
 use crate::pool::Pools;
+use crate::session::Sessions;
 
 /// Kept alive by the bridge and everything that calls through it. Its end is the end of the workers.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) pools: Pools,
+    pub(crate) sessions: Sessions,
     cache: Mutex<Cache>,
     /// Where everything is driven.
     driver: Driver,
@@ -78,18 +80,22 @@ impl Driver {
 }
 
 impl Shared {
-    pub(crate) fn new(pools: Pools, cache: Cache, driver: Driver) -> Self {
-        Self { pools, cache: Mutex::new(cache), driver }
+    pub(crate) fn new(pools: Pools, sessions: Sessions, cache: Cache, driver: Driver) -> Self {
+        Self { pools, sessions, cache: Mutex::new(cache), driver }
     }
 
     pub(crate) fn cache(&self) -> MutexGuard<'_, Cache> {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Ends the workers in good order.
-    pub(crate) async fn shutdown(self: &Arc<Self>) {
+    /// Ends the workers in good order, and lets go of the session store.
+    pub(crate) async fn shutdown(self: &Arc<Self>) -> Result<()> {
         let shared = Arc::clone(self);
-        self.driver.run(async move { shared.pools.shutdown().await }).await;
+        let ended = async move {
+            shared.pools.shutdown().await;
+            shared.sessions.shut_down().await
+        };
+        self.driver.run(ended).await
     }
 
     /// Waits on this thread.

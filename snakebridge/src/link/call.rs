@@ -12,6 +12,7 @@ use tokio::sync::futures::OwnedNotified;
 use super::{Handling, Link, ToolName};
 use crate::body::InputStream;
 use crate::error::{Error, Result};
+use crate::session::{Identity, Pin, Tie};
 use crate::wire::Body;
 
 /// What a call asks for, owned, so that it can be sent again.
@@ -95,6 +96,8 @@ struct State {
     /// Items that came, delivered or not. With one, the call is committed: it is not repeated.
     received: u64,
     inputs: Option<Box<Inputs>>,
+    /// Keeps its session until it is over.
+    pin: Option<Pin>,
     outcome: Option<Result<Bytes>>,
     waker: Option<Waker>,
 }
@@ -132,6 +135,10 @@ pub struct PendingCall {
     pub handling: Handling,
     /// When it was admitted.
     pub admitted: Instant,
+    /// The session it runs in.
+    pub(crate) session: Option<Arc<Identity>>,
+    /// What that means for where it goes.
+    pub(crate) tie: Option<Box<Tie>>,
     state: Mutex<State>,
 }
 
@@ -161,11 +168,13 @@ impl PendingCall {
             items: VecDeque::new(),
             received: 0,
             inputs: None,
+            pin: None,
             outcome: None,
             waker: None,
         };
-        let handling = Handling::default();
-        Self { request, deadline, timeout, idempotent, handling, admitted, state: Mutex::new(state) }
+        let (handling, session, tie) = (Handling::default(), None, None);
+        let state = Mutex::new(state);
+        Self { request, deadline, timeout, idempotent, handling, admitted, session, tie, state }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -200,6 +209,14 @@ impl PendingCall {
     /// Says how the pool is to treat it.
     pub fn with_handling(self, handling: Handling) -> Self {
         Self { handling, ..self }
+    }
+
+    /// Lets it run in a session, which lives until it is over.
+    pub(crate) fn in_session(mut self, pin: Pin, tie: Option<Tie>) -> Self {
+        self.tie = tie.map(Box::new);
+        self.session = Some(Arc::clone(pin.identity()));
+        self.lock().pin = Some(pin);
+        self
     }
 
     /// Gives it the streams that its arguments name.
@@ -291,18 +308,28 @@ impl PendingCall {
 
     /// Its answer. Returns false, and does nothing, when it had one already or was given up.
     pub fn complete(&self, outcome: Result<Bytes>) -> bool {
-        let waker = {
+        let (waker, pin) = {
             let mut state = self.lock();
             if matches!(state.stage, Stage::Done) {
                 return false;
             }
-            state.stage = Stage::Done;
+            let worker = match std::mem::replace(&mut state.stage, Stage::Done) {
+                Stage::Sent { link, .. } => Some(link.worker()),
+                Stage::Queued | Stage::Done => None,
+            };
             let attempts = state.attempts;
-            state.outcome =
-                Some(outcome.map_err(|error| error.for_tool(&self.request.target).after_attempts(attempts)));
+            state.outcome = Some(outcome.map_err(|error| {
+                let error = error.for_tool(&self.request.target).after_attempts(attempts);
+                match worker {
+                    Some(worker) => error.on_worker(worker),
+                    None => error,
+                }
+            }));
             state.tell_inputs();
-            state.waker.take()
+            (state.waker.take(), state.pin.take())
         };
+        // First: whoever hears of the end finds its session without it.
+        drop(pin);
         if let Some(waker) = waker {
             waker.wake();
         }
@@ -331,7 +358,10 @@ impl PendingCall {
         state.waker = None;
         state.items.clear();
         state.tell_inputs();
-        std::mem::replace(&mut state.stage, Stage::Done)
+        let (pin, stage) = (state.pin.take(), std::mem::replace(&mut state.stage, Stage::Done));
+        drop(state);
+        drop(pin);
+        stage
     }
 
     /// Waits for the answer.

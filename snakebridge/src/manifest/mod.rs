@@ -55,6 +55,22 @@ pub struct Tool {
     pub returns: TypeInfo,
     /// Free labels.
     pub tags: Vec<String>,
+    /// What it needs of its session, if anything.
+    pub session: Option<SessionUse>,
+}
+
+/// What a tool needs of the session that it is called in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SessionUse {
+    /// What it left in its worker: the calls of a session go to one worker.
+    Affine,
+    /// The same, and no other call of the session beside it, among those that say so.
+    Exclusive,
+    /// Nothing.
+    #[default]
+    #[serde(other)]
+    None,
 }
 
 /// One parameter of a tool.

@@ -33,7 +33,8 @@ use self::scheduler::{Scheduler, Task};
 use crate::body::InputStream;
 use crate::error::{Error, ErrorKind, Executed, Result, StartFailure};
 use crate::link::{Handling, PendingCall, Priority, ToolName};
-use crate::manifest::Manifest;
+use crate::manifest::{Manifest, SessionUse};
+use crate::session::{Affinity, Identity, Pin, Tie};
 use crate::telemetry::Events;
 use crate::tools::Registry;
 use crate::wire::fragment::FRAGMENT;
@@ -66,6 +67,18 @@ pub(crate) struct PoolConfig {
     pub retries: u32,
 }
 
+/// In which session a call is made, and how.
+pub(crate) struct InSession {
+    /// The session, which lives until the call is over.
+    pub pin: Pin,
+    /// Where the call says that it goes.
+    pub affinity: Option<Affinity>,
+    /// Where it goes if neither it nor its tool says anything.
+    pub default_affinity: Affinity,
+    /// What its tool needs of the session by what Rust says of it.
+    pub needs: SessionUse,
+}
+
 /// A call to be made.
 pub(crate) struct Submission {
     /// The tool.
@@ -83,7 +96,7 @@ pub(crate) struct Submission {
     /// The deadline, if it is not the pool's.
     pub timeout: Option<Duration>,
     /// The session.
-    pub session: Option<Arc<str>>,
+    pub session: Option<InSession>,
     /// The metadata map.
     pub meta: Option<Bytes>,
     /// Whether it may be repeated.
@@ -111,6 +124,14 @@ impl Task for Arc<PendingCall> {
 
     fn priority(&self) -> Priority {
         self.handling.priority
+    }
+
+    fn admitted(&self) -> Instant {
+        self.admitted
+    }
+
+    fn tie(&self) -> Option<&Tie> {
+        self.tie.as_deref()
     }
 }
 
@@ -140,6 +161,8 @@ struct State {
     manifest_hash: Arc<str>,
     /// Deadlines that tools declare in Python, for calls that name none.
     declared_timeouts: HashMap<String, Duration>,
+    /// What tools need of their session, as they declare in Python.
+    declared_uses: HashMap<String, SessionUse>,
     /// Set while no worker can be had: what every call is told at once, instead of after a wait.
     failed: Option<(StartFailure, String)>,
     /// Whether a worker has ever been ready. After that no failure is taken for permanent: what was there may come back.
@@ -220,6 +243,7 @@ impl PoolHandle {
             manifests: HashMap::new(),
             manifest_hash: "".into(),
             declared_timeouts: HashMap::new(),
+            declared_uses: HashMap::new(),
             failed: None,
             has_served: false,
             draining: false,
@@ -268,6 +292,11 @@ impl PoolHandle {
         self.pool.abandon(call);
     }
 
+    /// The calls of `session` are of no use any more: those that wait leave, and those that run are cancelled.
+    pub(crate) fn cancel_session(&self, session: &Arc<Identity>) {
+        self.pool.cancel_session(session);
+    }
+
     /// Nobody will wait for `call`: its failure is an event.
     pub(crate) fn attend(&self, call: Arc<PendingCall>) {
         self.pool.attend(call);
@@ -300,8 +329,8 @@ impl PoolHandle {
     }
 
     /// What its workers load.
-    pub(crate) fn adapter(&self) -> &str {
-        &self.pool.config.worker.adapter
+    pub(crate) fn adapter(&self) -> Option<&str> {
+        self.pool.config.worker.adapter.as_deref()
     }
 
     /// Whether its workers have this tool, as far as it is known.

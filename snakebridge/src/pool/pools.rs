@@ -1,9 +1,12 @@
 //! The pools of a bridge, and which of them a call goes to.
 
+use std::sync::Arc;
+
 use futures::future::{join_all, try_join_all};
 
 use super::{PoolHandle, WorkerInfo};
 use crate::error::{Error, ErrorKind, Executed, Result};
+use crate::session::Identity;
 
 /// The name of the pool that the builder's own settings describe.
 pub(crate) const DEFAULT_POOL: &str = "default";
@@ -36,7 +39,7 @@ impl Pools {
 
     /// Where the only pool is that loads `adapter`; `None` when none does.
     pub(crate) fn of_adapter(&self, adapter: &str) -> Result<Option<usize>> {
-        let loading = self.places(|pool| pool.adapter() == adapter);
+        let loading = self.places(|pool| pool.adapter() == Some(adapter));
         match loading[..] {
             [] => Ok(None),
             [place] => Ok(Some(place)),
@@ -88,6 +91,11 @@ impl Pools {
         let mut workers: Vec<_> = self.pools.iter().flat_map(PoolHandle::workers).collect();
         workers.sort_by_key(|worker| worker.number);
         workers
+    }
+
+    /// The calls of `session` are of no use any more, wherever they are.
+    pub(crate) fn cancel_session(&self, session: &Arc<Identity>) {
+        self.pools.iter().for_each(|pool| pool.cancel_session(session));
     }
 
     /// Ends all of them in good order, side by side.

@@ -44,6 +44,8 @@ impl Pool {
             self.events.emit(Event::WorkerDraining { pool: self.name(), worker: worker.number, pid, reason });
             // It may have nothing left to do.
             self.alarm.set(Some(Instant::now()));
+            // Those that waited for it and no other.
+            self.dispatch();
         }
     }
 

@@ -1,12 +1,15 @@
 //! Getting a call to a worker: from its admission to the frame, and away again.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::scheduler::{Placement, QueueFull};
-use super::{Pool, State, Submission};
+use super::scheduler::{Placement, Refusal};
+use super::{InSession, Pool, State, Submission};
 use crate::error::{Error, ErrorKind, Executed, Phase, Result, StartFailure};
 use crate::link::{Link, OwnedRequest, PendingCall, Stage};
+use crate::manifest::SessionUse;
+use crate::session::{Affinity, Identity, Tie};
 use crate::wire::msgpack::Reader;
 use crate::wire::peer::Refused;
 use crate::wire::{Limits, Violation};
@@ -69,18 +72,55 @@ fn check_retries(state: &State, submission: &Submission) -> Result<()> {
 }
 
 /// A call that nobody has sent.
-fn prepare(submission: Submission, deadline: Option<Instant>, timeout: Duration, now: Instant) -> Arc<PendingCall> {
+fn prepare(
+    submission: Submission,
+    deadline: Option<Instant>,
+    timeout: Duration,
+    declared: &HashMap<String, SessionUse>,
+    pool: &Arc<str>,
+    now: Instant,
+) -> Arc<PendingCall> {
     let request = OwnedRequest {
         target: submission.target,
         stream: submission.stream,
-        session: submission.session,
+        session: submission.session.as_ref().map(|session| Arc::clone(session.pin.identity().id())),
         meta: submission.meta,
         body: submission.body,
         inputs: submission.inputs.len() as u64,
         tools: 0,
     };
     let call = PendingCall::new(request, deadline, timeout, submission.idempotent, now);
-    Arc::new(call.with_handling(submission.handling).with_inputs(submission.inputs))
+    let call = call.with_handling(submission.handling).with_inputs(submission.inputs);
+    Arc::new(match submission.session {
+        Some(session) => in_session(call, session, declared, pool),
+        None => call,
+    })
+}
+
+/// A call in a session, tied to a worker as far as it, its tool as Rust or Python declares it, or the bridge says.
+fn in_session(
+    call: PendingCall,
+    session: InSession,
+    declared: &HashMap<String, SessionUse>,
+    pool: &Arc<str>,
+) -> PendingCall {
+    let InSession { pin, affinity, default_affinity, needs } = session;
+    let needs = match needs {
+        SessionUse::None => declared.get(&*call.request.target).copied().unwrap_or_default(),
+        needs => needs,
+    };
+    let affinity = affinity.unwrap_or(match needs {
+        SessionUse::None => default_affinity,
+        SessionUse::Affine | SessionUse::Exclusive => Affinity::StrictQueue,
+    });
+    let (binding, exclusive) = (pin.identity().binding(pool), needs == SessionUse::Exclusive);
+    let tied = exclusive || affinity != Affinity::None;
+    call.in_session(pin, tied.then_some(Tie { binding, affinity, exclusive, chain: None }))
+}
+
+/// Whether a call waits for one worker, and is given as long as it has.
+fn waits_for_its_worker(call: &PendingCall) -> bool {
+    call.tie.as_ref().is_some_and(|tie| tie.is_bound())
 }
 
 impl Pool {
@@ -101,10 +141,9 @@ impl Pool {
             }
             check_retries(&state, &submission)?;
             let (deadline, timeout) = self.deadline(&state, &submission, now)?;
-            call = prepare(submission, deadline, timeout, now);
-            let placement = state.scheduler.submit(Arc::clone(&call), now).map_err(|QueueFull| {
-                Error::new(ErrorKind::QueueFull { limit: self.config.queue_limit }, Executed::Never)
-            })?;
+            call = prepare(submission, deadline, timeout, &state.declared_uses, &self.config.name, now);
+            let placement =
+                state.scheduler.submit(Arc::clone(&call), now).map_err(|refusal| self.refused(&call, refusal))?;
             if placement == Placement::Queued {
                 self.alarm.set(self.expiry(&call, true));
             }
@@ -121,6 +160,25 @@ impl Pool {
             }
         }
         Ok(call)
+    }
+
+    /// The error for a call that the scheduler refuses.
+    fn refused(&self, call: &PendingCall, refusal: Refusal) -> Error {
+        let session = call.request.session.as_deref().unwrap_or_default().to_owned();
+        let kind = match refusal {
+            Refusal::QueueFull => ErrorKind::QueueFull { limit: self.config.queue_limit },
+            Refusal::SessionLost => ErrorKind::SessionLost { session },
+            Refusal::WorkerBusy => ErrorKind::SessionWorkerBusy { session },
+        };
+        // One that was with a worker before may have begun there.
+        Error::new(kind, if call.attempts() == 0 { Executed::Never } else { Executed::Maybe })
+    }
+
+    /// Tells those that were admitted and go nowhere.
+    fn refuse(&self, refused: Vec<(Arc<PendingCall>, Refusal)>) {
+        for (call, refusal) in refused {
+            call.complete(Err(self.refused(&call, refusal)));
+        }
     }
 
     /// When a call ends, and how long that is: what the caller says, else the tool, else the pool; and no later than the
@@ -146,7 +204,9 @@ impl Pool {
 
     /// When something has to be done about `call`.
     pub(super) fn expiry(&self, call: &PendingCall, queued: bool) -> Option<Instant> {
-        let queue = queued.then(|| call.admitted.checked_add(self.config.queue_timeout)).flatten();
+        let queue = (queued && !waits_for_its_worker(call))
+            .then(|| call.admitted.checked_add(self.config.queue_timeout))
+            .flatten();
         [call.deadline, queue].into_iter().flatten().min()
     }
 
@@ -161,6 +221,9 @@ impl Pool {
         }
         let refused = match worker.link.send(call, now) {
             Ok(alone) => {
+                if let Some(session) = &call.session {
+                    session.went_to(worker.number);
+                }
                 // Not before it is in the link's table: a look in between would not have found it anywhere.
                 self.alarm.set(call.deadline);
                 return if alone { Sent::Alone } else { Sent::BesideOthers };
@@ -209,14 +272,16 @@ impl Pool {
     /// A call of `worker` is answered: its place is free.
     pub(super) fn finished(&self, worker: u64, call: &Arc<PendingCall>) {
         let now = Instant::now();
-        let (next, draining) = {
+        let (next, refused, draining) = {
             let mut state = self.lock();
             if state.scheduler.finished(worker, call, now) {
                 // The timekeeper ends it.
                 self.alarm.set(Some(now));
             }
-            (Self::next(&mut state, now), state.draining)
+            let next = Self::next(&mut state, now);
+            (next, state.scheduler.take_refused(), state.draining)
         };
+        self.refuse(refused);
         if draining {
             self.ended.notify_waiters();
         }
@@ -241,7 +306,11 @@ impl Pool {
     pub(super) fn dispatch(&self) {
         loop {
             let now = Instant::now();
-            let next = Self::next(&mut self.lock(), now);
+            let (next, refused) = {
+                let mut state = self.lock();
+                (Self::next(&mut state, now), state.scheduler.take_refused())
+            };
+            self.refuse(refused);
             let Some((worker, call)) = next else { return };
             self.send(&worker, &call, now);
         }
@@ -270,6 +339,34 @@ impl Pool {
         self.lock().scheduler.give_up(call);
         link.cancel(id, reason, now);
         self.look_after_grace(now);
+    }
+
+    /// Cancels all calls of a session.
+    pub(super) fn cancel_session(&self, session: &Arc<Identity>) {
+        let is_of_it =
+            |call: &Arc<PendingCall>| call.session.as_ref().is_some_and(|identity| Arc::ptr_eq(identity, session));
+        let (waiting, workers) = {
+            let mut state = self.lock();
+            let workers: Vec<_> = state.workers.values().cloned().collect();
+            (state.scheduler.take_waiting(is_of_it), workers)
+        };
+        for call in waiting {
+            call.complete(Err(Error::new(ErrorKind::Cancelled, Executed::Never)));
+        }
+        for worker in workers {
+            let mut running = Vec::new();
+            worker.link.for_each(|id, call, _| {
+                if is_of_it(call) {
+                    running.push((id, Arc::clone(call)));
+                }
+            });
+            for (id, call) in running {
+                let error = Error::new(ErrorKind::Cancelled, Executed::Maybe).on_worker(worker.number);
+                if call.complete(Err(error)) {
+                    self.cancel(&worker.link, id, &call, "its session was closed");
+                }
+            }
+        }
     }
 
     /// Something was cancelled: when the grace is over, somebody looks whether that helped.

@@ -141,6 +141,8 @@ impl Pool {
             state.declared_timeouts = declared
                 .filter_map(|tool| Some((tool.name.clone(), Duration::from_millis(tool.timeout_ms?))))
                 .collect();
+            let declared = worker.manifest.tools.iter();
+            state.declared_uses = declared.filter_map(|tool| Some((tool.name.clone(), tool.session?))).collect();
             state.manifests.entry(worker.manifest_hash.clone()).or_insert_with(|| Arc::clone(&worker.manifest));
             state.manifest_hash = worker.manifest_hash.as_str().into();
             state.workers.insert(worker.number, Arc::clone(worker));

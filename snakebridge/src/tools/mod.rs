@@ -1,9 +1,11 @@
 //! Rust tools that Python calls: what `#[tool]` makes, and the set of them that a bridge offers.
 
+mod catalogue;
 mod context;
 mod error;
 #[doc(hidden)]
 pub mod generated;
+mod listing;
 mod outcome;
 mod output;
 mod registry;

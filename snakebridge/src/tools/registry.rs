@@ -1,25 +1,22 @@
 //! The tools a bridge offers, by name, and the service that runs them.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures::FutureExt;
-use serde::Serialize;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
-use super::{Answer, Descriptor, HostTool, States, ToolContext, Tools};
+use super::catalogue::{Catalogue, Registered};
+use super::{Answer, States, ToolContext, Tools};
 use crate::body;
 use crate::error::{Error, ErrorKind, Exception, Executed, Phase, Result};
 use crate::link::{Incoming, Link};
-use crate::manifest::nearest;
-use crate::value::Value;
-use crate::wire::limits::is_tool_name;
+use crate::session::Sessions;
 
 /// The system target that lists the tools.
 const LIST: &str = "$tools.list";
@@ -36,8 +33,9 @@ pub(crate) fn inherited_deadline() -> Option<Instant> {
 
 /// The tools of a bridge.
 pub struct Registry {
-    tools: HashMap<Cow<'static, str>, Registered>,
+    catalogue: RwLock<Catalogue>,
     states: Arc<States>,
+    sessions: Sessions,
     running: Mutex<Running>,
 }
 
@@ -86,65 +84,54 @@ impl Running {
 
 impl std::fmt::Debug for Registry {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Registry").field("tools", &self.tools.keys()).finish_non_exhaustive()
+        f.debug_struct("Registry").field("catalogue", &*self.look()).finish_non_exhaustive()
     }
 }
 
-/// A tool, and what it said about itself when it was registered.
-struct Registered {
-    descriptor: Descriptor,
-    tool: Arc<dyn HostTool>,
-}
-
-#[derive(Serialize)]
-struct Listing {
-    generation: u64,
-    tools: Vec<ListedTool>,
-}
-
-#[derive(Serialize)]
-struct ListedTool {
-    name: Cow<'static, str>,
-    description: Cow<'static, str>,
-    streaming: bool,
-    parameters: Vec<ListedParameter>,
-}
-
-#[derive(Serialize)]
-struct ListedParameter {
-    name: Cow<'static, str>,
-    #[serde(rename = "type")]
-    type_name: Cow<'static, str>,
-    description: Cow<'static, str>,
-    required: bool,
-    default: Option<Value>,
-}
-
 impl Registry {
-    /// Takes tools in; refuses bad names and doubles.
-    pub fn new(tools: Tools, states: States) -> Result<Self> {
-        let mut by_name = HashMap::new();
-        for tool in tools.tools {
-            let descriptor = tool.descriptor();
-            let name = descriptor.name.clone();
-            if !is_tool_name(&name) {
-                return Err(Error::invalid_argument(format!(
-                    "`{}` is no tool name; a letter or `_` comes first, then letters, digits, `_`, `.` and `-`, at most 128",
-                    name.escape_debug()
-                )));
+    /// Takes in tools for everybody; refuses bad names and doubles.
+    pub(crate) fn new(tools: Tools, states: States, sessions: Sessions) -> Result<Self> {
+        let mut catalogue = Catalogue::default();
+        catalogue.register_global(tools, &states)?;
+        Ok(Self { catalogue: RwLock::new(catalogue), states: Arc::new(states), sessions, running: Mutex::default() })
+    }
+
+    /// From now on the tools of a session end with it.
+    pub(crate) fn end_with_sessions(self: &Arc<Self>) {
+        let registry = Arc::downgrade(self);
+        self.sessions.on_end(move |session| {
+            if let Some(registry) = registry.upgrade() {
+                registry.forget(session);
             }
-            if let Some(missing) = tool.missing_states(&states).first() {
-                return Err(Error::invalid_argument(format!(
-                    "tool `{name}` needs a state of type `{missing}`; give the builder one with `.state(..)`"
-                )));
-            }
-            if by_name.insert(name.clone(), Registered { descriptor, tool }).is_some() {
-                return Err(Error::invalid_argument(format!(
-                    "two host tools are called `{name}`; rename one with `#[tool(name = \"..\")]`"
-                )));
-            }
-        }
-        Ok(Self { tools: by_name, states: Arc::new(states), running: Mutex::default() })
+        });
+    }
+
+    /// Adds tools for one session: all of them, or none and the reason. They end with it: see [`forget`](Self::forget).
+    pub fn register(&self, session: &str, tools: Tools) -> Result<()> {
+        self.change().register(session, tools, &self.states)
+    }
+
+    /// Takes a tool away from a session; returns whether it was there.
+    pub fn unregister(&self, session: &str, name: &str) -> bool {
+        self.change().unregister(session, name)
+    }
+
+    /// A session has ended, and its tools with it.
+    pub fn forget(&self, session: &str) {
+        self.change().forget(session);
+    }
+
+    /// The generation of the tools that a call in this session may use, as the CALL tells the worker.
+    pub fn generation(&self, session: Option<&str>) -> u64 {
+        self.look().generation(session)
+    }
+
+    pub(super) fn look(&self) -> std::sync::RwLockReadGuard<'_, Catalogue> {
+        self.catalogue.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change(&self) -> std::sync::RwLockWriteGuard<'_, Catalogue> {
+        self.catalogue.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Runs what a worker asked for in a task of its own on `runtime`, and answers it.
@@ -189,15 +176,19 @@ impl Registry {
             return Err(Error::invalid_argument(format!("host tool `{}` does not stream", incoming.target)));
         }
         if incoming.target == LIST {
-            return body::encode(&self.listing());
+            let session = incoming.parent.as_ref().and_then(|parent| parent.request.session.as_deref());
+            return body::encode(&self.look().listing(session));
         }
         // A tool belongs to the call that uses it: its session and its deadline are that call's, whatever the worker
         // says.
         let Some(parent) = incoming.parent.filter(|parent| !parent.is_done()) else {
             return Err(Error::new(ErrorKind::CallEnded, Executed::Never));
         };
+        if Sessions::answers(&incoming.target) {
+            return self.sessions.answer(parent.session.as_deref(), &incoming.target, &incoming.body).await;
+        }
         let Registered { descriptor, tool } =
-            self.exposed(&incoming.target).ok_or_else(|| self.not_found(&incoming.target))?;
+            self.look().find_exposed(parent.request.session.as_deref(), &incoming.target)?.clone();
         let own = descriptor.timeout;
         let asked = incoming.remaining.map(Duration::from_millis);
         let nearest = [own, asked].into_iter().flatten().min();
@@ -207,6 +198,7 @@ impl Registry {
             .min();
         let context = ToolContext {
             session: parent.request.session.clone(),
+            session_state: parent.session.as_ref().map(|session| self.sessions.state(session)),
             deadline,
             cancellation: cancellation.clone(),
             states: Arc::clone(&self.states),
@@ -234,50 +226,6 @@ impl Registry {
                 Err(Error::new(ErrorKind::DeadlineExceeded { timeout, phase: Phase::Run }, Executed::Maybe))
             }
         }
-    }
-
-    /// The tool of that name, if Python may call it.
-    fn exposed(&self, name: &str) -> Option<&Registered> {
-        self.tools.get(name).filter(|registered| registered.descriptor.exposed)
-    }
-
-    fn not_found(&self, name: &str) -> Error {
-        let exposed = self.tools.values().filter(|registered| registered.descriptor.exposed);
-        let mut known: Vec<&str> = exposed.map(|registered| &*registered.descriptor.name).collect();
-        known.sort_unstable();
-        let hint = match nearest(name, known.iter().copied()) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None if known.is_empty() => "the host offers no tools; give it some with `.tools(tools![..])`".to_owned(),
-            None => format!("there are `{}`", known.join("`, `")),
-        };
-        let message = format!("no host tool `{}`; {hint}", name.escape_debug());
-        Error::new(ErrorKind::ToolNotFound { message }, Executed::Never)
-    }
-
-    fn listing(&self) -> Listing {
-        let descriptors = self.tools.values().map(|registered| &registered.descriptor);
-        let mut descriptors: Vec<Descriptor> = descriptors.filter(|descriptor| descriptor.exposed).cloned().collect();
-        descriptors.sort_by(|one, other| one.name.cmp(&other.name));
-        let tools = descriptors
-            .into_iter()
-            .map(|descriptor| ListedTool {
-                name: descriptor.name,
-                description: descriptor.description,
-                streaming: descriptor.streaming,
-                parameters: descriptor
-                    .parameters
-                    .into_iter()
-                    .map(|parameter| ListedParameter {
-                        name: parameter.name,
-                        type_name: parameter.type_name,
-                        description: parameter.description,
-                        required: parameter.required,
-                        default: parameter.default,
-                    })
-                    .collect(),
-            })
-            .collect();
-        Listing { generation: 0, tools }
     }
 }
 

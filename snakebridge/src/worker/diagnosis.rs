@@ -5,10 +5,10 @@ use std::time::Duration;
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
 
-use super::WorkerConfig;
 use super::handshake::VERSION;
 use super::process::Process;
-use super::spawner::{self, Launch};
+use super::spawner::{self, Input, Invocation};
+use super::{Interpreter, WorkerConfig};
 use crate::error::{Error, Exit, StartFailure};
 
 /// How long the probe may take.
@@ -30,14 +30,15 @@ except Exception as error:
 const OLDEST: (u32, u32) = (3, 11);
 
 /// A precise error, if the interpreter or the package is the cause; `None` when both look well.
-pub(super) async fn diagnose(config: &WorkerConfig) -> Option<Error> {
-    let python = &config.interpreter.path;
-    let launch = Launch {
+pub(super) async fn diagnose(interpreter: &Interpreter, config: &WorkerConfig) -> Option<Error> {
+    let python = &interpreter.path;
+    let invocation = Invocation {
         program: python.clone(),
-        arguments: &["-I", "-c", PROBE],
-        environment: config.environment.variables("", &config.limits),
+        arguments: ["-I", "-c", PROBE].map(Into::into).into(),
+        environment: config.variables(""),
+        input: Input::Pipe,
     };
-    let spawned = spawner::spawn(launch).await.ok()?;
+    let spawned = spawner::spawn(invocation).await.ok()?;
     let mut output = Vec::new();
     let mut pipe = pipe::Receiver::from_owned_fd(spawned.stdout).ok()?;
     // A probe that hangs where the worker did, or is killed as the worker was, says nothing; dropping it ends it.
@@ -48,7 +49,7 @@ pub(super) async fn diagnose(config: &WorkerConfig) -> Option<Error> {
     }
     let text = String::from_utf8_lossy(&output).into_owned();
     let shown = python.display();
-    let origin = config.interpreter.origin;
+    let origin = interpreter.origin;
     let mut lines = text.lines();
     let Some(version) = lines.next().and_then(parse_version) else {
         return Some(Error::start_failed(
@@ -73,7 +74,7 @@ pub(super) async fn diagnose(config: &WorkerConfig) -> Option<Error> {
         format!(
             "`{shown}` (from {origin}) cannot import the Python package ({missing}); install it: `{}`, or with the folder \
              `snakebridge-py` of a checkout in place of the name",
-            config.interpreter.install_command(VERSION)
+            interpreter.install_command(VERSION)
         ),
     ))
 }

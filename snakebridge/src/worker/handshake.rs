@@ -10,7 +10,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use super::output::Tail;
 use super::process::Process;
 use super::status::StatusPage;
-use super::{WorkerConfig, diagnosis};
+use super::{Launch, WorkerConfig, diagnosis};
 use crate::body;
 use crate::error::{Error, Exception, Exit, Result, StartFailure};
 use crate::link::{CloseReason, Control, Link, OwnedRequest, PendingCall, ToolName};
@@ -34,7 +34,7 @@ pub(super) fn nonce() -> String {
 struct HostHello<'a> {
     version: &'a str,
     pid: u32,
-    adapter: &'a str,
+    adapter: Option<&'a str>,
     config: &'a Value,
     python_path: Vec<&'a str>,
     status_fd: Option<i32>,
@@ -49,9 +49,10 @@ struct WorkerHello {
     package_path: String,
 }
 
+/// What a worker says about why it cannot start.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Failure {
+pub(super) struct Failure {
     why: String,
     #[serde(rename = "type")]
     type_name: String,
@@ -62,27 +63,27 @@ struct Failure {
 
 /// The body of our HELLO.
 pub(super) fn hello(config: &WorkerConfig, status: Option<&StatusPage>) -> Result<Bytes> {
-    let python_path = config
-        .python_path
-        .iter()
-        .map(|path| {
-            path.to_str().ok_or_else(|| {
-                Error::start_failed(
-                    StartFailure::Configuration,
-                    format!("`.python_path({})`: the path is not UTF-8", path.display()),
-                )
-            })
-        })
-        .collect::<Result<_>>()?;
+    let python_path = python_path(config)?;
     body::encode(&HostHello {
         version: VERSION,
         pid: std::process::id(),
-        adapter: &config.adapter,
+        adapter: config.adapter.as_deref(),
         config: &config.config,
         python_path,
         status_fd: status.map(StatusPage::descriptor),
         threads: config.profile.threads(),
     })
+}
+
+/// The folders in front of the module path, as text.
+pub(super) fn python_path(config: &WorkerConfig) -> Result<Vec<&str>> {
+    let text = |path: &'_ std::path::PathBuf| {
+        Error::start_failed(
+            StartFailure::Configuration,
+            format!("`.python_path({})`: the path is not UTF-8", path.display()),
+        )
+    };
+    config.python_path.iter().map(|path| path.to_str().ok_or_else(|| text(path))).collect()
 }
 
 /// A worker that is starting.
@@ -105,7 +106,7 @@ impl Start<'_> {
         loop {
             match control.recv().await {
                 Some(Control::Noise(bytes)) => {
-                    tracing::warn!(target: "snakebridge::worker", bytes = bytes.len(), "Python printed before it started");
+                    tracing::warn!(target: "snakebridge::worker", bytes = bytes.len(), "it printed before it started");
                     noise = bytes;
                 }
                 Some(Control::Hello(bytes)) => {
@@ -114,7 +115,9 @@ impl Start<'_> {
                 }
                 // Dead, or about to say why it is not coming.
                 Some(Control::Unwritable(_)) => {}
-                Some(Control::StartFailed(bytes)) => return Err(self.failure(&bytes)),
+                Some(Control::StartFailed(bytes)) => {
+                    return Err(failure(self.config, body::decode(&bytes).unwrap_or_default()));
+                }
                 Some(Control::Ready { manifest_hash, tools }) => {
                     self.check_tools(&tools)?;
                     if let Some(manifest) = known(&manifest_hash) {
@@ -139,10 +142,12 @@ impl Start<'_> {
     /// A crate and a package that do not belong together may agree on the protocol and still misunderstand each other.
     fn check_hello(&self, bytes: &[u8]) -> Result<()> {
         let hello: WorkerHello = decode("HELLO", bytes)?;
+        // A program of the user's has a version of its own; that it speaks the protocol is checked by the link.
+        let Launch::Python(interpreter) = &self.config.launch else { return Ok(()) };
         if compatible(VERSION, &hello.version) {
             return Ok(());
         }
-        let command = self.config.interpreter.install_command(VERSION);
+        let command = interpreter.install_command(VERSION);
         Err(Error::start_failed(
             StartFailure::PackageVersion,
             format!(
@@ -164,38 +169,7 @@ impl Start<'_> {
         } else {
             return Ok(());
         };
-        Err(Error::start_failed(StartFailure::Handshake, format!("adapter `{}`: {complaint}", self.config.adapter)))
-    }
-
-    /// What the worker itself says about why it cannot start.
-    fn failure(&self, bytes: &[u8]) -> Error {
-        let failure: Failure = body::decode(bytes).unwrap_or_default();
-        let (why, what) = match failure.why.as_str() {
-            "import" => (StartFailure::Import, "its module cannot be imported"),
-            "init" => (StartFailure::Init, "it cannot be initialised"),
-            _ => (StartFailure::Adapter, "it cannot be loaded"),
-        };
-        let module = failure.module.filter(|module| why == StartFailure::Import && !module.is_empty());
-        let exception = Exception::new(failure.type_name, failure.message);
-        let path = match (why, self.config.python_path.as_slice()) {
-            (StartFailure::Import, []) => {
-                "; no `.python_path(..)` was given, so only installed modules are found".into()
-            }
-            (StartFailure::Import, paths) => {
-                let paths: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
-                format!(" (`.python_path(..)` is `{}`)", paths.join("`, `"))
-            }
-            _ => String::new(),
-        };
-        Error::start_failed(
-            why,
-            format!(
-                "adapter `{}`: {what}{}: {exception}{path}{}",
-                self.config.adapter,
-                module.map(|module| format!(" (`{module}`)")).unwrap_or_default(),
-                failure.traceback.map(|traceback| format!("\n{}", traceback.trim_end())).unwrap_or_default(),
-            ),
-        )
+        Err(Error::start_failed(StartFailure::Handshake, format!("{}: {complaint}", self.config.subject())))
     }
 
     /// The connection ended before the worker was ready.
@@ -213,7 +187,10 @@ impl Start<'_> {
         // One that has only closed its pipes would be waited for without end.
         self.process.kill();
         let exit = self.process.exit().await;
-        if !greeted && let Some(error) = diagnosis::diagnose(self.config).await {
+        if !greeted
+            && let Launch::Python(interpreter) = &self.config.launch
+            && let Some(error) = diagnosis::diagnose(interpreter, self.config).await
+        {
             return error;
         }
         let exit = match exit {
@@ -249,6 +226,36 @@ impl Start<'_> {
         };
         std::future::poll_fn(|context| call.poll_outcome(context)).await
     }
+}
+
+/// What the worker itself says about why it cannot start.
+pub(super) fn failure(config: &WorkerConfig, failure: Failure) -> Error {
+    let (why, what) = match failure.why.as_str() {
+        "import" => (StartFailure::Import, "its module cannot be imported"),
+        "init" => (StartFailure::Init, "it cannot be initialised"),
+        _ => (StartFailure::Adapter, "it cannot be loaded"),
+    };
+    let module = failure.module.filter(|module| why == StartFailure::Import && !module.is_empty());
+    let exception = Exception::new(failure.type_name, failure.message);
+    let path = match (why, &config.launch, config.python_path.as_slice()) {
+        (StartFailure::Import, Launch::Python(_), []) => {
+            "; no `.python_path(..)` was given, so only installed modules are found".into()
+        }
+        (StartFailure::Import, Launch::Python(_), paths) => {
+            let paths: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
+            format!(" (`.python_path(..)` is `{}`)", paths.join("`, `"))
+        }
+        _ => String::new(),
+    };
+    Error::start_failed(
+        why,
+        format!(
+            "{}: {what}{}: {exception}{path}{}",
+            config.subject(),
+            module.map(|module| format!(" (`{module}`)")).unwrap_or_default(),
+            failure.traceback.map(|traceback| format!("\n{}", traceback.trim_end())).unwrap_or_default(),
+        ),
+    )
 }
 
 /// Reads what the worker sent as `frame`. What cannot be read is no worker of ours.

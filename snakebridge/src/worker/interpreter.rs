@@ -1,6 +1,6 @@
 //! Finding a Python interpreter, and saying what was tried when there is none.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -57,20 +57,8 @@ impl Interpreter {
         }
     }
 
-    /// The error for a program that could not be started.
-    pub(super) fn cannot_run(&self, error: &io::Error) -> Error {
-        match error.kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied => self.unusable(error),
-            // ENOEXEC: no program for this machine.
-            _ if error.raw_os_error() == Some(8) => self.unusable(error),
-            _ => Error::resource(
-                format!("cannot start `{}`", self.path.display()),
-                io::Error::new(error.kind(), error.to_string()),
-            ),
-        }
-    }
-
-    fn unusable(&self, reason: &dyn std::fmt::Display) -> Error {
+    /// The error for an interpreter that cannot be run.
+    pub(super) fn unusable(&self, reason: &dyn std::fmt::Display) -> Error {
         Error::start_failed(
             StartFailure::Interpreter,
             format!(
@@ -92,7 +80,7 @@ impl Surroundings {
         ];
         for (path, origin) in named {
             let Some(path) = path else { continue };
-            let interpreter = Interpreter { path: self.resolve(&path), origin };
+            let interpreter = Interpreter { path: resolve(&path, self.path.as_deref()), origin };
             return match interpreter.path.metadata() {
                 Ok(metadata) if metadata.is_file() => Ok(interpreter),
                 Ok(_) => Err(interpreter.unusable(&"it is not a file")),
@@ -103,7 +91,7 @@ impl Surroundings {
         if let Some(path) = folders.map(|folder| folder.join(".venv/bin/python")).find(|path| path.is_file()) {
             return Ok(Interpreter { path, origin: "a `.venv` in this folder or above" });
         }
-        if let Some(path) = self.on_path("python3") {
+        if let Some(path) = on_path("python3", self.path.as_deref()) {
             return Ok(Interpreter { path, origin: ON_PATH });
         }
         let folder = self.folder.as_deref().map_or_else(|| "the current folder".into(), Path::to_string_lossy);
@@ -117,17 +105,22 @@ impl Surroundings {
             ),
         ))
     }
+}
 
-    /// A bare name is looked up on `PATH`, as a shell would.
-    fn resolve(&self, path: &Path) -> PathBuf {
-        let bare = path.components().count() == 1 && !path.starts_with(".");
-        path.to_str().filter(|_| bare).and_then(|name| self.on_path(name)).unwrap_or_else(|| path.to_path_buf())
-    }
+/// Where a program is: a bare name is looked up on `search`, a `PATH`, as a shell would.
+pub(super) fn resolve(program: &Path, search: Option<&OsStr>) -> PathBuf {
+    let bare = program.components().count() == 1 && !program.starts_with(".");
+    program.to_str().filter(|_| bare).and_then(|name| on_path(name, search)).unwrap_or_else(|| program.to_path_buf())
+}
 
-    fn on_path(&self, name: &str) -> Option<PathBuf> {
-        let path = self.path.as_ref()?;
-        std::env::split_paths(path).map(|folder| folder.join(name)).find(|candidate| candidate.is_file())
-    }
+fn on_path(name: &str, search: Option<&OsStr>) -> Option<PathBuf> {
+    std::env::split_paths(search?).map(|folder| folder.join(name)).find(|candidate| candidate.is_file())
+}
+
+/// Whether a program that could not be started for this reason will not be the next time either.
+pub(super) fn is_for_good(error: &io::Error) -> bool {
+    // ENOEXEC: no program for this machine.
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied) || error.raw_os_error() == Some(8)
 }
 
 #[cfg(test)]

@@ -1,20 +1,23 @@
 //! One worker: an operating-system process with a Python interpreter in it, from its launch to its last byte.
 //!
-//! [`interpreter`] finds a Python, [`spawner`] starts it from a thread that never ends, [`handshake`] agrees with it,
+//! [`interpreter`] finds a Python, [`launch`] says what is run instead of it, [`spawner`] starts it from a thread that never ends, [`handshake`] agrees with it,
 //! [`status`] is the page of shared memory on which it notes what it runs, [`output`] carries what it prints,
-//! [`process`] watches and ends it. [`Worker::start`] ties them together.
+//! [`process`] watches and ends it, and [`template`] is what workers are forked from where that was asked for. [`Worker::start`] ties them together.
 
 mod diagnosis;
 mod environment;
 mod handshake;
 mod interpreter;
+mod launch;
 mod output;
 mod pipe;
 mod process;
 mod profile;
 mod spawner;
 mod status;
+mod template;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,11 +27,14 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::environment::Environment;
-pub(crate) use self::interpreter::Interpreter;
+use self::interpreter::Interpreter;
+pub(crate) use self::launch::Launch;
 use self::output::Tail;
 use self::process::Process;
 pub use self::profile::Profile;
+use self::spawner::{Input, Invocation};
 use self::status::StatusPage;
+pub(crate) use self::template::Preload;
 use crate::error::{Error, Executed, Exit, Result, StartFailure};
 use crate::link::{CloseReason, Control, Greeting, Link, PendingCall, Pipes, Service, Unanswered, WriteFailure};
 use crate::manifest::Manifest;
@@ -38,10 +44,10 @@ use crate::wire::Limits;
 /// What to start.
 #[derive(Debug, Clone)]
 pub(crate) struct WorkerConfig {
-    /// The Python to run.
-    pub interpreter: Interpreter,
-    /// The adapter to load: `module:Class` or `module`.
-    pub adapter: String,
+    /// The Python to run, or another program.
+    pub launch: Launch,
+    /// The adapter to load: `module:Class` or `module`. A program that is not Python may know by itself.
+    pub adapter: Option<String>,
     /// Passed to the adapter.
     pub config: Value,
     /// Folders in front of Python's own module path.
@@ -50,12 +56,37 @@ pub(crate) struct WorkerConfig {
     pub environment: Environment,
     /// What this side accepts.
     pub limits: Limits,
+    /// What they are forked from, where they are.
+    pub preload: Option<Preload>,
     /// How it runs calls.
     pub profile: Profile,
     /// How long a worker may take to get ready.
     pub start_timeout: Duration,
     /// How long a worker that was told to end may take.
     pub exit_grace: Duration,
+}
+
+impl WorkerConfig {
+    /// What messages call the worker by.
+    fn subject(&self) -> String {
+        match (&self.launch, &self.adapter) {
+            (Launch::Command(program), _) => format!("command `{program}`"),
+            (Launch::Python(_), adapter) => format!("adapter `{}`", adapter.as_deref().unwrap_or_default()),
+        }
+    }
+
+    /// The environment of a process launched with `nonce`.
+    fn variables(&self, nonce: &str) -> Vec<(OsString, OsString)> {
+        self.environment.variables(nonce, &self.limits, self.profile)
+    }
+
+    fn too_slow(&self, after: Duration, last_words: &str) -> Error {
+        let subject = self.subject();
+        let message = format!(
+            "{subject} was not ready after {after:?}; a slow import wants a longer `start_timeout`{last_words}"
+        );
+        Error::start_failed(StartFailure::Timeout, message)
+    }
 }
 
 /// A worker that serves calls.
@@ -120,20 +151,26 @@ impl Worker {
         let nonce = handshake::nonce();
         // Without the page nothing is lost but certainty: a lost call is then always `maybe`.
         let status = StatusPage::create(&nonce).ok();
-        let launch = spawner::Launch {
-            program: config.interpreter.path.clone(),
-            // Isolated: no PYTHON* variables, no user site, no current folder in the module path. A module, not `-c`, so
-            // that multiprocessing's spawn finds a `__main__` that it can import again.
-            arguments: &["-I", "-m", "snakebridge.worker"],
-            environment: config.environment.variables(&nonce, &config.limits),
+        let spawned = if let Some(preload) = &config.preload {
+            let forked = tokio::time::timeout(config.start_timeout, preload.fork(config, &nonce));
+            forked.await.unwrap_or_else(|_| Err(config.too_slow(begun.elapsed(), "")))?
+        } else {
+            let invocation = Invocation {
+                program: config.launch.program().to_path_buf(),
+                arguments: config.launch.arguments(),
+                environment: config.variables(&nonce),
+                input: Input::Pipe,
+            };
+            spawner::spawn(invocation).await.map_err(|error| config.launch.cannot_run(&error))?
         };
-        let spawned = spawner::spawn(launch).await.map_err(|error| config.interpreter.cannot_run(&error))?;
         let process = Process::new(spawned.child)?;
         let tail = Tail::default();
         tokio::spawn(output::capture(spawned.stderr, number, process.pid(), tail.clone()));
 
         let hello = handshake::hello(config, status.as_ref())?;
-        let stdin = tokio::net::unix::pipe::Sender::from_owned_fd(spawned.stdin)
+        let stdin = spawned.stdin.ok_or_else(|| std::io::Error::other("there is none"));
+        let stdin = stdin
+            .and_then(tokio::net::unix::pipe::Sender::from_owned_fd)
             .map_err(|error| Error::resource("cannot use the worker's stdin", error))?;
         let source = pipe::Output::new(spawned.stdout, process.exited())
             .map_err(|error| Error::resource("cannot use the worker's stdout", error))?;
@@ -148,15 +185,7 @@ impl Worker {
                 started?
             } else {
                 process.kill();
-                return Err(Error::start_failed(
-                    StartFailure::Timeout,
-                    format!(
-                        "`{}` was not ready after {:?}; a slow import wants a longer `start_timeout`{}",
-                        config.adapter,
-                        begun.elapsed(),
-                        tail.quoted()
-                    ),
-                ));
+                return Err(config.too_slow(begun.elapsed(), &tail.quoted()));
             };
         Ok(Self {
             number,

@@ -12,7 +12,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::{ChildStderr, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::mpsc;
 
@@ -20,23 +20,33 @@ use tokio::sync::oneshot;
 
 use super::process::OwnedChild;
 
-/// What to run.
-pub(super) struct Launch {
+/// What to start, to the last word.
+pub(super) struct Invocation {
     pub(super) program: PathBuf,
-    pub(super) arguments: &'static [&'static str],
+    pub(super) arguments: Vec<OsString>,
     pub(super) environment: Vec<(OsString, OsString)>,
+    pub(super) input: Input,
+}
+
+/// Where a process reads from.
+pub(super) enum Input {
+    /// A pipe of which we get the other end.
+    Pipe,
+    /// This.
+    Given(OwnedFd),
 }
 
 /// A running process and our ends of its pipes.
 pub(super) struct Spawned {
     pub(super) child: OwnedChild,
-    pub(super) stdin: OwnedFd,
+    /// `None` where it was given something else to read.
+    pub(super) stdin: Option<OwnedFd>,
     pub(super) stdout: OwnedFd,
-    pub(super) stderr: ChildStderr,
+    pub(super) stderr: OwnedFd,
 }
 
 struct Job {
-    launch: Launch,
+    invocation: Invocation,
     reply: oneshot::Sender<io::Result<Spawned>>,
 }
 
@@ -49,10 +59,10 @@ fn spawner() -> io::Result<&'static mpsc::Sender<Job>> {
     std::thread::Builder::new().name("snakebridge-spawn".into()).spawn(move || {
         // Ends never: the sender is in a static. (A second thread, made in a race, has no sender left and ends at once,
         // before it has started anything.)
-        for Job { launch, reply } in jobs {
+        for Job { invocation, reply } in jobs {
             if !reply.is_closed() {
                 // A caller who has gone meanwhile leaves the child to its owner, which ends it.
-                drop(reply.send(spawn_here(&launch)));
+                drop(reply.send(spawn_here(invocation)));
             }
         }
     })?;
@@ -60,30 +70,34 @@ fn spawner() -> io::Result<&'static mpsc::Sender<Job>> {
 }
 
 /// Starts a process.
-pub(super) async fn spawn(launch: Launch) -> io::Result<Spawned> {
+pub(super) async fn spawn(invocation: Invocation) -> io::Result<Spawned> {
     let (reply, spawned) = oneshot::channel();
     let gone = || io::Error::other("the thread that starts workers is gone");
-    spawner()?.send(Job { launch, reply }).map_err(|_| gone())?;
+    spawner()?.send(Job { invocation, reply }).map_err(|_| gone())?;
     spawned.await.map_err(|_| gone())?
 }
 
-fn spawn_here(launch: &Launch) -> io::Result<Spawned> {
-    let mut child = Command::new(&launch.program)
-        .args(launch.arguments)
+fn spawn_here(invocation: Invocation) -> io::Result<Spawned> {
+    let stdin = match invocation.input {
+        Input::Pipe => Stdio::piped(),
+        Input::Given(descriptor) => descriptor.into(),
+    };
+    let mut child = Command::new(&invocation.program)
+        .args(&invocation.arguments)
         .env_clear()
-        .envs(launch.environment.iter().map(|(name, value)| (name, value)))
-        .stdin(Stdio::piped())
+        .envs(invocation.environment.iter().map(|(name, value)| (name, value)))
+        .stdin(stdin)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         // Its own group: Ctrl-C in a terminal reaches the host only, and the group can be killed as one.
         .process_group(0)
         .spawn()?;
-    let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+    let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let child = OwnedChild::new(child);
-    match pipes {
-        (Some(stdin), Some(stdout), Some(stderr)) => {
-            Ok(Spawned { child, stdin: stdin.into(), stdout: stdout.into(), stderr })
+    match (stdout, stderr) {
+        (Some(stdout), Some(stderr)) => {
+            Ok(Spawned { child, stdin: stdin.map(OwnedFd::from), stdout: stdout.into(), stderr: stderr.into() })
         }
-        _ => unreachable!("all three were asked for"),
+        _ => unreachable!("both were asked for"),
     }
 }

@@ -8,7 +8,7 @@ use crate::link::Priority;
 /// How many calls in a row may go before the one that has waited longest; the next is that one, whatever its priority.
 /// So a low priority gets a ninth of the workers under any load: enough to go on, and too little for the others to
 /// notice.
-const OVERTAKES: u32 = 8;
+pub(super) const OVERTAKES: u32 = 8;
 
 const PRIORITIES: usize = 3;
 
@@ -99,11 +99,20 @@ impl<C: Task> Queue<C> {
         Some(call)
     }
 
-    /// Takes `call` out, if it is there.
-    pub(super) fn remove(&mut self, call: &C) {
-        if let Some(Place { line, number }) = self.places.remove(&call.key()) {
-            self.lines[line].remove(&number);
+    /// Joins before or behind those of its priority, whichever is nearer to the order of admission.
+    pub(super) fn join(&mut self, call: C) {
+        let (first, admitted) = (self.lines[line_of(call.priority())].first_key_value(), call.admitted());
+        if first.is_some_and(|(_, first)| admitted < first.admitted()) {
+            self.push_front(call);
+        } else {
+            self.push_back(call);
         }
+    }
+
+    /// Takes `call` out, if it is there.
+    pub(super) fn remove(&mut self, call: &C) -> bool {
+        let place = self.places.remove(&call.key());
+        place.is_some_and(|Place { line, number }| self.lines[line].remove(&number).is_some())
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &C> {
