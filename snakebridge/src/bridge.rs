@@ -18,7 +18,7 @@ use self::settings::{configuration, in_pool};
 pub use self::timeouts::TimeoutProfile;
 use crate::body::Arguments;
 use crate::client::{
-    AsCaller, Cache, CacheStatistics, Call, Caller, Driver, OwnRuntime, PythonTools, Shared, ToolStream, wait_for,
+    AsCaller, Cache, CacheStatistics, Call, Caller, Driver, Home, OwnRuntime, PythonTools, Shared, ToolStream, wait_for,
 };
 use crate::error::Result;
 use crate::manifest::Manifest;
@@ -41,7 +41,6 @@ pub struct Bridge {
 /// What to start. Made by [`Bridge::builder`].
 ///
 /// Its own settings of a pool are those of the pool `default`; [`pool`](Self::pool) adds others.
-#[derive(Debug)]
 #[must_use = "a builder does nothing until `.start().await`"]
 pub struct Builder {
     default_pool: PoolBuilder,
@@ -55,6 +54,17 @@ pub struct Builder {
     cache_entries: usize,
     cache_bytes: usize,
     own_runtime: bool,
+}
+
+impl std::fmt::Debug for Builder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { default_pool, pools, tools, .. } = self;
+        f.debug_struct("Builder")
+            .field("default_pool", default_pool)
+            .field("pools", pools)
+            .field("tools", tools)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Bridge {
@@ -105,8 +115,9 @@ impl Bridge {
     /// names no adapter, or one that no pool names, is one of the pool `default`.
     ///
     /// # Errors
-    /// `ManifestMismatch` when a tool is missing, or streams where the client does not expect it, or the reverse; the
-    /// message names every such tool. `InvalidArgument` when several pools load the adapter.
+    /// `ManifestMismatch` when a tool is missing, streams where the client does not expect it or the reverse, has other
+    /// parameters, or takes or gives types that cannot fit; the message names everything that differs. `InvalidArgument`
+    /// when several pools load the adapter.
     pub fn client<C: PythonTools>(&self) -> Result<C> {
         self.caller.client(None)
     }
@@ -161,7 +172,7 @@ impl Bridge {
     /// As [`shutdown`](Self::shutdown), waited for on this thread: see [`Call::wait`] for where that is possible.
     ///
     /// # Errors
-    /// As those of `shutdown`, and `InvalidArgument` where waiting is not possible.
+    /// `InvalidArgument` where it is not.
     pub fn shutdown_blocking(&self) -> Result<()> {
         self.caller.shared.wait_for(self.shutdown())?
     }
@@ -295,15 +306,17 @@ impl Builder {
 
     async fn start_in(self, driver: Driver) -> Result<Bridge> {
         let events = Events::new();
-        let cache = Cache::new(self.cache_entries, self.cache_bytes);
-        let (pools, sessions) = driver.run(self.start_pools(events.clone())).await?;
-        Ok(Bridge { caller: Caller::new(Arc::new(Shared::new(pools, sessions, cache, driver))), events })
+        let (cache, home) = (Cache::new(self.cache_entries, self.cache_bytes), Home::default());
+        let (pools, sessions) = driver.run(self.start_pools(events.clone(), home.clone())).await?;
+        let shared = Arc::new(Shared::new(pools, sessions, cache, driver));
+        home.set(&shared);
+        Ok(Bridge { caller: Caller::new(shared), events })
     }
 
-    async fn start_pools(mut self, events: Events) -> Result<(Pools, Sessions)> {
-        let (tools, states) = (std::mem::take(&mut self.tools), std::mem::take(&mut self.states));
+    async fn start_pools(mut self, events: Events, home: Home) -> Result<(Pools, Sessions)> {
         let (sessions, store) = (self.sessions.clone(), self.session_store.take());
-        let configs = self.finish()?;
+        let (configs, tools, mut states) = self.finish()?;
+        states.insert(home);
         let sessions = Sessions::start(sessions, store, events.clone()).await?;
         let registry = Arc::new(Registry::new(tools, states, sessions.clone())?);
         registry.end_with_sessions();
@@ -313,14 +326,15 @@ impl Builder {
             let (name, started) = (Arc::clone(&config.name), PoolHandle::start(config, common.clone()));
             async move { started.await.map_err(|error| if several { in_pool(&name, error) } else { error }) }
         };
-        Ok((Pools::start(configs.into_iter().map(start).collect()).await?, sessions))
+        let pools = Pools::start(configs.into_iter().map(start).collect()).await?;
+        Ok((pools, sessions))
     }
 
-    /// The pools to start, the default one first.
-    fn finish(self) -> Result<Vec<PoolConfig>> {
+    /// The pools to start, the default one first, and what they have together.
+    fn finish(self) -> Result<(Vec<PoolConfig>, Tools, States)> {
         let mut pools = self.pools;
         check_names(&pools)?;
-        if pools.is_empty() || self.default_pool.has_tools() {
+        if pools.is_empty() || self.default_pool.has_adapter() {
             pools.insert(0, (DEFAULT_POOL.to_owned(), self.default_pool));
         } else if self.wants_default_pool {
             return Err(configuration(
@@ -332,7 +346,8 @@ impl Builder {
         let finish = |(name, pool): (String, PoolBuilder)| {
             pool.finish(&name).map_err(|error| if several { in_pool(&name, error) } else { error })
         };
-        pools.into_iter().map(finish).collect()
+        let configs = pools.into_iter().map(finish).collect::<Result<_>>()?;
+        Ok((configs, self.tools, self.states))
     }
 }
 

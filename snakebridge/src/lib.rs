@@ -76,7 +76,7 @@ pub use error::{Error, Result};
 #[cfg(feature = "host")]
 pub use pool::WorkerInfo;
 #[cfg(feature = "macros")]
-pub use snakebridge_macros::{python_tool, tool};
+pub use snakebridge_macros::{elixir_style_tool, python_tool, tool};
 #[cfg(feature = "host")]
 pub use tools::ToolContext;
 pub use value::Value;
@@ -90,5 +90,6 @@ compile_error!("snakebridge's host runs on Linux; macOS is not supported yet, an
 #[cfg(all(doctest, feature = "macros"))]
 #[doc = include_str!("../../docs/calls.md")]
 #[doc = include_str!("../../docs/concurrency.md")]
+#[doc = include_str!("../../docs/macros.md")]
 #[doc = include_str!("../../docs/pools.md")]
 struct Documents;

@@ -87,7 +87,7 @@ class RunningCall:
     @property
     def tools_generation(self) -> int:
         """Generation of the host's tools that the call may use; 0 where the host named none."""
-        return getattr(self._call, "tools_generation", 0)
+        return self._call.tools_generation
 
     @property
     def cancelled(self) -> bool:

@@ -137,6 +137,15 @@ impl Arguments {
         }
     }
 
+    /// Adds a named argument that is something else when it is `None`.
+    #[must_use]
+    pub fn optional_or<T: Serialize>(self, name: &str, value: &Option<T>, default: impl FnOnce() -> T) -> Self {
+        match value {
+            Some(value) => self.named(name, value),
+            None => self.named(name, &default()),
+        }
+    }
+
     /// Adds every field of a struct, or every entry of a map with string keys, as a named argument.
     #[must_use]
     pub fn fields<T: Serialize + ?Sized>(mut self, fields: &T) -> Self {
@@ -206,6 +215,8 @@ impl Arguments {
 pub struct Received<'a> {
     positional: Vec<&'a [u8]>,
     named: Vec<(&'a str, &'a [u8])>,
+    /// The map that the named ones are in.
+    map: &'a [u8],
 }
 
 impl<'a> Received<'a> {
@@ -214,7 +225,7 @@ impl<'a> Received<'a> {
         check(body, limits)?;
         let wrong = |_| Error::invalid_argument("arguments are a map, or an array of positional ones and a map");
         let mut reader = Reader::new(body);
-        let mut received = Self { positional: Vec::new(), named: Vec::new() };
+        let mut received = Self { positional: Vec::new(), named: Vec::new(), map: &[] };
         if !matches!(reader.peek(), Some(0x80..=0x8f | 0xde | 0xdf)) {
             if reader.array().map_err(wrong)? != 2 {
                 return Err(wrong(Violation::Shape("")));
@@ -223,11 +234,30 @@ impl<'a> Received<'a> {
                 received.positional.push(reader.value(limits.depth, limits.items).map_err(wrong)?);
             }
         }
+        received.map = &body[reader.position()..];
         for _ in 0..reader.map().map_err(wrong)? {
             let name = reader.str().map_err(|_| Error::invalid_argument("argument names are strings"))?;
             received.named.push((name, reader.value(limits.depth, limits.items).map_err(wrong)?));
         }
         Ok(received)
+    }
+
+    /// All arguments as one map, still encoded. Refuses positional ones, and two of one name.
+    pub fn all_named(self) -> Result<&'a [u8]> {
+        match self.positional.len() {
+            0 => {}
+            1 => return Err(Error::invalid_argument("1 positional argument was given; it takes named ones only")),
+            given => {
+                return Err(Error::invalid_argument(format!(
+                    "{given} positional arguments were given; it takes named ones only"
+                )));
+            }
+        }
+        let mut seen = std::collections::HashSet::new();
+        match self.named.iter().find(|(name, _)| !seen.insert(name)) {
+            Some((name, _)) => Err(Error::invalid_argument(format!("argument `{name}` was given twice"))),
+            None => Ok(self.map),
+        }
     }
 
     /// Matches the arguments with a tool's parameters, in their order: what belongs to each, or nothing.
@@ -282,6 +312,8 @@ mod tests {
     fn arguments_are_a_map_or_an_array_and_a_map() {
         let named = Arguments::new().named("a", &1).optional("b", &None::<i32>).finish().unwrap().body;
         assert_eq!(named[..], [0x81, 0xa1, b'a', 1]);
+        let defaulted = Arguments::new().optional_or("a", &Some(1), || 2).optional_or("b", &None, || 2);
+        assert_eq!(defaulted.finish().unwrap().body[..], [0x82, 0xa1, b'a', 1, 0xa1, b'b', 2]);
         let both = Arguments::new().positional(&1).named("b", &2).finish().unwrap().body;
         assert_eq!(both[..], [0x92, 0x91, 1, 0x81, 0xa1, b'b', 2]);
         assert_eq!(Arguments::new().finish().unwrap().body[..], [0x80]);

@@ -15,7 +15,6 @@ use crate::worker::{Environment, Launch, Preload, Profile, WorkerConfig};
 /// One pool of workers: what they load, how many they are, and what bounds them.
 ///
 /// [`Builder`](crate::Builder) has the same settings for the pool `default`; a named one begins anew with the defaults.
-#[derive(Debug)]
 #[must_use = "a pool is described for the builder that it is returned to"]
 pub struct PoolBuilder {
     pub(super) adapters: Vec<String>,
@@ -37,6 +36,20 @@ pub struct PoolBuilder {
     pub(super) retries: u32,
     pub(super) cancel_grace: Duration,
     pub(super) drain: Duration,
+}
+
+impl std::fmt::Debug for PoolBuilder {
+    /// Without the adapter's configuration, which may hold a password.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { adapters, command, workers, profile, environment, .. } = self;
+        f.debug_struct("PoolBuilder")
+            .field("adapters", adapters)
+            .field("command", command)
+            .field("workers", workers)
+            .field("profile", profile)
+            .field("environment", environment)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Default for PoolBuilder {
@@ -93,8 +106,8 @@ macro_rules! pool_settings {
         }
 
         /// A program that speaks the protocol (`docs/protocol.md`), and its arguments, in place of Python:
-        /// `["node", "worker.js"]`. A bare name is looked up on `PATH`; what is relative, also among the arguments, is so to
-        /// the current folder. No adapter need be named: the program may know what it offers.
+        /// `["node", "worker.js"]`. A bare name is looked up on `PATH`; what is relative, also among the arguments, is so
+        /// to the current folder. No adapter need be named: the program may know what it offers.
         pub fn command<W: Into<std::ffi::OsString>>(mut self, command: impl IntoIterator<Item = W>) -> Self {
             let $this = &mut self;
             $pool.command = Some(command.into_iter().map(Into::into).collect());
@@ -202,8 +215,8 @@ pub(super) use plain_settings;
 impl PoolBuilder {
     pool_settings!(|this| this);
 
-    /// Whether anything says where its workers get their tools from.
-    pub(super) fn has_tools(&self) -> bool {
+    /// Whether anything says what its workers are to load.
+    pub(super) fn has_adapter(&self) -> bool {
         !self.adapters.is_empty() || self.command.is_some()
     }
 

@@ -5,9 +5,12 @@ mod cache;
 mod call;
 mod check;
 mod declaration;
+mod fit;
+mod home;
 mod options;
 mod output;
 mod prepared;
+mod schemas;
 mod shared;
 mod stream;
 
@@ -18,15 +21,17 @@ pub(crate) use self::cache::Cache;
 pub use self::cache::CacheStatistics;
 pub use self::call::Call;
 pub use self::declaration::{ParameterDeclaration, SessionUse, Shape, ToolDeclaration};
+pub(crate) use self::home::Home;
 pub(crate) use self::options::CallOptions;
 pub use self::output::{CallOutput, StreamOutput};
+pub use self::schemas::{Schemas, ToolSchemas};
 pub(crate) use self::shared::{Driver, OwnRuntime, Shared};
 pub use self::stream::{BlockingItems, Chunk, Chunks, ToolStream};
 use crate::body::Arguments;
 use crate::error::Result;
 pub use crate::link::Priority;
 use crate::link::ToolName;
-use crate::session::{SessionName, Sessions};
+use crate::session::SessionName;
 
 /// A client that `#[python_tool]` generated.
 #[diagnostic::on_unimplemented(
@@ -38,6 +43,11 @@ pub trait PythonTools: Sized {
     const ADAPTER: Option<&'static str>;
     /// The tools.
     const TOOLS: &'static [ToolDeclaration];
+
+    /// The JSON Schemas of the types that the tools take and give, with the feature `schema` and of types that have one.
+    fn schemas() -> Schemas {
+        Schemas::new()
+    }
 
     /// A client that calls through `caller`.
     fn from_caller(caller: Caller) -> Self;
@@ -75,11 +85,6 @@ impl Caller {
         Self { session: Some(session), ..self.clone() }
     }
 
-    /// The sessions of its bridge.
-    pub(crate) fn sessions(&self) -> &Sessions {
-        &self.shared.sessions
-    }
-
     /// A call of a declared tool. An argument that cannot be encoded comes out when the call is first polled.
     pub fn call<T, E>(&self, tool: &ToolDeclaration, arguments: Arguments) -> Call<T, E> {
         Call::new(self, ToolName::Declared(tool.name), arguments.finish(), CallOptions::declared(tool))
@@ -101,7 +106,7 @@ impl Caller {
     }
 
     /// A client of the pool that loads its adapter, or else of the default one; of the pool `named`, if one is. The pool's
-    /// manifest has every tool that the client declares, in the same manner.
+    /// manifest has every tool that the client declares, with parameters and results that fit.
     pub(crate) fn client<C: PythonTools>(&self, named: Option<&str>) -> Result<C> {
         let pools = &self.shared.pools;
         let loading = || C::ADAPTER.map_or(Ok(None), |adapter| pools.of_adapter(adapter));
@@ -110,7 +115,7 @@ impl Caller {
             None => loading()?.map_or_else(|| pools.default(), Ok)?,
         };
         if let Some(manifest) = pools.at(place).manifest() {
-            check::check(&manifest, C::TOOLS, std::any::type_name::<C>())?;
+            check::check(&manifest, C::TOOLS, &C::schemas(), std::any::type_name::<C>())?;
         }
         Ok(C::from_caller(Self { pool: Some(place), ..self.clone() }))
     }

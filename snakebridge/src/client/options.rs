@@ -1,5 +1,6 @@
 //! What a caller may say about one call.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -24,7 +25,7 @@ pub(crate) struct CallOptions {
     pub(crate) idempotent: bool,
     pub(crate) handling: Handling,
     /// The pool that it goes to, if it is not the tool's.
-    pub(crate) pool: Option<std::sync::Arc<str>>,
+    pub(crate) pool: Option<Arc<str>>,
     /// For how long the result is kept, and for how long one that is kept is good enough.
     pub(crate) cache: Option<Duration>,
     /// Nobody waits for the result.

@@ -11,6 +11,7 @@ use crate::body::{self, Encoded};
 use crate::error::{Error, ErrorKind, Executed, Result};
 use crate::link::{PendingCall, ToolName};
 use crate::pool::{InSession, PoolHandle, Submission};
+use crate::session::SessionName;
 use crate::tools::inherited_deadline;
 use crate::value::Value;
 use crate::wire::limits::is_tool_name;
@@ -89,14 +90,12 @@ impl Prepared {
             let message = "`cache` of a call with a stream among its arguments: what it will yield is not known";
             return Err(Error::invalid_argument(message).for_tool(&self.tool));
         }
-        // Said first: whoever is in no session that lives gets nothing out of one.
-        let session = self.session().map_err(|error| error.for_tool(&self.tool))?;
         let pool = self.choose_pool().map_err(|error| error.for_tool(&self.tool))?;
         Ok(Some(Key {
             pool,
             manifest: self.caller.shared.pools.at(pool).manifest_hash(),
             tool: self.tool.clone(),
-            session: session.map(|InSession { pin, .. }| pin.identity().life_of_id()),
+            session: self.named_session().map(|name| Arc::clone(name.id())),
             metadata: body::encode(&Value::Map(self.options.metadata.clone()))?,
             arguments: arguments.body.clone(),
         }))
@@ -124,10 +123,15 @@ impl Prepared {
         self.caller.shared.pools.at(self.place)
     }
 
+    /// The session that this call names, or that of its caller.
+    fn named_session(&self) -> Option<&SessionName> {
+        self.options.session.as_ref().or(self.caller.session.as_ref())
+    }
+
     /// The session that this call names, or that of its caller, or of its task; and where in it the call goes.
     fn session(&self) -> Result<Option<InSession>> {
-        let sessions = self.caller.sessions();
-        let pin = match self.options.session.as_ref().or(self.caller.session.as_ref()) {
+        let sessions = &self.caller.shared.sessions;
+        let pin = match self.named_session() {
             Some(name) => Some(sessions.begin_call(name)?),
             None => sessions.begin_unnamed_call()?,
         };

@@ -88,14 +88,14 @@ impl Shared {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Ends the workers in good order, and lets go of the session store.
+    /// Ends the workers in good order, and then the sessions.
     pub(crate) async fn shutdown(self: &Arc<Self>) -> Result<()> {
         let shared = Arc::clone(self);
-        let ended = async move {
+        let end = async move {
             shared.pools.shutdown().await;
             shared.sessions.shut_down().await
         };
-        self.driver.run(ended).await
+        self.driver.run(end).await
     }
 
     /// Waits on this thread.

@@ -230,6 +230,11 @@ impl std::fmt::Debug for PoolHandle {
 }
 
 impl PoolHandle {
+    /// The Rust tools that its workers may call.
+    pub(crate) fn registry(&self) -> &Arc<Registry> {
+        &self.pool.registry
+    }
+
     /// Starts the workers and waits until the first is ready. The others follow in the background.
     /// `common` is what the pools of a bridge have together.
     pub(crate) async fn start(config: PoolConfig, common: Common) -> Result<Self> {

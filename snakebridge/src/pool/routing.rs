@@ -10,6 +10,7 @@ use crate::error::{Error, ErrorKind, Executed, Phase, Result, StartFailure};
 use crate::link::{Link, OwnedRequest, PendingCall, Stage};
 use crate::manifest::SessionUse;
 use crate::session::{Affinity, Identity, Tie};
+use crate::tools::Registry;
 use crate::wire::msgpack::Reader;
 use crate::wire::peer::Refused;
 use crate::wire::{Limits, Violation};
@@ -77,33 +78,30 @@ fn prepare(
     deadline: Option<Instant>,
     timeout: Duration,
     declared: &HashMap<String, SessionUse>,
-    pool: &Arc<str>,
+    registry: &Registry,
     now: Instant,
 ) -> Arc<PendingCall> {
+    let session = submission.session.as_ref().map(|session| Arc::clone(session.pin.identity().id()));
+    let tools = registry.generation(session.as_deref());
     let request = OwnedRequest {
         target: submission.target,
         stream: submission.stream,
-        session: submission.session.as_ref().map(|session| Arc::clone(session.pin.identity().id())),
+        session,
         meta: submission.meta,
         body: submission.body,
         inputs: submission.inputs.len() as u64,
-        tools: 0,
+        tools,
     };
     let call = PendingCall::new(request, deadline, timeout, submission.idempotent, now);
     let call = call.with_handling(submission.handling).with_inputs(submission.inputs);
     Arc::new(match submission.session {
-        Some(session) => in_session(call, session, declared, pool),
+        Some(session) => in_session(call, session, declared),
         None => call,
     })
 }
 
 /// A call in a session, tied to a worker as far as it, its tool as Rust or Python declares it, or the bridge says.
-fn in_session(
-    call: PendingCall,
-    session: InSession,
-    declared: &HashMap<String, SessionUse>,
-    pool: &Arc<str>,
-) -> PendingCall {
+fn in_session(call: PendingCall, session: InSession, declared: &HashMap<String, SessionUse>) -> PendingCall {
     let InSession { pin, affinity, default_affinity, needs } = session;
     let needs = match needs {
         SessionUse::None => declared.get(&*call.request.target).copied().unwrap_or_default(),
@@ -113,7 +111,7 @@ fn in_session(
         SessionUse::None => default_affinity,
         SessionUse::Affine | SessionUse::Exclusive => Affinity::StrictQueue,
     });
-    let (binding, exclusive) = (pin.identity().binding(pool), needs == SessionUse::Exclusive);
+    let (binding, exclusive) = (Arc::clone(pin.identity().binding()), needs == SessionUse::Exclusive);
     let tied = exclusive || affinity != Affinity::None;
     call.in_session(pin, tied.then_some(Tie { binding, affinity, exclusive, chain: None }))
 }
@@ -141,7 +139,7 @@ impl Pool {
             }
             check_retries(&state, &submission)?;
             let (deadline, timeout) = self.deadline(&state, &submission, now)?;
-            call = prepare(submission, deadline, timeout, &state.declared_uses, &self.config.name, now);
+            call = prepare(submission, deadline, timeout, &state.declared_uses, &self.registry, now);
             let placement =
                 state.scheduler.submit(Arc::clone(&call), now).map_err(|refusal| self.refused(&call, refusal))?;
             if placement == Placement::Queued {
