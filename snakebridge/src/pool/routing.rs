@@ -79,6 +79,7 @@ fn prepare(
     timeout: Duration,
     declared: &HashMap<String, SessionUse>,
     registry: &Registry,
+    pool: &Arc<str>,
     now: Instant,
 ) -> Arc<PendingCall> {
     let session = submission.session.as_ref().map(|session| Arc::clone(session.pin.identity().id()));
@@ -95,13 +96,18 @@ fn prepare(
     let call = PendingCall::new(request, deadline, timeout, submission.idempotent, now);
     let call = call.with_handling(submission.handling).with_inputs(submission.inputs);
     Arc::new(match submission.session {
-        Some(session) => in_session(call, session, declared),
+        Some(session) => in_session(call, session, declared, pool),
         None => call,
     })
 }
 
 /// A call in a session, tied to a worker as far as it, its tool as Rust or Python declares it, or the bridge says.
-fn in_session(call: PendingCall, session: InSession, declared: &HashMap<String, SessionUse>) -> PendingCall {
+fn in_session(
+    call: PendingCall,
+    session: InSession,
+    declared: &HashMap<String, SessionUse>,
+    pool: &Arc<str>,
+) -> PendingCall {
     let InSession { pin, affinity, default_affinity, needs } = session;
     let needs = match needs {
         SessionUse::None => declared.get(&*call.request.target).copied().unwrap_or_default(),
@@ -111,7 +117,7 @@ fn in_session(call: PendingCall, session: InSession, declared: &HashMap<String, 
         SessionUse::None => default_affinity,
         SessionUse::Affine | SessionUse::Exclusive => Affinity::StrictQueue,
     });
-    let (binding, exclusive) = (Arc::clone(pin.identity().binding()), needs == SessionUse::Exclusive);
+    let (binding, exclusive) = (pin.identity().binding(pool), needs == SessionUse::Exclusive);
     let tied = exclusive || affinity != Affinity::None;
     call.in_session(pin, tied.then_some(Tie { binding, affinity, exclusive, chain: None }))
 }
@@ -139,7 +145,7 @@ impl Pool {
             }
             check_retries(&state, &submission)?;
             let (deadline, timeout) = self.deadline(&state, &submission, now)?;
-            call = prepare(submission, deadline, timeout, &state.declared_uses, &self.registry, now);
+            call = prepare(submission, deadline, timeout, &state.declared_uses, &self.registry, &self.config.name, now);
             let placement =
                 state.scheduler.submit(Arc::clone(&call), now).map_err(|refusal| self.refused(&call, refusal))?;
             if placement == Placement::Queued {
