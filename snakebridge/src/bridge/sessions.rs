@@ -91,6 +91,14 @@ impl Session {
         self.caller.client(None)
     }
 
+    /// A typed client whose calls run in this session, in the pool of this name.
+    ///
+    /// # Errors
+    /// As [`Bridge::client_in`].
+    pub fn client_in<C: PythonTools>(&self, pool: &str) -> Result<C> {
+        self.caller.client(Some(pool))
+    }
+
     /// What [`set_metadata`](Self::set_metadata) said about it.
     pub async fn metadata(&self) -> Result<BTreeMap<String, Value>> {
         body::decode(&self.shared.sessions.metadata(&self.identity).await?)

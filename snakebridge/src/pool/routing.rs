@@ -81,6 +81,7 @@ fn prepare(
     timeout: Duration,
     declared: &HashMap<String, SessionUse>,
     tools: u64,
+    pool: &Arc<str>,
     now: Instant,
 ) -> Arc<PendingCall> {
     let session = submission.session.as_ref().map(|session| Arc::clone(session.pin.identity().id()));
@@ -97,7 +98,7 @@ fn prepare(
     let chain = submission.chain.as_ref().map(Chain::key);
     let call = call.inside(submission.chain).with_handling(submission.handling).with_inputs(submission.inputs);
     Arc::new(match submission.session {
-        Some(session) => in_session(call, session, declared, chain),
+        Some(session) => in_session(call, session, declared, pool, chain),
         None => call,
     })
 }
@@ -107,6 +108,7 @@ fn in_session(
     call: PendingCall,
     session: InSession,
     declared: &HashMap<String, SessionUse>,
+    pool: &Arc<str>,
     chain: Option<u64>,
 ) -> PendingCall {
     let InSession { pin, affinity, default_affinity, needs } = session;
@@ -118,7 +120,7 @@ fn in_session(
         SessionUse::None => default_affinity,
         SessionUse::Affine | SessionUse::Exclusive => Affinity::StrictQueue,
     });
-    let (binding, exclusive) = (Arc::clone(pin.identity().binding()), needs == SessionUse::Exclusive);
+    let (binding, exclusive) = (pin.identity().binding(pool), needs == SessionUse::Exclusive);
     let tied = exclusive || affinity != Affinity::None;
     call.in_session(pin, tied.then_some(Tie { binding, affinity, exclusive, chain }))
 }
@@ -159,7 +161,7 @@ impl Pool {
             }
             check_retries(&state, &submission)?;
             let (deadline, timeout) = self.deadline(&state, &submission, now)?;
-            call = prepare(submission, deadline, timeout, &state.declared_uses, tools, now);
+            call = prepare(submission, deadline, timeout, &state.declared_uses, tools, &self.config.name, now);
             let placement = match waiting {
                 Some(worker) => {
                     let is_served = call.chain().is_some_and(Chain::is_served);
