@@ -1,13 +1,12 @@
 //! From the model to what is declared about the tools: constants for the pool and for the comparison with Python, and the
 //! schemas of types.
 
-use proc_macro2::{Ident, TokenStream};
-use quote::{quote, quote_spanned};
+use proc_macro2::TokenStream;
+use quote::quote;
 use syn::Path;
 
 use super::expand::{is_condition, kept};
 use super::model::{Answer, Method, Passing};
-use crate::quoting::{moved, place_of};
 use crate::types::referenced;
 
 /// The constant that declares a tool: its name, its arguments and result as far as tokens show them, its options.
@@ -56,13 +55,13 @@ pub(super) fn schemas(krate: &Path, methods: &[Method]) -> TokenStream {
                 quote!(.parameter(#name, #schema))
             }
         });
-        let returned = value(krate, method);
+        let result = method.answer.result();
         quote! {
             #(#conditions)*
             schemas.add(
                 #krate::client::ToolSchemas::new(#name)
                     #(#arguments)*
-                    .returns(#krate::schema::Probe::<#returned>::new().deserialized()),
+                    .returns(#krate::schema::Probe::<#result>::new().returned()),
             );
         }
     });
@@ -75,16 +74,4 @@ pub(super) fn schemas(krate: &Path, methods: &[Method]) -> TokenStream {
             schemas
         }
     }
-}
-
-/// The type of the value in what a method returns or streams.
-fn value(krate: &Path, method: &Method) -> TokenStream {
-    let result = method.answer.result();
-    let bound = match method.answer {
-        Answer::Unary(_) => "CallOutput",
-        Answer::Stream { .. } => "StreamOutput",
-    };
-    let span = place_of(result);
-    let (bound, krate) = (Ident::new(bound, span), moved(krate, span));
-    quote_spanned!(span=> <#result as #krate::client::#bound>::Value)
 }

@@ -1,6 +1,6 @@
 //! The generated code means what it says, whatever the names around it mean.
 #![deny(warnings)]
-#![allow(dead_code, non_snake_case)]
+#![allow(dead_code, non_snake_case, unused_macros)]
 
 pub struct Result;
 pub struct Option;
