@@ -93,4 +93,5 @@ compile_error!("snakebridge's host runs on Linux; macOS is not supported yet, an
 #[doc = include_str!("../../docs/macros.md")]
 #[doc = include_str!("../../docs/pools.md")]
 #[doc = include_str!("../../docs/sessions.md")]
+#[doc = include_str!("../../docs/rust-tools.md")]
 struct Documents;

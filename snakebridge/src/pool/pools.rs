@@ -24,6 +24,11 @@ impl Pools {
         Ok(Self { pools: try_join_all(starting).await? })
     }
 
+    /// The Rust tools that their workers may call; all pools have the same.
+    pub(crate) fn registry(&self) -> &Arc<Registry> {
+        self.at(0).registry()
+    }
+
     /// The one at this place.
     pub(crate) fn at(&self, place: usize) -> &PoolHandle {
         &self.pools[place]
