@@ -314,7 +314,7 @@ impl Builder {
         wait_for(&handle, self.start_in(driver))?
     }
 
-    async fn start_in(mut self, driver: Driver) -> Result<Bridge> {
+    async fn start_in(self, driver: Driver) -> Result<Bridge> {
         let events = Events::new();
         let (cache, home) = (Cache::new(self.cache_entries, self.cache_bytes), Home::default());
         let (pools, sessions) = driver.run(self.start_pools(events.clone(), home.clone())).await?;

@@ -34,12 +34,6 @@ impl Pools {
         &self.pools[place]
     }
 
-    /// The Rust tools that the workers of all of them may call.
-    pub(crate) fn registry(&self) -> &Arc<Registry> {
-        // They have it together, and there is at least one of them.
-        self.pools[0].registry()
-    }
-
     /// Where the pool of that name is.
     pub(crate) fn named(&self, name: &str) -> Result<usize> {
         let found = self.pools.iter().position(|pool| pool.name() == name);
