@@ -1,4 +1,4 @@
-"""Tools that use the state of their session, and remember things in their worker. What ran is noted in the ledger."""
+"""Tools that use the state of their session, and remember things in their worker, noted in the ledger."""
 
 import os
 import signal

@@ -4,8 +4,8 @@ It imports the adapter's module and nothing else, and then waits: it has no wire
 adapter. The host asks for one thing at a time over a socket, which is its standard input. A message is a
 length of four bytes and a MessagePack document:
 
-- ``{"prepare": {"python_path": [..], "module": ".."}}``, once. The answer is ``"ready"``, ``{"refused": why}``,
-  or ``{"failed": {..}}`` with what a worker says when it cannot start.
+- ``{"prepare": {"python_path": [..], "module": ".."}}``, once. The answer is ``"ready"``,
+  ``{"refused": why}``, or ``{"failed": {..}}`` with what a worker says when it cannot start.
 - ``{"fork": {"environment": [[name, value], ..], "forgotten": [pid, ..]}}`` with three descriptors: the
   standard streams of the new worker. The answer is ``{"pid": ..}``. Those forgotten are reaped with it.
 - ``{"reap": {"pid": ..}}``: the answer is ``{"status": ..}``, as `os.waitpid` gives it.
