@@ -23,7 +23,7 @@ use crate::telemetry::{Event, Events};
 use crate::tools::{Registry, States, Tools};
 use crate::value::Value;
 use crate::wire::Limits;
-use crate::worker::{Environment, Launch, Preload, Profile, WorkerConfig};
+use crate::worker::{Compat, Environment, Launch, Preload, Profile, WorkerConfig};
 
 /// A pool of Python workers, ready for calls.
 ///
@@ -43,6 +43,7 @@ pub struct Builder {
     python: Option<PathBuf>,
     command: Option<Vec<OsString>>,
     python_path: Vec<PathBuf>,
+    compat: Option<Compat>,
     config: Result<Value>,
     environment: Environment,
     tools: Tools,
@@ -84,6 +85,7 @@ impl Bridge {
             python: None,
             command: None,
             python_path: Vec::new(),
+            compat: None,
             config: Ok(Value::Nil),
             environment: Environment::default(),
             tools: Tools::new(),
@@ -207,6 +209,12 @@ impl Builder {
         self
     }
 
+    /// The adapter was written for another bridge, and runs unchanged.
+    pub fn compat(mut self, other: Compat) -> Self {
+        self.compat = Some(other);
+        self
+    }
+
     /// Passed to an adapter whose constructor has a `config` parameter: anything that can be serialised. What cannot is
     /// an error of [`start`](Self::start).
     pub fn config<T: Serialize + ?Sized>(mut self, config: &T) -> Self {
@@ -316,6 +324,7 @@ impl Builder {
         let worker = WorkerConfig {
             launch: Launch::find(self.command.as_deref(), self.python.as_deref())?,
             adapter,
+            compat: self.compat,
             config: self.config.map_err(|error| configuration(&format!("`.config(..)`: {}", error.kind())))?,
             python_path: self.python_path.iter().map(|path| absolute(path)).collect::<Result<_>>()?,
             environment: self.environment,
