@@ -63,9 +63,9 @@ enum Value {
     Path(Path),
     Expression(Expr),
     Number(u32),
+    Size(u64),
     Switch(bool),
     Entries(Vec<(String, Expr)>),
-    Size(u64),
 }
 
 /// The keys that were given, each once.
@@ -117,16 +117,16 @@ impl Entries {
         })
     }
 
-    pub(crate) fn switch(&self, name: &str) -> Option<bool> {
+    pub(crate) fn size(&self, name: &str) -> Option<u64> {
         self.0.iter().find_map(|(key, value)| match value {
-            Value::Switch(on) if key == name => Some(*on),
+            Value::Size(bytes) if key == name => Some(*bytes),
             _ => None,
         })
     }
 
-    pub(crate) fn size(&self, name: &str) -> Option<u64> {
+    pub(crate) fn switch(&self, name: &str) -> Option<bool> {
         self.0.iter().find_map(|(key, value)| match value {
-            Value::Size(bytes) if key == name => Some(*bytes),
+            Value::Switch(on) if key == name => Some(*on),
             _ => None,
         })
     }
@@ -287,6 +287,22 @@ impl Key {
     }
 }
 
+/// Whether the words in a path that stand for modules are where they may be.
+fn is_sensible(path: &Path) -> bool {
+    let first_may_be_one = path.leading_colon.is_none();
+    let mut only_supers = first_may_be_one;
+    path.segments.iter().enumerate().all(|(index, segment)| {
+        let sensible = match segment.ident.to_string().as_str() {
+            "Self" => false,
+            "super" => only_supers,
+            "self" | "crate" => index == 0 && first_may_be_one,
+            _ => true,
+        };
+        only_supers &= segment.ident == "super" || segment.ident == "self";
+        sensible
+    })
+}
+
 /// Reads `(name = expression, "name" = expression, ..)`, each name once.
 fn entries(input: ParseStream<'_>) -> Result<Vec<(String, Expr)>> {
     let content;
@@ -319,22 +335,6 @@ fn named_expressions(content: ParseStream<'_>) -> Result<Vec<(String, Expr)>> {
         }
     }
     Ok(entries)
-}
-
-/// Whether the words in a path that stand for modules are where they may be.
-fn is_sensible(path: &Path) -> bool {
-    let first_may_be_one = path.leading_colon.is_none();
-    let mut only_supers = first_may_be_one;
-    path.segments.iter().enumerate().all(|(index, segment)| {
-        let sensible = match segment.ident.to_string().as_str() {
-            "Self" => false,
-            "super" => only_supers,
-            "self" | "crate" => index == 0 && first_may_be_one,
-            _ => true,
-        };
-        only_supers &= segment.ident == "super" || segment.ident == "self";
-        sensible
-    })
 }
 
 fn skip_to_comma(input: ParseStream<'_>) -> Result<()> {

@@ -10,18 +10,18 @@ use crate::error::Result;
 use crate::pool::PoolConfig;
 use crate::value::Value;
 use crate::wire::Limits;
-use crate::worker::{Environment, Launch, Preload, Profile, WorkerConfig};
+use crate::worker::{Compat, Environment, Launch, Preload, Profile, WorkerConfig};
 
 /// One pool of workers: what they load, how many they are, and what bounds them.
 ///
 /// [`Builder`](crate::Builder) has the same settings for the pool `default`; a named one begins anew with the defaults.
-#[derive(Debug)]
 #[must_use = "a pool is described for the builder that it is returned to"]
 pub struct PoolBuilder {
     pub(super) adapters: Vec<String>,
     pub(super) python: Option<PathBuf>,
     pub(super) command: Option<Vec<OsString>>,
     pub(super) python_path: Vec<PathBuf>,
+    pub(super) compat: Option<Compat>,
     pub(super) config: Result<Value>,
     pub(super) environment: Environment,
     pub(super) workers: Option<usize>,
@@ -39,6 +39,20 @@ pub struct PoolBuilder {
     pub(super) drain: Duration,
 }
 
+impl std::fmt::Debug for PoolBuilder {
+    /// Without the adapter's configuration, which may hold a password.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { adapters, command, workers, profile, environment, .. } = self;
+        f.debug_struct("PoolBuilder")
+            .field("adapters", adapters)
+            .field("command", command)
+            .field("workers", workers)
+            .field("profile", profile)
+            .field("environment", environment)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Default for PoolBuilder {
     fn default() -> Self {
         let timeouts = TimeoutProfile::default().timeouts();
@@ -47,6 +61,7 @@ impl Default for PoolBuilder {
             python: None,
             command: None,
             python_path: Vec::new(),
+            compat: None,
             config: Ok(Value::Nil),
             environment: Environment::default(),
             workers: None,
@@ -105,6 +120,13 @@ macro_rules! pool_settings {
         pub fn python_path(mut self, folder: impl Into<std::path::PathBuf>) -> Self {
             let $this = &mut self;
             $pool.python_path.push(folder.into());
+            self
+        }
+
+        /// The adapter was written for another bridge, and runs unchanged.
+        pub fn compat(mut self, other: $crate::worker::Compat) -> Self {
+            let $this = &mut self;
+            $pool.compat = Some(other);
             self
         }
 
@@ -223,6 +245,7 @@ impl PoolBuilder {
             adapter,
             config: self.config.map_err(|error| configuration(&format!("`.config(..)`: {}", error.kind())))?,
             python_path: self.python_path.iter().map(|path| absolute(path)).collect::<Result<_>>()?,
+            compat: self.compat,
             environment: self.environment,
             limits: self.limits,
             profile: self.profile,

@@ -16,6 +16,7 @@
 
 #[cfg(test)]
 mod accounting;
+mod nesting;
 mod queue;
 #[cfg(test)]
 mod tests;
@@ -114,6 +115,8 @@ struct Assigned {
     given_up: bool,
     /// The session that it has to itself.
     exclusive: Option<Arc<Binding>>,
+    /// It runs inside another call of its worker, which waits for it.
+    nested: bool,
 }
 
 impl Assigned {
@@ -152,7 +155,9 @@ struct Seat<C> {
 impl<C: Task> Seat<C> {
     /// Whether it takes `call`, which waits for any worker, before those that wait for this one.
     fn takes(&self, call: &C, expected: Duration) -> bool {
-        self.accepts(expected) && self.line.front().is_none_or(|first| self.goes_before(call, first))
+        // For most the line is empty, and that is quickly seen.
+        self.accepts(expected)
+            && (self.line.is_empty() || self.line.front().is_none_or(|first| self.goes_before(call, first)))
     }
 
     /// Whether it takes another call, which is expected to take so long.
@@ -194,6 +199,10 @@ impl<C: Task> Seat<C> {
         // A call that never ran would teach that its tool takes no time, and so would the one that runs beside it.
         if assigned.progress != Progress::There || assigned.given_up {
             return None;
+        }
+        if assigned.nested {
+            // It began at once, and what it is inside of goes on.
+            return assigned.occupies().then(|| now.saturating_duration_since(assigned.since));
         }
         // It began when it was sent, or when the one before it ended.
         let began = self.last_finished.map_or(assigned.since, |finished| finished.max(assigned.since));
@@ -427,8 +436,10 @@ impl<C: Task> Scheduler<C> {
             // Sessions spread, because they will be together from now on, when there may be more to do.
             (elsewhere, seat.assigned.len(), tie.map_or(0, |_| seat.last_bound))
         })?;
-        let passed = self.seats[index].line.front().map(Task::admitted);
-        self.seats[index].note_order(call, passed);
+        if self.aside > 0 {
+            let passed = self.seats[index].line.front().map(Task::admitted);
+            self.seats[index].note_order(call, passed);
+        }
         Some(self.give(index, call, expected, now))
     }
 
@@ -447,7 +458,8 @@ impl<C: Task> Scheduler<C> {
         });
         let progress = if call.is_large() { Progress::Arriving } else { Progress::There };
         let stream = call.is_stream();
-        seat.add(call.key(), Assigned { stream, since: now, expected, progress, given_up: false, exclusive });
+        let (given_up, nested) = (false, false);
+        seat.add(call.key(), Assigned { stream, since: now, expected, progress, given_up, exclusive, nested });
         seat.worker
     }
 

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use futures::{Stream, StreamExt};
 
 use crate::error::{Error, ErrorKind, Executed, Result};
-use crate::tools::registry::carried;
+use crate::tools::serving::carried;
 
 /// Runs a tool that blocks where that does no harm. Who stops waiting does not wait for its end; it goes on alone.
 pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
