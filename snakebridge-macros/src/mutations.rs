@@ -59,11 +59,11 @@ const MACROS: &[(Entry, &[(&str, &str)])] = &[
             ("", "fn shout(text: String) -> String { text.to_uppercase() }"),
             (
                 r#"hidden, session, max_concurrency = 2, metadata(owner = "us", "cost" = 1 + 2)"#,
-                r#"fn words(
+                r"fn words(
                     #[py(state)] db: &Db,
                     session: &Session,
                     text: String,
-                ) -> impl Stream<Item = Result<String, Error>> + Send { stream(db, session, text) }"#,
+                ) -> impl Stream<Item = Result<String, Error>> + Send { stream(db, session, text) }",
             ),
             ("blocking", "fn wait(#[py(state)] door: &Door) -> Outcome<u8, String> { door.pass() }"),
             (
@@ -87,11 +87,11 @@ const MACROS: &[(Entry, &[(&str, &str)])] = &[
         &[
             (
                 r#"name = "parse", description = "Parses.", exposed_to_python = true, timeout = "5s", metadata(a = 1)"#,
-                r#"pub async fn parse_json(
+                r"pub async fn parse_json(
                     Parse { text }: Parse,
                     session: &Session,
                     #[py(state)] db: &Db,
-                ) -> Outcome<Parsed, Reason> { db.parse(session, text) }"#,
+                ) -> Outcome<Parsed, Reason> { db.parse(session, text) }",
             ),
             (
                 r#"prefix = "validation.", exposed_to_python = false, crate = some::path"#,

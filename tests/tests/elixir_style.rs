@@ -40,6 +40,7 @@ fn parse_number(params: ParseNumber, session: &Session) -> Outcome<u8, BTreeMap<
 /// Hidden from Python: it says nothing else.
 #[elixir_style_tool]
 async fn twice(params: Params) -> Result<i64> {
+    tokio::task::yield_now().await;
     Ok(params.get::<i64>("number")? * 2)
 }
 

@@ -67,7 +67,7 @@ fn panics_on_its_thread() -> u64 {
 }
 
 #[tool]
-async fn quick() -> &'static str {
+fn quick() -> &'static str {
     "quick"
 }
 
@@ -224,6 +224,7 @@ impl Counter {
 
     /// Count on.
     async fn increment(&self, #[py(default = Self::STEP)] by: i64) -> i64 {
+        tokio::task::yield_now().await;
         self.add(by)
     }
 

@@ -60,7 +60,7 @@ schema!(Forecast, |_| json_schema!({"type": "object", "properties": {"degrees": 
 
 /// Tell the weather.
 #[tool]
-async fn forecast(
+fn forecast(
     /// Where.
     place: Place,
     #[py(default = 1)] days: u8,
@@ -107,13 +107,13 @@ fn json(value: &Value) -> serde_json::Value {
     serde_json::to_value(value).unwrap()
 }
 
-fn listed(tools: Tools) -> Vec<serde_json::Value> {
+fn listed(tools: &Tools) -> Vec<serde_json::Value> {
     tools.json_schema().as_array().unwrap().iter().map(json).collect()
 }
 
 #[test]
 fn a_tool_is_listed_as_a_function_with_the_schema_of_its_arguments() {
-    let [forecast] = &listed(tools![forecast, secret])[..] else { panic!("the hidden one is not listed") };
+    let [forecast] = &listed(&tools![forecast, secret])[..] else { panic!("the hidden one is not listed") };
     assert_eq!(
         (forecast["name"].as_str(), forecast["description"].as_str()),
         (Some("forecast"), Some("Tell the weather."))
@@ -142,7 +142,7 @@ fn the_result_is_described_without_the_error() {
 
 #[test]
 fn other_arguments_are_allowed_where_the_params_take_them() {
-    let [exact, anything] = &listed(tools![exact, anything])[..] else { panic!("two tools") };
+    let [exact, anything] = &listed(&tools![exact, anything])[..] else { panic!("two tools") };
     let input = &exact["input_schema"];
     assert_eq!(input["additionalProperties"].as_bool(), Some(false));
     assert_eq!(input["required"], serde_json::json!(["text"]));

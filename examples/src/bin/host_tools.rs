@@ -33,13 +33,11 @@ fn price(
     article: String,
     #[py(default = 1)] pieces: u64,
 ) -> Result<u64, NoSuchArticle> {
-    match prices.0.get(&*article) {
-        Some(price) => Ok(price * pieces),
-        None => {
-            let nearest = prices.0.keys().copied().find(|known| known.starts_with(&article[..1.min(article.len())]));
-            Err(NoSuchArticle { article, nearest })
-        }
+    if let Some(price) = prices.0.get(&*article) {
+        return Ok(price * pieces);
     }
+    let nearest = prices.0.keys().copied().find(|known| known.chars().next() == article.chars().next());
+    Err(NoSuchArticle { article, nearest })
 }
 
 /// What is in stock. Its methods are tools that share it.
@@ -51,7 +49,7 @@ struct Stock {
 #[tool(prefix = "stock.")]
 impl Stock {
     /// Put some into stock.
-    async fn add(&self, pieces: u64) {
+    fn add(&self, pieces: u64) {
         self.pieces.fetch_add(pieces, Ordering::Relaxed);
     }
 
