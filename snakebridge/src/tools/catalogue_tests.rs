@@ -1,8 +1,8 @@
 use bytes::Bytes;
 use proptest::prelude::*;
 
-use super::super::{Answer, ToolContext};
 use super::*;
+use crate::tools::{Answer, ToolContext};
 
 /// A tool that is only looked at.
 #[derive(Clone)]

@@ -143,7 +143,6 @@ impl<T: DeserializeOwned> Future for HostCall<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::args;
     use crate::session::{SessionConfig, Sessions};
     use crate::telemetry::Events;
     use crate::tools::{Descriptor, HostTool, States};
@@ -185,9 +184,9 @@ mod tests {
     #[tokio::test]
     async fn a_tool_of_the_session_is_called_with_its_arguments_and_its_session() {
         let session = session(["echo", "session"]).await;
-        let echoed: crate::Value = session.call("echo", args! { a: 1 }).await.unwrap();
+        let echoed: crate::value::Value = session.call("echo", Arguments::new().named("a", &1)).await.unwrap();
         assert_eq!(echoed["a"].as_i64(), Some(1));
-        assert_eq!(session.call::<String>("session", args! {}).await.unwrap(), "s-1");
+        assert_eq!(session.call::<String>("session", Arguments::new()).await.unwrap(), "s-1");
     }
 
     #[tokio::test]
@@ -199,7 +198,7 @@ mod tests {
             ("dawdle", "deadline_exceeded", Executed::Maybe),
             ("text", "unserializable", Executed::Yes),
         ] {
-            let error = session.call::<u8>(tool, args! {}).await.unwrap_err();
+            let error = session.call::<u8>(tool, Arguments::new()).await.unwrap_err();
             assert_eq!((error.code(), error.executed()), (code, executed), "{tool}: {error}");
         }
         assert!(session.unregister("text") && !session.unregister("text"));
