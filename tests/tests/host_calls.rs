@@ -5,10 +5,12 @@
 
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::SeqCst;
+use std::sync::{Condvar, Mutex};
 
 use snakebridge::Builder;
 use snakebridge::error::{ErrorKind, Executed};
 use snakebridge::prelude::*;
+use snakebridge::tools::{Answer, Descriptor, HostTool};
 use snakebridge_tests::{eventually, kill, python_folder};
 use tokio::sync::Semaphore;
 
@@ -49,8 +51,33 @@ async fn wait_and_count() -> Result<()> {
     std::future::pending().await
 }
 
+/// What keeps `block` where it is.
+static GATE: (Mutex<bool>, Condvar) = (Mutex::new(false), Condvar::new());
+
+/// Block the thread of the runtime, as a tool should not.
+#[tool]
+fn block() {
+    let is_shut = |open: &mut bool| !*open;
+    drop(GATE.1.wait_while(GATE.0.lock().unwrap(), is_shut).unwrap());
+}
+
+/// A tool that Python must not find.
+struct Hidden;
+
+impl HostTool for Hidden {
+    fn descriptor(&self) -> Descriptor {
+        let mut descriptor = Descriptor::new("zzzzzz");
+        descriptor.exposed = false;
+        descriptor
+    }
+
+    fn call(&self, _: ToolContext, _: Bytes) -> Answer {
+        Answer::Value(Box::pin(async { Ok(Bytes::from_static(b"\xc0")) }))
+    }
+}
+
 fn one() -> Builder {
-    let tools = tools![nothing, echo, meet, wait_and_count];
+    let tools = tools![nothing, echo, meet, wait_and_count, block].with(Hidden);
     Bridge::builder().adapter("nested_tools:NestedAdapter").python_path(python_folder()).workers(1).tools(tools)
 }
 
@@ -121,5 +148,32 @@ async fn what_the_host_should_not_look_into_is_refused_and_the_worker_lives() ->
         assert_eq!(bridge.call::<String>("sends", args! { what: what }).await?, code, "{what}");
     }
     assert_eq!(bridge.workers()[0].number, 1);
+    bridge.shutdown().await
+}
+
+#[tokio::test]
+async fn a_tool_that_is_hidden_is_to_python_one_that_is_not_there() -> Result<()> {
+    let bridge = one().start().await?;
+    let mut said = Vec::new();
+    for target in ["zzzzzz", "xxxxxx"] {
+        let error = bridge.execute("asks_for", args! { target: target }).await.unwrap_err();
+        assert!(error.to_string().contains(&format!("no host tool `{target}`")), "{error}");
+        said.push(error.to_string().replace(target, "it"));
+    }
+    assert_eq!(said[0], said[1]);
+    bridge.shutdown().await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tool_that_blocks_its_thread_holds_up_none_that_run_on_others() -> Result<()> {
+    let bridge = one().workers(2).start().await?;
+    eventually("both workers", || (bridge.workers().len() == 2).then_some(())).await;
+    let blocked = tokio::spawn(bridge.execute("asks_for", args! { target: "block" }).into_future());
+    let (done, code): (u64, Value) = bridge.call("asks", args! { count: 100 }).await?;
+    assert_eq!((done, code), (100, Value::Nil));
+    assert!(!blocked.is_finished());
+    *GATE.0.lock().unwrap() = true;
+    GATE.1.notify_all();
+    blocked.await.unwrap()?;
     bridge.shutdown().await
 }
