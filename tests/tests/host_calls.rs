@@ -18,7 +18,7 @@ use tokio::sync::Semaphore;
 fn nothing() {}
 
 #[tool]
-async fn echo(value: Value) -> Value {
+fn echo(value: Value) -> Value {
     value
 }
 
