@@ -123,6 +123,7 @@ impl<'a> Input<'a> {
                 inputs: self.number(),
                 // Always the same: a number of its own would change what the corpus means.
                 tools: 0,
+                window: None,
             }),
             kind::REPLY => Header::Reply { id: id(self), total: self.maybe(Self::number) },
             kind::ERROR => Header::Error { id: id(self), code: self.text(), executed: self.executed() },

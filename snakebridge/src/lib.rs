@@ -68,7 +68,7 @@ pub mod wire;
 mod worker;
 
 #[cfg(feature = "host")]
-pub use bridge::{Bridge, Builder, Session};
+pub use bridge::{Bridge, Builder, PoolBuilder, Session, TimeoutProfile};
 pub use bytes::Bytes;
 #[cfg(feature = "host")]
 pub use client::{Call, Chunk, ToolStream};
@@ -76,12 +76,12 @@ pub use error::{Error, Result};
 #[cfg(feature = "host")]
 pub use pool::WorkerInfo;
 #[cfg(feature = "macros")]
-pub use snakebridge_macros::{python_tool, tool};
+pub use snakebridge_macros::{elixir_style_tool, python_tool, tool};
 #[cfg(feature = "host")]
 pub use tools::ToolContext;
 pub use value::Value;
 #[cfg(feature = "host")]
-pub use worker::Profile;
+pub use worker::{Compat, Profile};
 
 #[cfg(all(feature = "host", not(target_os = "linux")))]
 compile_error!("snakebridge's host runs on Linux; macOS is not supported yet, and Windows is not");
@@ -90,5 +90,9 @@ compile_error!("snakebridge's host runs on Linux; macOS is not supported yet, an
 #[cfg(all(doctest, feature = "macros"))]
 #[doc = include_str!("../../docs/calls.md")]
 #[doc = include_str!("../../docs/concurrency.md")]
+#[doc = include_str!("../../docs/macros.md")]
+#[doc = include_str!("../../docs/migrating-from-snakepit.md")]
 #[doc = include_str!("../../docs/pools.md")]
+#[doc = include_str!("../../docs/sessions.md")]
+#[doc = include_str!("../../docs/rust-tools.md")]
 struct Documents;

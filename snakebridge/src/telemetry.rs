@@ -1,5 +1,6 @@
 //! What happens inside, as typed events: the names of spans and events in one place.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::broadcast;
@@ -9,12 +10,15 @@ use crate::error::{Executed, Exit};
 /// Target of log records that are a worker's own words: lines of its stderr.
 pub const WORKER_OUTPUT: &str = "snakebridge::worker::output";
 
-/// Something that happened to a worker or a call. Workers are numbered from 1 and numbers are never used again.
+/// Something that happened to a worker or a call. Workers are numbered from 1 in
+/// all pools together, and numbers are never used again.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Event {
     /// A worker serves calls.
     WorkerReady {
+        /// Its pool.
+        pool: Arc<str>,
         /// Its number.
         worker: u64,
         /// Its process.
@@ -24,6 +28,8 @@ pub enum Event {
     },
     /// A worker's process ended, or was ended because it broke the protocol or ignored a cancel.
     WorkerLost {
+        /// Its pool.
+        pool: Arc<str>,
         /// Its number.
         worker: u64,
         /// Its process.
@@ -39,6 +45,8 @@ pub enum Event {
     },
     /// A worker is killed, because a cancelled call in it went on for longer than it may. Its `WorkerLost` follows.
     WorkerKilled {
+        /// Its pool.
+        pool: Arc<str>,
         /// Its number.
         worker: u64,
         /// Its process.
@@ -52,6 +60,8 @@ pub enum Event {
     },
     /// A worker gets no more calls, and another one takes its place. It ends when those it has are done.
     WorkerDraining {
+        /// Its pool.
+        pool: Arc<str>,
         /// Its number.
         worker: u64,
         /// Its process.
@@ -61,6 +71,8 @@ pub enum Event {
     },
     /// A worker that was draining has ended in good order.
     WorkerRetired {
+        /// Its pool.
+        pool: Arc<str>,
         /// Its number.
         worker: u64,
         /// Its process.
@@ -68,6 +80,8 @@ pub enum Event {
     },
     /// A worker could not start.
     StartFailed {
+        /// Its pool.
+        pool: Arc<str>,
         /// Its number.
         worker: u64,
         /// The error's text.
@@ -77,6 +91,8 @@ pub enum Event {
     },
     /// A call is given to another worker.
     CallRepeated {
+        /// Its pool.
+        pool: Arc<str>,
         /// The tool.
         tool: String,
         /// The worker that was lost.
@@ -88,6 +104,8 @@ pub enum Event {
     },
     /// A call failed for whose result nobody waits.
     NotificationFailed {
+        /// Its pool.
+        pool: Arc<str>,
         /// The tool.
         tool: String,
         /// The error's text.
@@ -99,6 +117,8 @@ pub enum Event {
     },
     /// A call was lost with its worker, and not repeated.
     CallLost {
+        /// Its pool.
+        pool: Arc<str>,
         /// The tool.
         tool: String,
         /// The worker.

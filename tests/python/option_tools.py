@@ -80,6 +80,27 @@ class OptionAdapter(BaseAdapter):
         raise ValueError(message)
 
     @tool
+    def notes_and_raises(self, call: int) -> None:
+        """Note the call and raise an error."""
+        self.ledger.note(call)
+        raise ValueError(call)
+
+    @tool
+    def pid(self) -> int:
+        """Tell which process this is."""
+        return os.getpid()
+
+    @tool
+    def echo_bytes(self, data: bytes, prefix: bytes = b"") -> bytes:
+        """Return what came."""
+        return prefix + data
+
+    @tool
+    def bytes_of(self, data: bytes) -> Iterator[int]:
+        """Yield each byte."""
+        yield from data
+
+    @tool
     def context(self) -> dict[str, Any]:
         """Tell what is known of the request."""
         context = self.session_context

@@ -2,8 +2,10 @@
 
 #![allow(missing_docs, clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use snakebridge::client::{AsCaller, ToolDeclaration};
 use snakebridge::error::Executed;
 use snakebridge::prelude::*;
 use snakebridge::telemetry::Event;
@@ -152,6 +154,76 @@ async fn a_shutdown_waits_for_notifications() -> Result<()> {
 }
 
 #[tokio::test]
+async fn bytes_join_the_arguments_of_a_call_and_of_a_stream() -> Result<()> {
+    let ledger = Ledger::new();
+    let bridge = ledger.options().workers(1).start().await?;
+    let data = Bytes::from_static(b"\x00\xff");
+    let echo = |arguments| bridge.call::<Bytes>("echo_bytes", arguments).binary("data", data.clone());
+    assert_eq!(echo(args! {}).await?, data);
+    let prefix = Bytes::from_static(b"p");
+    assert_eq!(echo(args! { prefix: prefix }).await?[..], *b"p\x00\xff");
+    let at_once = snakebridge::body::Arguments::new().binary("data", data.clone());
+    assert_eq!(bridge.call::<Bytes>("echo_bytes", at_once).await?, data);
+    let mut items = bridge.stream::<u8>("bytes_of", args! {}).binary("data", data.clone());
+    assert_eq!(items.next().await.unwrap()?, 0);
+    bridge.shutdown().await
+}
+
+#[tokio::test]
+async fn options_that_a_declaration_has_are_those_of_its_calls() -> Result<()> {
+    const DIES: ToolDeclaration = ToolDeclaration::call("dies").idempotent().retries(2);
+    const NOTES: ToolDeclaration = ToolDeclaration::call("notes").notify();
+    const STREAM: ToolDeclaration = ToolDeclaration::stream("streams").no_cancel();
+    const NOTIFYING_STREAM: ToolDeclaration = ToolDeclaration::stream("streams").notify();
+    let ledger = Ledger::new();
+    let bridge = ledger.options().workers(1).start().await?;
+    let caller = bridge.caller();
+    assert_eq!(caller.call::<u64, Error>(&DIES, args! { call: 1, times: 2 }).await?, 1);
+    caller.call::<(), Error>(&NOTES, args! { call: 2 }).await?;
+    ledger.noted(2).await;
+    let error = caller.call::<u64, Error>(&NOTES, args! { call: 3 }).await.unwrap_err();
+    assert_eq!((error.code(), error.executed()), ("invalid_argument", Executed::Never), "{error}");
+    let arguments = || args! { n: 100, size: 100_000, ended: 4, whole: 5 };
+    let mut stream = caller.stream::<Bytes, Error>(&STREAM, arguments());
+    assert!(stream.next().await.unwrap().is_ok());
+    drop(stream);
+    ledger.noted(5).await;
+    let mut stream = caller.stream::<Bytes, Error>(&NOTIFYING_STREAM, arguments());
+    assert_eq!(stream.next().await.unwrap().unwrap_err().code(), "invalid_argument");
+    bridge.shutdown().await?;
+    assert!(!ledger.runs().contains_key(&3));
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_said_of_a_request_is_what_python_sees_in_calls_and_streams() -> Result<()> {
+    let ledger = Ledger::new();
+    let bridge = ledger.options().workers(1).create_sessions().start().await?;
+    let call = bridge.call::<BTreeMap<String, Value>>("context", args! {});
+    let seen = call.session("s-1").correlation_id("c-1").metadata("tenant", "a").metadata("level", 3).await?;
+    let stream = bridge.stream::<BTreeMap<String, Value>>("contexts", args! {});
+    let mut stream = stream.session("s-1").correlation_id("c-1").metadata("tenant", "a").metadata("level", 3);
+    assert_eq!(stream.next().await.unwrap()?, seen);
+    assert_eq!((&seen["session"], &seen["correlation_id"]), (&Value::from("s-1"), &Value::from("c-1")));
+    let metadata: BTreeMap<String, Value> = seen["metadata"].to()?;
+    assert_eq!(metadata, BTreeMap::from([("tenant".into(), "a".into()), ("level".into(), 3.into())]));
+    bridge.shutdown().await
+}
+
+#[tokio::test]
+async fn a_stream_has_a_deadline_of_its_own_and_is_told_to_stop() -> Result<()> {
+    let ledger = Ledger::new();
+    let bridge = ledger.options().workers(1).start().await?;
+    let arguments = args! { n: 1_000_000_000_u64, size: 10, ended: 1, whole: 2 };
+    let stream = bridge.stream::<Bytes>("streams", arguments).timeout(Duration::from_millis(300));
+    let last = stream.collect::<Vec<_>>().await.pop().unwrap();
+    assert_eq!(last.unwrap_err().code(), "deadline_exceeded");
+    ledger.noted(1).await;
+    assert_eq!(order(&ledger), [1]);
+    bridge.shutdown().await
+}
+
+#[tokio::test]
 async fn what_is_not_to_be_cancelled_goes_on_when_its_caller_has_left() -> Result<()> {
     let ledger = Ledger::new();
     let bridge = ledger.options().workers(1).profile(Profile::Threads(3)).start().await?;
@@ -199,5 +271,46 @@ async fn a_deadline_cancels_what_its_caller_must_not() -> Result<()> {
     drop(waits);
     ledger.noted(2).await;
     assert_eq!(order(&ledger), [1, 2]);
+    bridge.shutdown().await
+}
+
+#[tokio::test]
+async fn a_stream_has_a_window_of_its_own_larger_or_smaller_than_the_others() -> Result<()> {
+    let ledger = Ledger::new();
+    let bridge = ledger.options().workers(1).start().await?;
+    // A megabyte: it fits none but the largest window, so that only there it ends although nobody reads on.
+    let streams = |first: u64| {
+        let arguments = args! { n: 100, size: 10_000, ended: first, whole: first + 1 };
+        bridge.stream::<Bytes>("streams", arguments)
+    };
+    let (mut large, mut plain, mut small) = (streams(10).window(2 << 20), streams(20), streams(30).window(64 << 10));
+    for stream in [&mut small, &mut plain, &mut large] {
+        assert!(stream.next().await.unwrap().is_ok());
+    }
+    ledger.noted(10).await;
+    assert_eq!(order(&ledger), [11, 10], "the others wait");
+    assert_eq!(bridge.call::<u64>("notes", args! { call: 1 }).await?, 1);
+    for stream in [small, plain, large] {
+        let rest = stream.collect::<Vec<_>>().await;
+        assert!(rest.len() == 99 && rest.iter().all(Result::is_ok));
+    }
+    ledger.noted(31).await;
+    bridge.shutdown().await
+}
+
+#[tokio::test]
+async fn a_window_without_sense_is_refused_before_anything_runs() -> Result<()> {
+    const STREAMS: ToolDeclaration = ToolDeclaration::stream("streams").window(1);
+    let ledger = Ledger::new();
+    let bridge = ledger.options().workers(1).start().await?;
+    let arguments = || args! { n: 1, size: 1, ended: 1, whole: 2 };
+    for bytes in [0, 1000, u64::MAX] {
+        let error = bridge.stream::<Bytes>("streams", arguments()).window(bytes).next().await.unwrap().unwrap_err();
+        assert_eq!((error.code(), error.executed()), ("invalid_argument", Executed::Never));
+        assert!(error.to_string().contains(&format!("window({bytes})")), "{error}");
+    }
+    let error = bridge.caller().stream::<Bytes, Error>(&STREAMS, arguments()).next().await.unwrap().unwrap_err();
+    assert!(error.to_string().contains("window(1)"), "{error}");
+    assert_eq!(ledger.entries(), []);
     bridge.shutdown().await
 }

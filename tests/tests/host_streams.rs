@@ -174,7 +174,7 @@ async fn python_reads_a_stream_of_the_host_from_wherever_it_runs() -> Result<()>
             let read: Vec<u64> = bridge.call(reader, args! { target: "count", n: 10_000 }).await?;
             assert!(read.into_iter().eq(0..10_000), "{profile:?} {reader}");
             let read: Vec<u64> = bridge.call(reader, args! { target: "count", n: 0 }).await?;
-            assert_eq!(read, [], "{profile:?} {reader}");
+            assert!(read.is_empty(), "{profile:?} {reader}");
         }
         bridge.shutdown().await?;
     }

@@ -68,6 +68,7 @@ impl Session {
                     total: large.then_some(size),
                     inputs,
                     tools: request.tools,
+                    window: request.window,
                 });
                 self.written(Some((&header, if large { &[] } else { &body[..] })));
                 if large {

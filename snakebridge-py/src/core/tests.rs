@@ -76,6 +76,7 @@ fn core_with_a_large_reply(core: &Core) {
         total: None,
         inputs: 0,
         tools: 0,
+        window: None,
     };
     put(&mut reader, &Header::Call(call));
     core.route_all(&mut reader);

@@ -2,33 +2,24 @@
 
 use std::sync::{Arc, OnceLock, Weak};
 
-use super::{AsCaller, Caller};
-use crate::pool::PoolHandle;
-use crate::session::Sessions;
+use super::{AsCaller, Caller, Shared};
 use crate::tools::ToolContext;
 
-/// The pool that a tool's calls go to. It is among the [`States`](crate::tools::States) that tools share, because tools are
-/// there before it; and it does not keep the pool alive, whose end is to end its tools.
-#[derive(Debug, Clone)]
-pub(crate) struct Home {
-    pool: Arc<OnceLock<Weak<PoolHandle>>>,
-    sessions: Sessions,
-}
+/// What the calls of a tool go through. It is among the [`States`](crate::tools::States) that tools share, because tools are
+/// there before it; and it does not keep the pools alive, whose end is to end their tools.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Home(Arc<OnceLock<Weak<Shared>>>);
 
 impl Home {
-    /// Of a pool that has not started yet, whose sessions these are.
-    pub(crate) fn new(sessions: Sessions) -> Self {
-        Self { pool: Arc::default(), sessions }
-    }
-
-    /// The pool has started.
-    pub(crate) fn set(&self, pool: &Arc<PoolHandle>) {
+    /// The pools have started.
+    pub(crate) fn set(&self, shared: &Arc<Shared>) {
         // Once for each bridge.
-        let _ = self.pool.set(Arc::downgrade(pool));
+        let _ = self.0.set(Arc::downgrade(shared));
     }
 
-    fn pool(&self) -> Option<Arc<PoolHandle>> {
-        self.pool.get()?.upgrade()
+    /// What it is the way to, while somebody uses that.
+    fn shared(&self) -> Option<Arc<Shared>> {
+        self.0.get()?.upgrade()
     }
 }
 
@@ -37,9 +28,7 @@ impl Home {
 /// are answered with `ShuttingDown`.
 impl AsCaller for ToolContext {
     fn caller(&self) -> Caller {
-        let home = self.state::<Home>();
-        let pool = home.as_ref().and_then(|home| home.pool());
-        let sessions = home.map(|home| home.sessions.clone()).unwrap_or_default();
-        Caller { pool, sessions, session: None, chain: self.chain.clone() }
+        let shared = self.state::<Home>().and_then(|home| home.shared());
+        Caller { shared, pool: None, session: None, chain: self.chain.clone() }
     }
 }

@@ -1,5 +1,6 @@
 //! What a caller may say about one call.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,7 +13,7 @@ use crate::link::Handling;
 use crate::session::{Affinity, SessionName};
 use crate::value::Value;
 use crate::wire::frame::check_meta;
-use crate::wire::limits::MAX_META;
+use crate::wire::limits::{MAX_META, WINDOWS};
 
 /// Options of one call. Set through the methods of [`Call`](super::Call) and [`ToolStream`](super::ToolStream).
 #[derive(Debug, Clone, Default)]
@@ -23,6 +24,10 @@ pub(crate) struct CallOptions {
     pub(crate) session_use: SessionUse,
     pub(crate) idempotent: bool,
     pub(crate) handling: Handling,
+    /// The pool that it goes to, if it is not the tool's.
+    pub(crate) pool: Option<Arc<str>>,
+    /// For how long the result is kept, and for how long one that is kept is good enough.
+    pub(crate) cache: Option<Duration>,
     /// Nobody waits for the result.
     pub(crate) notify: bool,
     /// It goes on when its caller stops waiting.
@@ -45,10 +50,28 @@ impl CallOptions {
             timeout: tool.timeout,
             session_use: tool.session,
             idempotent: tool.idempotent,
-            handling: Handling { priority: tool.priority, retries: tool.retries },
+            handling: Handling { priority: tool.priority, retries: tool.retries, window: tool.window },
+            cache: tool.cache,
             notify: tool.notify,
             no_cancel: tool.no_cancel,
             ..Self::default()
+        }
+    }
+
+    /// What a stream cannot do, whatever its declaration says.
+    pub(crate) fn check_stream(&self) -> Result<()> {
+        match self {
+            Self { cache: Some(_), .. } => {
+                Err(Error::invalid_argument("`cache` of a stream: only the results of calls are kept"))
+            }
+            Self { notify: true, .. } => {
+                Err(Error::invalid_argument("`notify` of a stream: only calls are notifications; see `no_cancel`"))
+            }
+            Self { handling: Handling { window: Some(window), .. }, .. } if !WINDOWS.contains(window) => {
+                let (least, most) = (WINDOWS.start(), WINDOWS.end());
+                Err(Error::invalid_argument(format!("`window({window})`: expected {least} to {most} bytes")))
+            }
+            _ => Ok(()),
         }
     }
 
@@ -102,6 +125,14 @@ macro_rules! option_methods {
         #[must_use]
         pub fn idempotent(mut self) -> Self {
             self.$($options).+.idempotent = true;
+            self
+        }
+
+        /// The pool it goes to, of several. Default: the one of its client; for a call by name the pool `default`, or where
+        /// that has no such tool, the one that has.
+        #[must_use]
+        pub fn pool(mut self, pool: impl Into<std::sync::Arc<str>>) -> Self {
+            self.$($options).+.pool = Some(pool.into());
             self
         }
 

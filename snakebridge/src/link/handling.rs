@@ -19,4 +19,6 @@ pub struct Handling {
     pub priority: Priority,
     /// How often it is repeated when its worker is lost and nobody knows if it ran, if it is not what the pool says.
     pub retries: Option<u32>,
+    /// How far its stream may be ahead of its consumer in bytes, if it is not what the connection says.
+    pub window: Option<u64>,
 }

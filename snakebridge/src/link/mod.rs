@@ -269,6 +269,7 @@ impl Link {
             parent: call.chain().and_then(|chain| chain.parent_on(self)),
             meta: request.meta.as_deref(),
             tools: request.tools,
+            window: call.handling.window,
         };
         let mut state = self.lock();
         let State { peer, output, .. } = &mut *state;

@@ -3,6 +3,8 @@
 //! A worker names the hash of its manifest in READY and sends the manifest when asked (`$manifest`); the hash is over
 //! the exact bytes, so neither side has to agree on a canonical form. Clients are checked against it when they are made.
 
+mod json;
+
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -93,6 +95,15 @@ pub struct Parameter {
     pub default: Option<Value>,
     /// How it may be given: `positional_or_keyword`, `keyword_only`, `positional_only` or `var_keyword`.
     pub kind: String,
+    /// Whether it takes a stream; the schema is that of one item.
+    pub stream: bool,
+}
+
+impl Parameter {
+    /// Whether it takes arguments of any name: Python's `**kwargs`.
+    pub(crate) fn takes_anything(&self) -> bool {
+        self.kind == "var_keyword"
+    }
 }
 
 /// A type, by name and by schema.
@@ -129,6 +140,17 @@ impl Manifest {
             return Err(refuse(format!("`{}` is no tool name", tool.name.escape_debug())));
         }
         Ok(manifest)
+    }
+
+    /// The manifest as JSON, to be committed: `#[python_tool(manifest = "..")]` compares a trait with such a file.
+    ///
+    /// It ends with a newline, and of the same manifest it is always the same text. What JSON has no form for is
+    /// written like this: bytes as an array of numbers, infinite floats and `NaN` as `null`, map keys that are no text
+    /// as their text.
+    pub fn to_json(&self) -> String {
+        // A manifest is made of texts, flags and values.
+        let value = Value::from_serialize(self).unwrap_or_default();
+        json::pretty(&value)
     }
 
     /// The tool of that name.
@@ -191,6 +213,17 @@ mod tests {
         assert_eq!(nearest("scaleArray", known), Some("scale_array"));
         assert_eq!(nearest("tokenise", known), Some("tokenize"));
         assert_eq!(nearest("delete_everything", known), None);
+    }
+
+    #[test]
+    fn what_a_tool_needs_of_its_session_is_nothing_unless_it_is_a_word_that_is_known() {
+        let needs = |said: Value| {
+            let tool = Value::Map(vec![("name".into(), "t".into()), ("session".into(), said)]);
+            tool.to::<Tool>().unwrap().session
+        };
+        assert_eq!(needs("affine".into()), Some(SessionUse::Affine));
+        assert_eq!(needs("exclusive".into()), Some(SessionUse::Exclusive));
+        assert_eq!((needs("something new".into()), needs(Value::Nil)), (Some(SessionUse::None), None));
     }
 
     #[test]

@@ -37,10 +37,10 @@ impl Pool {
             let tool = call.request.target.to_string();
             if self.may_repeat(worker, call, executed) && call.requeue() {
                 let (lost_worker, attempts) = (worker.number, call.attempts());
-                events.push(Event::CallRepeated { tool, lost_worker, executed, attempts });
+                events.push(Event::CallRepeated { pool: self.name(), tool, lost_worker, executed, attempts });
                 again.push((call, executed));
             } else if call.complete(Err(lost(ended, call, executed).on_worker(worker.number))) {
-                events.push(Event::CallLost { tool, worker: worker.number, executed });
+                events.push(Event::CallLost { pool: self.name(), tool, worker: worker.number, executed });
             }
         }
         let refused: Vec<_> = {
@@ -59,9 +59,9 @@ impl Pool {
         let (pid, exit, reason) = (worker.pid, ended.exit, ended.killed.clone());
         let in_good_order = worker.is_retired() && exit == Exit::Code(0) && reason.is_none() && maybe + never == 0;
         self.events.emit(if in_good_order {
-            Event::WorkerRetired { worker: worker.number, pid }
+            Event::WorkerRetired { pool: self.name(), worker: worker.number, pid }
         } else {
-            Event::WorkerLost { worker: worker.number, pid, exit, reason, maybe, never }
+            Event::WorkerLost { pool: self.name(), worker: worker.number, pid, exit, reason, maybe, never }
         });
         for event in events {
             self.events.emit(event);

@@ -3,11 +3,12 @@
 //! [`scheduler`] decides and is pure; [`routing`] carries out what it decides; [`slot`] keeps one place filled with a
 //! living worker; [`loss`] settles what a dead one leaves; [`timekeeper`] ends calls whose time is up, and [`retirement`]
 //! workers that do not let go of them; [`unattended`] stays with calls that
-//! nobody waits for; [`shutdown`] ends everything.
+//! nobody waits for; [`shutdown`] ends everything. [`pools`] says which of several pools a call goes to.
 
 mod alarm;
 mod backoff;
 mod loss;
+mod pools;
 mod retirement;
 mod routing;
 mod scheduler;
@@ -17,6 +18,7 @@ mod timekeeper;
 mod unattended;
 
 use std::collections::HashMap;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -26,6 +28,7 @@ use tokio::sync::{Notify, Semaphore, mpsc, watch};
 use tokio_util::task::TaskTracker;
 
 use self::alarm::Alarm;
+pub(crate) use self::pools::{DEFAULT_POOL, Pools};
 use self::scheduler::{Scheduler, Task};
 use crate::body::InputStream;
 use crate::error::{Error, ErrorKind, Executed, Result, StartFailure};
@@ -40,6 +43,8 @@ use crate::worker::{Worker, WorkerConfig};
 /// What a pool is made of.
 #[derive(Debug, Clone)]
 pub(crate) struct PoolConfig {
+    /// Its name.
+    pub name: Arc<str>,
     /// What each worker is.
     pub worker: WorkerConfig,
     /// How many of them. Default: the number of cores.
@@ -152,11 +157,12 @@ struct State {
     /// Workers that are about to be killed, and the call for which each is.
     condemned: HashMap<u64, Arc<PendingCall>>,
     manifests: HashMap<String, Arc<Manifest>>,
+    /// The hash of the newest one.
+    manifest_hash: Arc<str>,
     /// Deadlines that tools declare in Python, for calls that name none.
     declared_timeouts: HashMap<String, Duration>,
     /// What tools need of their session, as they declare in Python.
     declared_uses: HashMap<String, SessionUse>,
-    last_worker: u64,
     /// Set while no worker can be had: what every call is told at once, instead of after a wait.
     failed: Option<(StartFailure, String)>,
     /// Whether a worker has ever been ready. After that no failure is taken for permanent: what was there may come back.
@@ -164,11 +170,24 @@ struct State {
     draining: bool,
 }
 
+/// What the pools of a bridge have together.
+#[derive(Debug, Clone)]
+pub(crate) struct Common {
+    /// The tools of the host.
+    pub registry: Arc<Registry>,
+    /// Who is told what happens.
+    pub events: Events,
+    /// The last number that a worker was given.
+    pub numbers: Arc<AtomicU64>,
+}
+
 /// A pool as its tasks see it.
 struct Pool {
     config: PoolConfig,
     events: Events,
     registry: Arc<Registry>,
+    /// The last number of a worker, in all pools together.
+    numbers: Arc<AtomicU64>,
     state: Mutex<State>,
     alarm: Alarm,
     /// A call ended: a shutdown may be waiting for the last.
@@ -189,10 +208,12 @@ pub(crate) struct PoolHandle {
 }
 
 /// One worker, as it is at this moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct WorkerInfo {
-    /// Its number, never used again.
+    /// Its pool.
+    pub pool: Arc<str>,
+    /// Its number, never used again in any pool.
     pub number: u64,
     /// Its process.
     pub pid: u32,
@@ -209,8 +230,15 @@ impl std::fmt::Debug for PoolHandle {
 }
 
 impl PoolHandle {
+    /// The Rust tools that its workers may call.
+    pub(crate) fn registry(&self) -> &Arc<Registry> {
+        &self.pool.registry
+    }
+
     /// Starts the workers and waits until the first is ready. The others follow in the background.
-    pub(crate) async fn start(config: PoolConfig, registry: Registry, events: Events) -> Result<Self> {
+    /// `common` is what the pools of a bridge have together.
+    pub(crate) async fn start(config: PoolConfig, common: Common) -> Result<Self> {
+        let Common { registry, events, numbers } = common;
         let workers = config.workers;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let state = State {
@@ -218,19 +246,18 @@ impl PoolHandle {
             workers: HashMap::new(),
             condemned: HashMap::new(),
             manifests: HashMap::new(),
+            manifest_hash: "".into(),
             declared_timeouts: HashMap::new(),
             declared_uses: HashMap::new(),
-            last_worker: 0,
             failed: None,
             has_served: false,
             draining: false,
         };
-        let registry = Arc::new(registry);
-        registry.end_with_sessions();
         let pool = Arc::new(Pool {
             config,
             events,
             registry,
+            numbers,
             state: Mutex::new(state),
             alarm: Alarm::new(),
             ended: Notify::new(),
@@ -296,12 +323,33 @@ impl PoolHandle {
             .or_else(|| state.manifests.values().next().cloned())
     }
 
+    /// The hash of the manifest of the worker that was ready last.
+    pub(crate) fn manifest_hash(&self) -> Arc<str> {
+        Arc::clone(&self.pool.lock().manifest_hash)
+    }
+
+    /// Its name.
+    pub(crate) fn name(&self) -> &str {
+        &self.pool.config.name
+    }
+
+    /// What its workers load.
+    pub(crate) fn adapter(&self) -> Option<&str> {
+        self.pool.config.worker.adapter.as_deref()
+    }
+
+    /// Whether its workers have this tool, as far as it is known.
+    pub(crate) fn has_tool(&self, name: &str) -> bool {
+        self.manifest().is_some_and(|manifest| manifest.tool(name).is_some())
+    }
+
     /// The workers that serve calls at this moment, by number.
     pub(crate) fn workers(&self) -> Vec<WorkerInfo> {
         let workers: Vec<_> = self.pool.lock().workers.values().cloned().collect();
         let mut workers: Vec<_> = workers
             .iter()
             .map(|worker| WorkerInfo {
+                pool: self.pool.name(),
                 number: worker.number,
                 pid: worker.pid,
                 in_flight: worker.link.in_flight(),
@@ -330,6 +378,10 @@ impl Drop for PoolHandle {
 }
 
 impl Pool {
+    fn name(&self) -> Arc<str> {
+        Arc::clone(&self.config.name)
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -81,12 +81,14 @@ fn prepare(
     timeout: Duration,
     declared: &HashMap<String, SessionUse>,
     tools: u64,
+    pool: &Arc<str>,
     now: Instant,
 ) -> Arc<PendingCall> {
+    let session = submission.session.as_ref().map(|session| Arc::clone(session.pin.identity().id()));
     let request = OwnedRequest {
         target: submission.target,
         stream: submission.stream,
-        session: submission.session.as_ref().map(|session| Arc::clone(session.pin.identity().id())),
+        session,
         meta: submission.meta,
         body: submission.body,
         inputs: submission.inputs.len() as u64,
@@ -96,7 +98,7 @@ fn prepare(
     let chain = submission.chain.as_ref().map(Chain::key);
     let call = call.inside(submission.chain).with_handling(submission.handling).with_inputs(submission.inputs);
     Arc::new(match submission.session {
-        Some(session) => in_session(call, session, declared, chain),
+        Some(session) => in_session(call, session, declared, pool, chain),
         None => call,
     })
 }
@@ -106,6 +108,7 @@ fn in_session(
     call: PendingCall,
     session: InSession,
     declared: &HashMap<String, SessionUse>,
+    pool: &Arc<str>,
     chain: Option<u64>,
 ) -> PendingCall {
     let InSession { pin, affinity, default_affinity, needs } = session;
@@ -117,7 +120,7 @@ fn in_session(
         SessionUse::None => default_affinity,
         SessionUse::Affine | SessionUse::Exclusive => Affinity::StrictQueue,
     });
-    let (binding, exclusive) = (Arc::clone(pin.identity().binding()), needs == SessionUse::Exclusive);
+    let (binding, exclusive) = (pin.identity().binding(pool), needs == SessionUse::Exclusive);
     let tied = exclusive || affinity != Affinity::None;
     call.in_session(pin, tied.then_some(Tie { binding, affinity, exclusive, chain }))
 }
@@ -158,7 +161,7 @@ impl Pool {
             }
             check_retries(&state, &submission)?;
             let (deadline, timeout) = self.deadline(&state, &submission, now)?;
-            call = prepare(submission, deadline, timeout, &state.declared_uses, tools, now);
+            call = prepare(submission, deadline, timeout, &state.declared_uses, tools, &self.config.name, now);
             let placement = match waiting {
                 Some(worker) => {
                     let is_served = call.chain().is_some_and(Chain::is_served);
@@ -242,11 +245,12 @@ impl Pool {
             self.vacated(now);
             return Sent::Not;
         }
+        if let Some(session) = &call.session {
+            // Before it is answered, which may be at once.
+            session.went_to(worker.number);
+        }
         let refused = match worker.link.send(call, now) {
             Ok(alone) => {
-                if let Some(session) = &call.session {
-                    session.went_to(worker.number);
-                }
                 // Not before it is in the link's table: a look in between would not have found it anywhere.
                 self.alarm.set(call.deadline);
                 return if alone { Sent::Alone } else { Sent::BesideOthers };

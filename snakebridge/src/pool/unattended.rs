@@ -15,6 +15,7 @@ impl Pool {
         let attended = async move {
             if let Err(error) = poll_fn(|context| call.poll_outcome(context)).await {
                 pool.events.emit(Event::NotificationFailed {
+                    pool: pool.name(),
                     tool: call.request.target.to_string(),
                     error: error.to_string(),
                     executed: error.executed(),

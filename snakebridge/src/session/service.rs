@@ -185,6 +185,11 @@ impl Sessions {
         self.act(|table, now| table.use_it(session, now)).0
     }
 
+    /// Uses `session`, and does something that is over before the session may end.
+    pub(crate) fn while_it_lives<R>(&self, session: &Identity, action: impl FnOnce() -> Result<R>) -> Result<R> {
+        self.act(|table, now| table.use_it(session, now).and_then(|()| action())).0
+    }
+
     pub(crate) fn info(&self, session: &Identity) -> Result<SessionInfo> {
         self.act(|table, now| table.info(session, now)).0
     }

@@ -27,6 +27,11 @@ impl SessionState {
         Self { sessions, identity }
     }
 
+    /// Which session it is.
+    pub(crate) fn identity(&self) -> &Arc<Identity> {
+        &self.identity
+    }
+
     /// The session's id.
     pub fn session_id(&self) -> &str {
         self.identity.id()

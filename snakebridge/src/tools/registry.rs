@@ -6,7 +6,7 @@ use super::catalogue::Catalogue;
 use super::running::Running;
 use super::{States, Tools};
 use crate::error::Result;
-use crate::session::Sessions;
+use crate::session::{Identity, Sessions};
 
 /// The system target that lists the tools.
 pub(super) const LIST: &str = "$tools.list";
@@ -39,24 +39,21 @@ impl Registry {
         let registry = Arc::downgrade(self);
         self.sessions.on_end(move |session| {
             if let Some(registry) = registry.upgrade() {
-                registry.forget(session);
+                registry.change().forget(session);
             }
         });
     }
 
-    /// Adds tools for one session: all of them, or none and the reason. They end with it: see [`forget`](Self::forget).
-    pub fn register(&self, session: &str, tools: Tools) -> Result<()> {
-        self.change().register(session, tools, &self.states)
+    /// Adds tools for one session: all of them, or none and the reason. They end with it.
+    pub(super) fn register(&self, session: &Identity, tools: Tools) -> Result<()> {
+        let register = || self.change().register(session.id(), tools, &self.states);
+        self.sessions.while_it_lives(session, register)
     }
 
     /// Takes a tool away from a session; returns whether it was there.
-    pub fn unregister(&self, session: &str, name: &str) -> bool {
-        self.change().unregister(session, name)
-    }
-
-    /// A session has ended, and its tools with it.
-    pub fn forget(&self, session: &str) {
-        self.change().forget(session);
+    pub(super) fn unregister(&self, session: &Identity, name: &str) -> bool {
+        let unregister = || Ok(self.change().unregister(session.id(), name));
+        self.sessions.while_it_lives(session, unregister).unwrap_or(false)
     }
 
     /// The generation of the tools that a call in this session may use, as the CALL tells the worker.

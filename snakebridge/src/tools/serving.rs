@@ -229,7 +229,7 @@ fn wrong_answer(tool: &str, streaming: bool) -> Error {
     Error::new(ErrorKind::HostTool { code: "error".to_owned(), message, data: None }, Executed::Yes)
 }
 
-fn panicked(tool: &str, panic: &(dyn std::any::Any + Send)) -> Error {
+pub(super) fn panicked(tool: &str, panic: &(dyn std::any::Any + Send)) -> Error {
     let message = panic
         .downcast_ref::<&str>()
         .map(ToString::to_string)

@@ -10,7 +10,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use super::output::Tail;
 use super::process::Process;
 use super::status::StatusPage;
-use super::{Launch, WorkerConfig, diagnosis};
+use super::{Compat, Launch, WorkerConfig, diagnosis};
 use crate::body;
 use crate::error::{Error, Exception, Exit, Result, StartFailure};
 use crate::link::{CloseReason, Control, Link, OwnedRequest, PendingCall, ToolName};
@@ -35,6 +35,7 @@ struct HostHello<'a> {
     version: &'a str,
     pid: u32,
     adapter: Option<&'a str>,
+    compat: Option<Compat>,
     config: &'a Value,
     python_path: Vec<&'a str>,
     status_fd: Option<i32>,
@@ -44,9 +45,9 @@ struct HostHello<'a> {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct WorkerHello {
-    version: String,
-    executable: String,
-    package_path: String,
+    version: Option<String>,
+    executable: Option<String>,
+    package_path: Option<String>,
 }
 
 /// What a worker says about why it cannot start.
@@ -68,6 +69,7 @@ pub(super) fn hello(config: &WorkerConfig, status: Option<&StatusPage>) -> Resul
         version: VERSION,
         pid: std::process::id(),
         adapter: config.adapter.as_deref(),
+        compat: config.compat,
         config: &config.config,
         python_path,
         status_fd: status.map(StatusPage::descriptor),
@@ -144,7 +146,8 @@ impl Start<'_> {
         let hello: WorkerHello = decode("HELLO", bytes)?;
         // A program of the user's has a version of its own; that it speaks the protocol is checked by the link.
         let Launch::Python(interpreter) = &self.config.launch else { return Ok(()) };
-        if compatible(VERSION, &hello.version) {
+        let theirs = hello.version.unwrap_or_default();
+        if compatible(VERSION, &theirs) {
             return Ok(());
         }
         let command = interpreter.install_command(VERSION);
@@ -154,8 +157,8 @@ impl Start<'_> {
                 "the crate is snakebridge {VERSION}, the Python package in `{}` is {}; they have to be of the same \
                  minor version: `{command}`, or with the folder `snakebridge-py` of the same checkout in place of the \
                  name",
-                if hello.package_path.is_empty() { &hello.executable } else { &hello.package_path },
-                if hello.version.is_empty() { "of an unknown version" } else { &hello.version },
+                hello.package_path.or(hello.executable).unwrap_or_default(),
+                if theirs.is_empty() { "of an unknown version" } else { &theirs },
             ),
         ))
     }

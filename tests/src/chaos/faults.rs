@@ -190,9 +190,9 @@ pub(super) async fn inject(
 /// A worker to be hit: two times in three one that has calls, if there is any, because idle ones die in peace.
 fn victim(bridge: &Bridge, random: &mut fastrand::Rng) -> Option<WorkerInfo> {
     let workers = bridge.workers();
-    let busy: Vec<WorkerInfo> = workers.iter().copied().filter(|worker| worker.in_flight > 0).collect();
-    let from = if busy.is_empty() || random.u32(0..3) == 0 { workers } else { busy };
-    (!from.is_empty()).then(|| from[random.usize(0..from.len())])
+    let busy: Vec<WorkerInfo> = workers.iter().filter(|worker| worker.in_flight > 0).cloned().collect();
+    let mut from = if busy.is_empty() || random.u32(0..3) == 0 { workers } else { busy };
+    (!from.is_empty()).then(|| from.swap_remove(random.usize(0..from.len())))
 }
 
 fn open_descriptors() -> u64 {

@@ -44,6 +44,7 @@ pub(crate) fn asks(id: u64, target: &str) -> CallHeader<'_> {
         total: None,
         inputs: 0,
         tools: 0,
+        window: None,
     }
 }
 
