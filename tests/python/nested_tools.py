@@ -115,7 +115,7 @@ class NestedAdapter(BaseAdapter):
 
     @tool
     def streams_of_streams(self, n: int, take: int | None, ctx: SessionContext) -> int:
-        """Read a stream of the host, or some of it, that comes of a nested one and a nested call for each item."""
+        """Read a stream of the host, or a part, that comes of a nested one and a nested call an item."""
         return sum(itertools.islice(ctx.stream_tool("nested_squares", n=n), take))
 
     @tool
@@ -243,9 +243,7 @@ class NestedAdapter(BaseAdapter):
 
     @tool
     def asks_at_once(self, count: int, refused: str, ctx: SessionContext) -> list[str]:
-        """Call the host from so many threads at once; what each heard. The file `refused` grows by a byte for
-        each refusal.
-        """
+        """Call the host from so many threads at once, noting each refusal in a file; what each heard."""
 
         def ask(number: int) -> Any:
             try:

@@ -1,4 +1,4 @@
-"""Calls of the host inside calls to it: run by the thread that waits, and told of nothing that is not theirs."""
+"""Calls of the host inside calls to it: run by the thread that waits, and told of nothing but their own."""
 
 import pytest
 from wire_host import STREAM, WINDOW, Host, items_until_end
