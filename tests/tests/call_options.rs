@@ -198,7 +198,7 @@ async fn options_that_a_declaration_has_are_those_of_its_calls() -> Result<()> {
 #[tokio::test]
 async fn what_is_said_of_a_request_is_what_python_sees_in_calls_and_streams() -> Result<()> {
     let ledger = Ledger::new();
-    let bridge = ledger.options().workers(1).start().await?;
+    let bridge = ledger.options().workers(1).create_sessions().start().await?;
     let call = bridge.call::<BTreeMap<String, Value>>("context", args! {});
     let seen = call.session("s-1").correlation_id("c-1").metadata("tenant", "a").metadata("level", 3).await?;
     let stream = bridge.stream::<BTreeMap<String, Value>>("contexts", args! {});

@@ -58,6 +58,7 @@ pub struct Tool {
     /// Free labels.
     pub tags: Vec<String>,
     /// What it needs of its session, if anything.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub session: Option<SessionUse>,
 }
 
