@@ -5,7 +5,10 @@ use std::time::Duration;
 use proc_macro2::{TokenStream, TokenTree};
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
-use syn::{Attribute, Error, Expr, ExprLit, Ident, Lit, LitInt, LitStr, Meta, Path, Result, Token, parse_quote};
+use syn::token::Paren;
+use syn::{
+    Attribute, Error, Expr, ExprLit, Ident, Lit, LitBool, LitInt, LitStr, Meta, Path, Result, Token, parse_quote,
+};
 
 use crate::diag::{Diagnostics, did_you_mean};
 use crate::{duration, size};
@@ -36,6 +39,10 @@ pub(crate) enum Shape {
     Duration,
     /// `= some::path`
     Path,
+    /// Nothing, `= true` or `= false`.
+    Switch,
+    /// `(name = expression, ..)`
+    Entries,
     /// Nothing, or `= expression`.
     Expression,
     /// `= expression`
@@ -57,6 +64,8 @@ enum Value {
     Expression(Expr),
     Number(u32),
     Size(u64),
+    Switch(bool),
+    Entries(Vec<(String, Expr)>),
 }
 
 /// The keys that were given, each once.
@@ -113,6 +122,21 @@ impl Entries {
             Value::Size(bytes) if key == name => Some(*bytes),
             _ => None,
         })
+    }
+
+    pub(crate) fn switch(&self, name: &str) -> Option<bool> {
+        self.0.iter().find_map(|(key, value)| match value {
+            Value::Switch(on) if key == name => Some(*on),
+            _ => None,
+        })
+    }
+
+    pub(crate) fn entries(&self, name: &str) -> &[(String, Expr)] {
+        let found = self.0.iter().find_map(|(key, value)| match value {
+            Value::Entries(entries) if key == name => Some(entries),
+            _ => None,
+        });
+        found.map_or(&[], Vec::as_slice)
     }
 
     /// All keys as they were written.
@@ -198,6 +222,9 @@ impl Key {
             let span = if input.is_empty() || input.peek(Token![,]) { name.span() } else { input.span() };
             Error::new(span, format!("`{}` takes {what}: `{}`", self.name, self.example))
         };
+        if matches!(self.shape, Shape::Entries) {
+            return if input.peek(Paren) { entries(input).map(Value::Entries) } else { Err(wrong("entries")) };
+        }
         let assigned = input.parse::<Option<Token![=]>>()?.is_some();
         match self.shape {
             Shape::Flag if assigned => Err(wrong("no value")),
@@ -245,6 +272,11 @@ impl Key {
                 let refuse = |why| Error::new(text.span(), format!("bad duration {:?}: {why}", text.value()));
                 duration::parse(&text.value()).map(Value::Duration).map_err(refuse)
             }
+            Shape::Switch if !assigned => Ok(Value::Switch(true)),
+            Shape::Switch => {
+                input.parse().map(|on: LitBool| Value::Switch(on.value)).map_err(|_| wrong("`true` or `false`"))
+            }
+            Shape::Entries => Err(wrong("entries")),
             Shape::Path if !assigned => Err(wrong("a path")),
             Shape::Path => match input.call(Path::parse_mod_style) {
                 Ok(path) if is_sensible(&path) => Ok(Value::Path(path)),
@@ -269,6 +301,40 @@ fn is_sensible(path: &Path) -> bool {
         only_supers &= segment.ident == "super" || segment.ident == "self";
         sensible
     })
+}
+
+/// Reads `(name = expression, "name" = expression, ..)`, each name once.
+fn entries(input: ParseStream<'_>) -> Result<Vec<(String, Expr)>> {
+    let content;
+    syn::parenthesized!(content in input);
+    let entries = named_expressions(&content);
+    if entries.is_err() {
+        // One mistake is enough: what is left would be another.
+        content.parse::<TokenStream>()?;
+    }
+    entries
+}
+
+fn named_expressions(content: ParseStream<'_>) -> Result<Vec<(String, Expr)>> {
+    let mut entries: Vec<(String, Expr)> = Vec::new();
+    while !content.is_empty() {
+        let (name, span) = if content.peek(LitStr) {
+            let name: LitStr = content.parse()?;
+            (name.value(), name.span())
+        } else {
+            let name = Ident::parse_any(content)?;
+            (name.unraw().to_string(), name.span())
+        };
+        if entries.iter().any(|(other, _)| *other == name) {
+            return Err(Error::new(span, format!("`{name}` is given twice")));
+        }
+        content.parse::<Token![=]>()?;
+        entries.push((name, content.parse()?));
+        if !content.is_empty() {
+            content.parse::<Token![,]>()?;
+        }
+    }
+    Ok(entries)
 }
 
 fn skip_to_comma(input: ParseStream<'_>) -> Result<()> {

@@ -1,5 +1,6 @@
 """Exceptions reach the caller with what helps, cut at limits, whatever they do."""
 
+import os
 import sys
 
 import msgspec
@@ -45,6 +46,17 @@ def test_an_exception_of_the_tool_has_type_message_and_traceback():
     assert "return a / len(secret_local[:0])" in body["traceback"]
     assert body["traceback"].endswith("ZeroDivisionError: division by zero\n")
     assert "not to be seen" not in body["traceback"]
+
+
+def test_a_missing_variable_of_the_environment_is_explained_and_any_other_key_is_not():
+    def read(name: str, source: str):
+        return os.environ[name] if source == "environment" else {}[name]
+
+    _, _, body = raised(read, name="MY_TOKEN", source="environment")
+    assert body["message"] == "'MY_TOKEN'"
+    (hint,) = body["notes"]
+    assert '`.pass_env("MY_TOKEN")`' in hint
+    assert raised(read, name="MY_TOKEN", source="a map")[2]["notes"] is None
 
 
 def test_the_traceback_begins_in_the_users_code():

@@ -50,7 +50,7 @@ def test_each_operation_is_one_question_with_arguments_by_name(host, state):
 def test_a_key_that_is_not_there_gives_the_default(state):
     assert state.get("a") is None
     assert state.get("a", 5) == 5
-    assert state.get_with_version("a", 5) == (5, 0)
+    assert state.get_versioned("a", 5) == (0, 5)
 
 
 def test_none_is_a_value(state):
@@ -62,7 +62,7 @@ def test_none_is_a_value(state):
 def test_versions_grow_with_every_write_also_over_a_deletion(state):
     assert state.set("a", "x") == 1
     assert state.set("a", "y") == 2
-    assert state.get_with_version("a") == ("y", 2)
+    assert state.get_versioned("a") == (2, "y")
     assert state.delete("a") is True
     assert state.delete("a") is False
     assert state.set("a", "z") == 3
@@ -100,7 +100,7 @@ def test_every_operation_can_be_awaited(state):
             await state.aset("a", 1),
             await state.aget("a"),
             await state.aget("b", 7),
-            await state.aget_with_version("a"),
+            await state.aget_versioned("a"),
             await state.acompare_and_set("a", 1, 2),
             await state.akeys(),
             await state.adelete("a"),

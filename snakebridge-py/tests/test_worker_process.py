@@ -209,3 +209,13 @@ def test_a_worker_that_cannot_start_says_why_and_ends(adapter, code, why, kind, 
         assert (body["why"], body["type"]) == (why, kind)
         assert words in body["message"]
         assert host.wait()[0] == code
+
+
+def test_a_worker_makes_an_object_for_each_call_where_the_adapter_says_so():
+    with ScriptedHost("per_call", config={"start": 10}) as host:
+        assert host.receive()[0][0] == READY
+        assert [host.ask("number"), host.ask("number"), host.ask("later")] == [11, 12, 13]
+        host.call("count", {"n": 2}, flags=1)
+        assert [host.receive()[1] for _ in range(3)] == [14, 15, None]
+        _, errors = host.close()
+    assert [line for line in errors.splitlines() if line] == [f"cleaned up {count}" for count in (1, 2, 3, 4)]

@@ -18,7 +18,7 @@ use self::settings::{configuration, in_pool};
 pub use self::timeouts::TimeoutProfile;
 use crate::body::Arguments;
 use crate::client::{
-    AsCaller, Cache, CacheStatistics, Call, Caller, Driver, OwnRuntime, PythonTools, Shared, ToolStream, wait_for,
+    AsCaller, Cache, CacheStatistics, Call, Caller, Driver, Home, OwnRuntime, PythonTools, Shared, ToolStream, wait_for,
 };
 use crate::error::Result;
 use crate::manifest::Manifest;
@@ -34,6 +34,7 @@ use crate::value::Value;
 /// [`shutdown`](Bridge::shutdown) to let them finish.
 #[derive(Debug, Clone)]
 pub struct Bridge {
+    shared: Arc<Shared>,
     caller: Caller,
     events: Events,
 }
@@ -41,7 +42,6 @@ pub struct Bridge {
 /// What to start. Made by [`Bridge::builder`].
 ///
 /// Its own settings of a pool are those of the pool `default`; [`pool`](Self::pool) adds others.
-#[derive(Debug)]
 #[must_use = "a builder does nothing until `.start().await`"]
 pub struct Builder {
     default_pool: PoolBuilder,
@@ -55,6 +55,17 @@ pub struct Builder {
     cache_entries: usize,
     cache_bytes: usize,
     own_runtime: bool,
+}
+
+impl std::fmt::Debug for Builder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { default_pool, pools, tools, .. } = self;
+        f.debug_struct("Builder")
+            .field("default_pool", default_pool)
+            .field("pools", pools)
+            .field("tools", tools)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Bridge {
@@ -122,7 +133,7 @@ impl Bridge {
 
     /// What the workers of the pool `default` offer, or those of the only pool.
     pub fn manifest(&self) -> Option<Arc<Manifest>> {
-        let pools = &self.caller.shared.pools;
+        let pools = &self.shared.pools;
         pools.at(pools.default().ok()?).manifest()
     }
 
@@ -131,18 +142,18 @@ impl Bridge {
     /// # Errors
     /// `InvalidArgument` when there is no such pool; the message lists the pools.
     pub fn manifest_of(&self, pool: &str) -> Result<Option<Arc<Manifest>>> {
-        let pools = &self.caller.shared.pools;
+        let pools = &self.shared.pools;
         Ok(pools.at(pools.named(pool)?).manifest())
     }
 
     /// The workers that serve calls at this moment, in all pools.
     pub fn workers(&self) -> Vec<WorkerInfo> {
-        self.caller.shared.pools.workers()
+        self.shared.pools.workers()
     }
 
     /// What the cache of results has done, and what it holds. See [`Call::cache`].
     pub fn cache_statistics(&self) -> CacheStatistics {
-        self.caller.shared.cache().statistics()
+        self.shared.cache().statistics()
     }
 
     /// What happens from now on. A subscriber that lags behind by more than 1024 events loses the oldest.
@@ -156,7 +167,7 @@ impl Bridge {
     /// # Errors
     /// When the session store has failed.
     pub async fn shutdown(&self) -> Result<()> {
-        self.caller.shared.shutdown().await
+        self.shared.shutdown().await
     }
 
     /// As [`shutdown`](Self::shutdown), waited for on this thread: see [`Call::wait`] for where that is possible.
@@ -164,7 +175,7 @@ impl Bridge {
     /// # Errors
     /// `InvalidArgument` where it is not.
     pub fn shutdown_blocking(&self) -> Result<()> {
-        self.caller.shared.wait_for(self.shutdown())?
+        self.shared.wait_for(self.shutdown())?
     }
 }
 
@@ -296,14 +307,17 @@ impl Builder {
 
     async fn start_in(self, driver: Driver) -> Result<Bridge> {
         let events = Events::new();
-        let cache = Cache::new(self.cache_entries, self.cache_bytes);
-        let (pools, sessions) = driver.run(self.start_pools(events.clone())).await?;
-        Ok(Bridge { caller: Caller::new(Arc::new(Shared::new(pools, sessions, cache, driver))), events })
+        let (cache, home) = (Cache::new(self.cache_entries, self.cache_bytes), Home::default());
+        let (pools, sessions) = driver.run(self.start_pools(events.clone(), home.clone())).await?;
+        let shared = Arc::new(Shared::new(pools, sessions, cache, driver));
+        home.set(&shared);
+        Ok(Bridge { caller: Caller::new(Arc::clone(&shared)), shared, events })
     }
 
-    async fn start_pools(mut self, events: Events) -> Result<(Pools, Sessions)> {
+    async fn start_pools(mut self, events: Events, home: Home) -> Result<(Pools, Sessions)> {
         let (sessions, store) = (self.sessions.clone(), self.session_store.take());
-        let (configs, tools, states) = self.finish()?;
+        let (configs, tools, mut states) = self.finish()?;
+        states.insert(home);
         let sessions = Sessions::start(sessions, store, events.clone()).await?;
         let registry = Arc::new(Registry::new(tools, states, sessions.clone())?);
         registry.end_with_sessions();

@@ -201,7 +201,7 @@ pub enum ErrorKind {
     #[error("refused after too many failures; try again in {retry_after:?}")]
     CircuitOpen { retry_after: Duration },
     /// A worker or the whole pool could not start.
-    #[error("the Python side could not start: {message}")]
+    #[error("the worker could not start: {message}")]
     StartFailed { why: StartFailure, message: String },
     /// The arguments do not fit the tool.
     #[error("{message}")]
@@ -359,7 +359,7 @@ impl Error {
         Self::new(ErrorKind::InvalidArgument { message: message.into() }, Executed::Never)
     }
 
-    /// The Python side could not start; nothing ran.
+    /// No worker could start; nothing ran.
     pub fn start_failed(why: StartFailure, message: impl Into<String>) -> Self {
         Self::new(ErrorKind::StartFailed { why, message: message.into() }, Executed::Never)
     }

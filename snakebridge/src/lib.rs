@@ -76,7 +76,7 @@ pub use error::{Error, Result};
 #[cfg(feature = "host")]
 pub use pool::WorkerInfo;
 #[cfg(feature = "macros")]
-pub use snakebridge_macros::{python_tool, tool};
+pub use snakebridge_macros::{elixir_style_tool, python_tool, tool};
 #[cfg(feature = "host")]
 pub use tools::ToolContext;
 pub use value::Value;

@@ -9,4 +9,4 @@ pub use crate::{
     Bridge, Bytes, Call, Error, Profile, Result, Session, TimeoutProfile, ToolContext, ToolStream, Value, args, tools,
 };
 #[cfg(feature = "macros")]
-pub use crate::{python_tool, tool};
+pub use crate::{elixir_style_tool, python_tool, tool};

@@ -3,6 +3,7 @@
 pub mod chaos;
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -17,6 +18,34 @@ pub fn python_folder() -> PathBuf {
 /// A builder that loads the showcase adapter of the Python package.
 pub fn showcase() -> Builder {
     Bridge::builder().adapter("snakebridge.adapters.showcase:ShowcaseAdapter")
+}
+
+/// A builder that loads the test tools that call tools of the host.
+pub fn rust_tools() -> Builder {
+    Bridge::builder().adapter("rust_tools:RustToolsAdapter").python_path(python_folder())
+}
+
+/// A builder for one worker in Node with the tools of `file`: a path from the repository's root, or an absolute one.
+pub fn node_worker(file: &str) -> Builder {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let worker = root.join("examples/workers/node/worker.js");
+    Bridge::builder()
+        .command([PathBuf::from("node"), worker, root.join(file)])
+        .profile(snakebridge::Profile::Async)
+        .workers(1)
+}
+
+/// Whether tests with Node have to be left out, because there is none or it is too old. Says so where it is seen.
+pub fn left_out_without_node() -> bool {
+    let version = std::process::Command::new("node").arg("--version").output().map(|output| output.stdout);
+    let version = version.map(|version| String::from_utf8_lossy(&version).into_owned()).unwrap_or_default();
+    let major = version.strip_prefix('v').and_then(|version| version.split('.').next()?.parse::<u32>().ok());
+    let left_out = major.is_none_or(|major| major < 20);
+    if left_out {
+        // Not by a macro, whose output the test harness keeps to itself.
+        let _ = writeln!(std::io::stderr(), "left out: no Node 20 or newer on PATH");
+    }
+    left_out
 }
 
 /// What ran, as noted by the tools themselves.

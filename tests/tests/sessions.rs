@@ -264,3 +264,22 @@ async fn sessions_may_be_made_for_tasks() -> Result<()> {
     assert!(one[0].starts_with("task-"));
     bridge.shutdown().await
 }
+
+#[tokio::test]
+async fn a_session_has_a_worker_in_each_pool() -> Result<()> {
+    let ledger = Ledger::new();
+    let config = SessionConfig { affinity: Affinity::StrictQueue, ..SessionConfig::default() };
+    let showcase = "snakebridge.adapters.showcase:ShowcaseAdapter";
+    let builder = session_tools(&ledger).workers(1).sessions(config);
+    let bridge = builder.pool("other", |pool| pool.adapter(showcase).workers(1)).start().await?;
+    let session = bridge.session("s").await?;
+    let mut workers = Vec::new();
+    for _ in 0..3 {
+        session.execute("pid", args! {}).await?;
+        workers.push(session.last_worker());
+        session.execute("ping", args! {}).pool("other").await?;
+        workers.push(session.last_worker());
+    }
+    assert!(workers[0] != workers[1] && workers[..4] == workers[2..], "{workers:?}");
+    bridge.shutdown().await
+}

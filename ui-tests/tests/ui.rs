@@ -15,7 +15,7 @@ fn the_macros_accept_what_is_right_and_explain_what_is_wrong() {
     provide_manifests();
     let cases = trybuild::TestCases::new();
     let mut counts = Vec::new();
-    for family in ["python_tool", "tool"] {
+    for family in ["python_tool", "tool", "elixir_style_tool"] {
         let (pass, fail) = (format!("ui/{family}/pass"), format!("ui/{family}/fail"));
         counts.push(format!("{family}: {} accepted, {} refused", count(&pass), count(&fail)));
         cases.pass(format!("{pass}/*.rs"));

@@ -3,6 +3,7 @@
 use crate::failure::{Failure, Result};
 use crate::gate::Check;
 use crate::layering;
+use crate::program::Program;
 use crate::readme;
 use crate::setup::{Environment, cargo};
 use crate::workspace::Workspace;
@@ -50,6 +51,7 @@ pub(crate) fn test() -> Vec<Check> {
         Check::new("pytest", |workspace, environment| {
             environment.program(workspace, "python", PACKAGE).arguments(&["-m", "pytest"]).run()
         }),
+        Check::new("the reference worker in Node", node),
         Check::new("the documents' Python snippets", readme::run_python),
         Check::new("the demonstration", |workspace, environment| {
             environment
@@ -82,6 +84,20 @@ fn extension(workspace: &Workspace, environment: &Environment) -> Result<()> {
             .variable("LD_LIBRARY_PATH", folder)
             .run(),
     }
+}
+
+/// Golden vectors and conversations for the worker in JavaScript. Nothing else here needs Node, so a machine without it
+/// is no reason to fail.
+fn node(workspace: &Workspace, _: &Environment) -> Result<()> {
+    let worker = workspace.root.join("examples/workers/node");
+    let version = Program::new("node", &worker).argument("--version").output().unwrap_or_default();
+    let major = version.trim().strip_prefix('v').and_then(|version| version.split('.').next()?.parse::<u32>().ok());
+    if major.is_none_or(|major| major < 20) {
+        println!("left out, as the end-to-end tests with it were: no Node 20 or newer on PATH");
+        return Ok(());
+    }
+    let tests = ["--test", "--test-reporter=dot", "test/vectors.test.js", "test/conversation.test.js"];
+    Program::new("node", &worker).arguments(&tests).run()
 }
 
 /// The extension and other hosts use the wire without an asynchronous runtime; nothing may pull one in.

@@ -23,6 +23,7 @@ TYPE_CHECKING = (
 if TYPE_CHECKING:
     from typing import Any
 
+    from snakebridge import telemetry
     from snakebridge._native import Cancelled
     from snakebridge.base_adapter import BaseAdapter
     from snakebridge.decorator import tool
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
         Conflict,
         HostToolError,
         InvalidArgument,
+        InvalidResult,
         SessionError,
         SessionExpired,
         SessionNotFound,
@@ -55,6 +57,7 @@ __all__ = [
     "HostToolError",
     "HostTools",
     "InvalidArgument",
+    "InvalidResult",
     "ParameterSpec",
     "SessionContext",
     "SessionError",
@@ -67,6 +70,7 @@ __all__ = [
     "ToolRegistration",
     "Unserializable",
     "__version__",
+    "telemetry",
     "tool",
 ]
 
@@ -79,6 +83,7 @@ _HOMES = {
     "HostToolError": "errors",
     "HostTools": "host.tools",
     "InvalidArgument": "errors",
+    "InvalidResult": "errors",
     "ParameterSpec": "registration",
     "SessionContext": "session",
     "SessionError": "errors",
@@ -90,6 +95,7 @@ _HOMES = {
     "ToolError": "errors",
     "ToolRegistration": "registration",
     "Unserializable": "errors",
+    "telemetry": "telemetry",
     "tool": "decorator",
 }
 
@@ -101,7 +107,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module `snakebridge` has no attribute `{name}`")
     # `importlib` itself is not imported at this point; `__import__` needs nothing.
     module = __import__(f"snakebridge.{home}", fromlist=[name])
-    value = globals()[name] = getattr(module, name)
+    value = globals()[name] = module if home == name else getattr(module, name)
     return value
 
 

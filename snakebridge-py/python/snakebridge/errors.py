@@ -158,12 +158,12 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     """What the tool declares; for ``invalid`` the reason."""
     actual: str | None = None
     suggestion: str | None = None
-    """The parameter's name that comes nearest to an unknown one."""
+    """The name or value that comes nearest to the wrong one."""
 
     def __str__(self) -> str:
         match self.problem:
             case "missing":
-                return f"`{self.parameter}` is missing (expected {self.expected})"
+                return f"`{self.path or self.parameter}` is missing (expected {self.expected})"
             case "unknown":
                 hint = f": did you mean `{self.suggestion}`?" if self.suggestion else f" ({self.expected})"
                 return f"`{self.parameter}` is not a parameter{hint}"
@@ -175,13 +175,15 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
                 return f"`{self.path or self.parameter}`: {self.expected}"
             case _:
                 actual = f", got {self.actual}" if self.actual else ""
-                return f"`{self.path or self.parameter}`: expected {self.expected}{actual}"
+                hint = f": did you mean {self.suggestion!r}?" if self.suggestion else ""
+                return f"`{self.path or self.parameter}`: expected {self.expected}{actual}{hint}"
 
 
 def mismatch(parameter: str, place: str, error: Exception) -> Problem:
     """What msgspec says about a value at `place`, in words and a path, as a problem with its parts."""
-    text, _, path = str(error).partition(" - at `$")
-    where = place + path.removesuffix("`")
+    # A conversion inside a conversion has a place inside a place, the inner one first.
+    text, *paths = str(error).split(" - at `$")
+    where = place + "".join(path.removesuffix("`") for path in reversed(paths))
     expected, _, actual = text.partition(", got ")
     if expected.startswith("Expected "):
         return Problem(parameter, "mismatch", where, expected.removeprefix("Expected "), actual or None)
@@ -202,6 +204,20 @@ class InvalidArgument(Exception):
 
     tool_ran = True
     """False only on the worker's own refusals: it is the promise that the tool was not entered."""
+
+    def __init__(self, message: str, problems: tuple[Problem, ...] = ()) -> None:
+        super().__init__(message)
+        self.problems = problems
+
+
+class InvalidResult(Exception):
+    """The result of a tool that declares ``validate="full"`` does not fit the tool's return annotation.
+
+    Attributes:
+        problems: What does not fit.
+    """
+
+    __module__ = "snakebridge"
 
     def __init__(self, message: str, problems: tuple[Problem, ...] = ()) -> None:
         super().__init__(message)

@@ -12,7 +12,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from snakebridge.encoding import encode, encode_checked
-from snakebridge.errors import HostToolError, InvalidArgument, ToolError, Unserializable
+from snakebridge.errors import HostToolError, InvalidArgument, InvalidResult, ToolError, Unserializable
 from snakebridge.trampoline import FILE_NAME
 
 if TYPE_CHECKING:
@@ -55,6 +55,8 @@ def error_body(error: BaseException) -> bytes:
 def error_parts(error: BaseException) -> dict[str, Any]:
     """Type, message, traceback, causes and notes of an exception, within the limits."""
     chain = list(_chain(error))
+    for link in chain:
+        _explain_environment(link)
     return {
         "type": type_name(error),
         "message": _message(error, MESSAGE_LIMIT),
@@ -66,6 +68,28 @@ def error_parts(error: BaseException) -> dict[str, Any]:
         "notes": _notes(error) or None,
         "data": None,
     }
+
+
+def _explain_environment(error: BaseException) -> None:
+    """Say why a variable that the host has may be missing in `os.environ`.
+
+    What the host has is not known here, and its names are nobody's business in a worker.
+    """
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    if (
+        isinstance(error, KeyError)
+        and frame is not None
+        and frame.tb_frame.f_code is type(os.environ).__getitem__.__code__
+    ):
+        name = error.args[0]
+        hint = (
+            f"a worker gets few of its host's variables; the host's program passes `{name}` on with "
+            f'`.pass_env("{name}")`, or sets it with `.env("{name}", ..)`'
+        )
+        if hint not in getattr(error, "__notes__", ()):  # an exception may be raised again
+            error.add_note(hint)
 
 
 def type_name(error: BaseException) -> str:
@@ -91,7 +115,7 @@ def _with_data(parts: dict[str, Any], error: BaseException) -> bytes:
         parts.update(message=_text(lambda: error.message, MESSAGE_LIMIT), code=error.code, data=error.data)
         if isinstance(error, ToolError):
             parts["retryable"] = error.retryable
-    elif isinstance(error, InvalidArgument) and error.problems:
+    elif isinstance(error, InvalidArgument | InvalidResult) and error.problems:
         parts["data"] = {"problems": error.problems}
     elif isinstance(error, Unserializable) and error.path:
         parts["data"] = {"path": error.path}

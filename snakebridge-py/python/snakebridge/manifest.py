@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from snakebridge.annotations import description_of, json_schema, type_text
+from snakebridge.annotations import json_schema, type_text
 from snakebridge.errors import AdapterError
 from snakebridge.inputs import input_type
 from snakebridge.streams import StreamChunk
@@ -63,6 +63,16 @@ def build_manifest(
 def describe_tool(definition: ToolDefinition) -> dict[str, Any]:
     """One tool as the manifest describes it."""
     options = definition.options
+    said = {
+        "version": options.version,
+        "examples": [plain_value(example) for example in options.examples],
+        "read_only": options.read_only,
+        "destructive": options.destructive,
+        "deprecated": options.deprecated,
+        "hidden": options.hidden,
+        "session": None if options.session == "none" else options.session,
+        "required_variables": list(options.required_variables),
+    }
     return {
         "name": definition.name,
         "description": definition.description,
@@ -72,6 +82,8 @@ def describe_tool(definition: ToolDefinition) -> dict[str, Any]:
         "parameters": [_parameter(parameter) for parameter in definition.parameters],
         "returns": _returns(definition),
         "tags": list(options.tags),
+        # What is not said is left out: most tools say none of it.
+        **{name: value for name, value in said.items() if value},
     }
 
 
@@ -94,18 +106,16 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
         "type": type_text(parameter.annotation),
         # Of one item, where it is a stream of them.
         "schema": json_schema(parameter.annotation if stream is None else stream.item),
-        "description": description_of(parameter.annotation),
+        "description": parameter.description,
         "required": parameter.required,
-        "default": _default(parameter.default),
+        "default": None if parameter.default is msgspec.UNSET else plain_value(parameter.default),
         "kind": parameter.kind,
     }
     return described if stream is None else {**described, "stream": True}
 
 
-def _default(value: Any) -> Any:
-    """The default as a plain value; None where there is none, or only Python can say it."""
-    if value is msgspec.UNSET:
-        return None
+def plain_value(value: Any) -> Any:
+    """A default or an example as a plain value; None where only Python can say it."""
     try:
         # Dates, enumerations and the like become texts and numbers: no type is declared for a default.
         plain = msgspec.to_builtins(value, builtin_types=(bytes,))

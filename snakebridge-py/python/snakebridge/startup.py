@@ -7,7 +7,7 @@ import io
 import os
 import signal
 import sys
-from typing import Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import msgspec
 
@@ -27,6 +27,9 @@ from snakebridge.loading import (
 from snakebridge.manifest import build_manifest
 from snakebridge.streams import StreamChunk
 from snakebridge.trampoline import build_trampoline
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
 
 Why = Literal["import", "init", "adapter"]
 
@@ -54,6 +57,8 @@ class HostHello(msgspec.Struct, frozen=True):
     adapter: str | None = None
     config: Any = None
     python_path: list[str] = []
+    compat: Literal["snakepit"] | None = None
+    """For which other bridge the adapter was written."""
     threads: int = 0
     """Executor threads for the tools that do not say where they run; none: they run on the main thread."""
 
@@ -65,6 +70,10 @@ def run(greeting: bytes) -> None:
         sys.path[:0] = hello.python_path
     _print_promptly()
     _install_hooks()
+    if hello.compat == "snakepit":
+        from snakebridge.compat import snakepit  # only for adapters that need it
+
+        snakepit.install()
     adapter, manifest, tools = _load(hello)
     _native.ready(manifest, tools, FUNCTIONS)
     try:
@@ -155,7 +164,7 @@ def _load(hello: HostHello) -> tuple[LoadedAdapter, bytes, list[_native.ToolEntr
         why = "init"
         instance = make_adapter(source, hello.config)
         why = "adapter"
-        adapter = collect_tools(source, instance)
+        adapter = collect_tools(source, instance, hello.config, _complete)
         tools = [
             (tool.name, tool.streams, tool.place(hello.threads), build_trampoline(tool))
             for tool in adapter.tools
@@ -164,26 +173,21 @@ def _load(hello: HostHello) -> tuple[LoadedAdapter, bytes, list[_native.ToolEntr
             adapter.spec, adapter.name, adapter.version, adapter.description, adapter.tools
         )
         why = "init"
-        _run_hook(instance, "initialize")
+        adapter.life.start()
     except BaseException as error:
         _fail("adapter" if isinstance(error, AdapterError) else why, error, module_name)
     return adapter, manifest, tools
 
 
-def _run_hook(instance: Any, name: str) -> None:
-    hook = getattr(instance, name, None)
-    if hook is None:  # a module needs no hooks
-        return
-    result = hook()
-    if hasattr(type(result), "__await__"):
-        from snakebridge import asynchronous  # only for adapters that use it
+def _complete(awaitable: Awaitable[Any]) -> Any:
+    from snakebridge import asynchronous  # only for adapters that use it
 
-        asynchronous.complete(result)
+    return asynchronous.complete(awaitable)
 
 
 def _clean_up(adapter: LoadedAdapter) -> None:
     try:
-        _run_hook(adapter.instance, "cleanup")
+        adapter.life.stop()
     except BaseException:
         sys.excepthook(*sys.exc_info())  # nobody is left to tell but the log
     finally:

@@ -215,6 +215,8 @@ impl Arguments {
 pub struct Received<'a> {
     positional: Vec<&'a [u8]>,
     named: Vec<(&'a str, &'a [u8])>,
+    /// The map that the named ones are in.
+    map: &'a [u8],
 }
 
 impl<'a> Received<'a> {
@@ -223,7 +225,7 @@ impl<'a> Received<'a> {
         check(body, limits)?;
         let wrong = |_| Error::invalid_argument("arguments are a map, or an array of positional ones and a map");
         let mut reader = Reader::new(body);
-        let mut received = Self { positional: Vec::new(), named: Vec::new() };
+        let mut received = Self { positional: Vec::new(), named: Vec::new(), map: &[] };
         if !matches!(reader.peek(), Some(0x80..=0x8f | 0xde | 0xdf)) {
             if reader.array().map_err(wrong)? != 2 {
                 return Err(wrong(Violation::Shape("")));
@@ -232,11 +234,30 @@ impl<'a> Received<'a> {
                 received.positional.push(reader.value(limits.depth, limits.items).map_err(wrong)?);
             }
         }
+        received.map = &body[reader.position()..];
         for _ in 0..reader.map().map_err(wrong)? {
             let name = reader.str().map_err(|_| Error::invalid_argument("argument names are strings"))?;
             received.named.push((name, reader.value(limits.depth, limits.items).map_err(wrong)?));
         }
         Ok(received)
+    }
+
+    /// All arguments as one map, still encoded. Refuses positional ones, and two of one name.
+    pub fn all_named(self) -> Result<&'a [u8]> {
+        match self.positional.len() {
+            0 => {}
+            1 => return Err(Error::invalid_argument("1 positional argument was given; it takes named ones only")),
+            given => {
+                return Err(Error::invalid_argument(format!(
+                    "{given} positional arguments were given; it takes named ones only"
+                )));
+            }
+        }
+        let mut seen = std::collections::HashSet::new();
+        match self.named.iter().find(|(name, _)| !seen.insert(name)) {
+            Some((name, _)) => Err(Error::invalid_argument(format!("argument `{name}` was given twice"))),
+            None => Ok(self.map),
+        }
     }
 
     /// Matches the arguments with a tool's parameters, in their order: what belongs to each, or nothing.

@@ -32,11 +32,15 @@ fn words(reason: &Reason) -> String {
     }
 }
 
-/// serde's own words, without what stands in our sentence already, and with Python's name for nothing.
+/// serde's own words, without what stands in our sentence already, with Python's name for nothing, and without the text of
+/// strings: it may be a secret, and an error may end up in a log.
 fn without_repetition(text: &str) -> String {
     let said = ["invalid type: ", "invalid value: "].into_iter().find_map(|prefix| text.strip_prefix(prefix));
     match said.and_then(|said| said.rsplit_once(", expected ")) {
+        Some((got, _)) if got.starts_with("string \"") => "a string".to_owned(),
         Some((got, _)) => got.replace("unit value", "`None`"),
+        None if text.starts_with("missing field ") => text.replacen("missing", "a map without the", 1),
+        None if text.starts_with("unknown field ") => text.replacen("unknown", "a map with the unknown", 1),
         None => text.to_owned(),
     }
 }
@@ -73,7 +77,22 @@ mod tests {
         let nested = BTreeMap::from([("rows", vec![1, 300])]);
         let text = complaint::<BTreeMap<String, Vec<u8>>>(nested);
         assert!(text.contains("`300`") && text.ends_with("at `rows[1]`"), "{text}");
+        assert_eq!(complaint::<char>("hunter2"), "expected `char`, got a string", "its text may be a secret");
         let text = complaint::<u64>(());
         assert!(text.contains("`None`"), "{text}");
+    }
+
+    #[test]
+    fn a_struct_that_lacks_a_field_or_has_one_too_many_is_a_map_to_its_sender() {
+        #[derive(Debug, serde::Deserialize)]
+        #[serde(deny_unknown_fields)]
+        #[expect(dead_code, reason = "never decoded")]
+        struct Point {
+            x: f64,
+        }
+        let text = complaint::<Point>(BTreeMap::<String, f64>::new());
+        assert!(text.ends_with("::Point`, got a map without the field `x`"), "{text}");
+        let text = complaint::<Point>(BTreeMap::from([("y", 1.0)]));
+        assert!(text.contains("::Point`, got a map with the unknown field `y`, expected `x`"), "{text}");
     }
 }

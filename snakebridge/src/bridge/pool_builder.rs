@@ -15,7 +15,6 @@ use crate::worker::{Environment, Launch, Preload, Profile, WorkerConfig};
 /// One pool of workers: what they load, how many they are, and what bounds them.
 ///
 /// [`Builder`](crate::Builder) has the same settings for the pool `default`; a named one begins anew with the defaults.
-#[derive(Debug)]
 #[must_use = "a pool is described for the builder that it is returned to"]
 pub struct PoolBuilder {
     pub(super) adapters: Vec<String>,
@@ -37,6 +36,20 @@ pub struct PoolBuilder {
     pub(super) retries: u32,
     pub(super) cancel_grace: Duration,
     pub(super) drain: Duration,
+}
+
+impl std::fmt::Debug for PoolBuilder {
+    /// Without the adapter's configuration, which may hold a password.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { adapters, command, workers, profile, environment, .. } = self;
+        f.debug_struct("PoolBuilder")
+            .field("adapters", adapters)
+            .field("command", command)
+            .field("workers", workers)
+            .field("profile", profile)
+            .field("environment", environment)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Default for PoolBuilder {

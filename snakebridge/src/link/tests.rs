@@ -16,6 +16,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, DuplexStream, ReadBuf, R
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::*;
+use crate::error::{Error, Executed};
 use crate::session::{Affinity, Tie};
 use crate::wire::{Event, MAGIC, codec};
 

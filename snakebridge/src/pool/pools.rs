@@ -7,6 +7,7 @@ use futures::future::{join_all, try_join_all};
 use super::{PoolHandle, WorkerInfo};
 use crate::error::{Error, ErrorKind, Executed, Result};
 use crate::session::Identity;
+use crate::tools::Registry;
 
 /// The name of the pool that the builder's own settings describe.
 pub(crate) const DEFAULT_POOL: &str = "default";
@@ -26,6 +27,12 @@ impl Pools {
     /// The one at this place.
     pub(crate) fn at(&self, place: usize) -> &PoolHandle {
         &self.pools[place]
+    }
+
+    /// The Rust tools that the workers of all of them may call.
+    pub(crate) fn registry(&self) -> &Arc<Registry> {
+        // They have it together, and there is at least one of them.
+        self.pools[0].registry()
     }
 
     /// Where the pool of that name is.

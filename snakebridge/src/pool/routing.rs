@@ -7,13 +7,16 @@ use std::time::{Duration, Instant};
 use super::scheduler::{Placement, Refusal};
 use super::{InSession, Pool, State, Submission};
 use crate::error::{Error, ErrorKind, Executed, Phase, Result, StartFailure};
-use crate::link::{Link, OwnedRequest, PendingCall, Stage};
+use crate::link::{Chain, Link, OwnedRequest, PendingCall, Stage};
 use crate::manifest::SessionUse;
 use crate::session::{Affinity, Identity, Tie};
 use crate::wire::msgpack::Reader;
 use crate::wire::peer::Refused;
 use crate::wire::{Limits, Violation};
 use crate::worker::Worker;
+
+/// How many calls of the host may be inside one another, each made by a tool that Python called in the one before.
+const MAX_DEPTH: u32 = 8;
 
 /// What became of a call that the scheduler gave to a worker.
 enum Sent {
@@ -76,28 +79,38 @@ fn prepare(
     submission: Submission,
     deadline: Option<Instant>,
     timeout: Duration,
+    pool: &Arc<str>,
     declared: &HashMap<String, SessionUse>,
+    tools: u64,
     now: Instant,
 ) -> Arc<PendingCall> {
+    let session = submission.session.as_ref().map(|session| Arc::clone(session.pin.identity().id()));
     let request = OwnedRequest {
         target: submission.target,
         stream: submission.stream,
-        session: submission.session.as_ref().map(|session| Arc::clone(session.pin.identity().id())),
+        session,
         meta: submission.meta,
         body: submission.body,
         inputs: submission.inputs.len() as u64,
-        tools: 0,
+        tools,
     };
     let call = PendingCall::new(request, deadline, timeout, submission.idempotent, now);
-    let call = call.with_handling(submission.handling).with_inputs(submission.inputs);
+    let chain = submission.chain.as_ref().map(Chain::key);
+    let call = call.inside(submission.chain).with_handling(submission.handling).with_inputs(submission.inputs);
     Arc::new(match submission.session {
-        Some(session) => in_session(call, session, declared),
+        Some(session) => in_session(call, session, pool, declared, chain),
         None => call,
     })
 }
 
 /// A call in a session, tied to a worker as far as it, its tool as Rust or Python declares it, or the bridge says.
-fn in_session(call: PendingCall, session: InSession, declared: &HashMap<String, SessionUse>) -> PendingCall {
+fn in_session(
+    call: PendingCall,
+    session: InSession,
+    pool: &Arc<str>,
+    declared: &HashMap<String, SessionUse>,
+    chain: Option<u64>,
+) -> PendingCall {
     let InSession { pin, affinity, default_affinity, needs } = session;
     let needs = match needs {
         SessionUse::None => declared.get(&*call.request.target).copied().unwrap_or_default(),
@@ -107,9 +120,16 @@ fn in_session(call: PendingCall, session: InSession, declared: &HashMap<String, 
         SessionUse::None => default_affinity,
         SessionUse::Affine | SessionUse::Exclusive => Affinity::StrictQueue,
     });
-    let (binding, exclusive) = (Arc::clone(pin.identity().binding()), needs == SessionUse::Exclusive);
+    let exclusive = needs == SessionUse::Exclusive;
     let tied = exclusive || affinity != Affinity::None;
-    call.in_session(pin, tied.then_some(Tie { binding, affinity, exclusive, chain: None }))
+    let tie = tied.then(|| Tie { binding: pin.identity().binding(pool), affinity, exclusive, chain });
+    call.in_session(pin, tie)
+}
+
+/// The worker of this pool that waits for the tool that makes a call.
+fn waiting_worker(state: &State, chain: Option<&Chain>) -> Option<u64> {
+    let link = chain?.waiting()?;
+    state.workers.get(&link.worker()).filter(|worker| Arc::ptr_eq(&worker.link, link)).map(|worker| worker.number)
 }
 
 /// Whether a call waits for one worker, and is given as long as it has.
@@ -122,12 +142,19 @@ impl Pool {
     pub(super) fn submit(&self, submission: Submission) -> Result<Arc<PendingCall>> {
         let now = Instant::now();
         check_body(&submission.body, &self.config.worker.limits)?;
+        if submission.chain.as_ref().is_some_and(|chain| chain.depth() >= MAX_DEPTH) {
+            return Err(Error::new(ErrorKind::CallDepth { limit: MAX_DEPTH }, Executed::Never));
+        }
+        let session = submission.session.as_ref().map(|session| &**session.pin.identity().id());
+        let tools = self.registry.generation(session);
         // What is refused goes when the lock is free again: its arguments may be streams out of this very pool, whose end
         // takes the lock.
         let call;
         let worker = {
             let mut state = self.lock();
-            if state.draining {
+            let waiting = waiting_worker(&state, submission.chain.as_ref());
+            // What runs may finish, and a nested call is a part of that.
+            if state.draining && waiting.is_none() {
                 return Err(Error::new(ErrorKind::ShuttingDown, Executed::Never));
             }
             if let Some((why, message)) = &state.failed {
@@ -135,9 +162,15 @@ impl Pool {
             }
             check_retries(&state, &submission)?;
             let (deadline, timeout) = self.deadline(&state, &submission, now)?;
-            call = prepare(submission, deadline, timeout, &state.declared_uses, now);
-            let placement =
-                state.scheduler.submit(Arc::clone(&call), now).map_err(|refusal| self.refused(&call, refusal))?;
+            call = prepare(submission, deadline, timeout, &self.config.name, &state.declared_uses, tools, now);
+            let placement = match waiting {
+                Some(worker) => {
+                    let is_served = call.chain().is_some_and(Chain::is_served);
+                    state.scheduler.nest(Arc::clone(&call), worker, is_served, now)
+                }
+                None => state.scheduler.submit(Arc::clone(&call), now),
+            };
+            let placement = placement.map_err(|refusal| self.refused(&call, refusal))?;
             if placement == Placement::Queued {
                 self.alarm.set(self.expiry(&call, true));
             }
@@ -183,7 +216,7 @@ impl Pool {
         let timeout = submission.timeout.or_else(declared).unwrap_or(default);
         // A deadline beyond what the clock can say is none.
         let own = submission.created.checked_add(timeout);
-        let (deadline, timeout) = match submission.inherited {
+        let (deadline, timeout) = match submission.chain.as_ref().and_then(Chain::deadline) {
             Some(inherited) if own.is_none_or(|own| inherited < own) => {
                 (Some(inherited), inherited.saturating_duration_since(submission.created))
             }

@@ -1,7 +1,7 @@
 //! Which session is meant: by its id, or by having been in it.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Binding;
 
@@ -10,13 +10,14 @@ use super::Binding;
 pub(crate) struct Identity {
     id: Arc<str>,
     life: u64,
-    binding: Arc<Binding>,
+    /// By the pools' names: a session has a worker in each.
+    bindings: Mutex<Vec<(Arc<str>, Arc<Binding>)>>,
     last_worker: AtomicU64,
 }
 
 impl Identity {
     pub(super) fn new(id: Arc<str>, life: u64) -> Self {
-        Self { id, life, binding: Arc::default(), last_worker: AtomicU64::new(0) }
+        Self { id, life, bindings: Mutex::default(), last_worker: AtomicU64::new(0) }
     }
 
     pub(crate) fn id(&self) -> &Arc<str> {
@@ -27,9 +28,15 @@ impl Identity {
         self.life
     }
 
-    /// What ties it to a worker.
-    pub(crate) fn binding(&self) -> &Arc<Binding> {
-        &self.binding
+    /// What ties it to a worker of this pool.
+    pub(crate) fn binding(&self, pool: &Arc<str>) -> Arc<Binding> {
+        let mut bindings = self.bindings.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, binding)) = bindings.iter().find(|(name, _)| name == pool) {
+            return Arc::clone(binding);
+        }
+        let binding = Arc::default();
+        bindings.push((Arc::clone(pool), Arc::clone(&binding)));
+        binding
     }
 
     /// The worker that got its last call.

@@ -58,6 +58,15 @@ impl Drop for Pin {
     }
 }
 
+/// None at all, for who has no bridge.
+impl Default for Sessions {
+    fn default() -> Self {
+        let (config, events) = (SessionConfig::default(), Events::new());
+        let table = Mutex::new(SessionTable::new(config.clone(), false));
+        Self(Arc::new(Inner { config, table, events, writer: None, on_end: OnceLock::new() }))
+    }
+}
+
 impl Sessions {
     /// Sessions in memory, and in `store` where there is one: what it has is there from the start.
     pub(crate) async fn start(
@@ -174,6 +183,11 @@ impl Sessions {
 
     pub(crate) fn touch(&self, session: &Identity) -> Result<()> {
         self.act(|table, now| table.use_it(session, now)).0
+    }
+
+    /// Uses `session`, and does something that is over before the session may end.
+    pub(crate) fn while_it_lives<R>(&self, session: &Identity, action: impl FnOnce() -> Result<R>) -> Result<R> {
+        self.act(|table, now| table.use_it(session, now).and_then(|()| action())).0
     }
 
     pub(crate) fn info(&self, session: &Identity) -> Result<SessionInfo> {

@@ -27,6 +27,11 @@ impl SessionState {
         Self { sessions, identity }
     }
 
+    /// Which session it is, and what keeps it.
+    pub(crate) fn parts(&self) -> (&Sessions, &Arc<Identity>) {
+        (&self.sessions, &self.identity)
+    }
+
     /// The session's id.
     pub fn session_id(&self) -> &str {
         self.identity.id()

@@ -92,10 +92,15 @@ impl Catalogue {
         self.shelf(session).map_or(0, |shelf| shelf.generation).max(self.global.generation)
     }
 
+    /// The tool of that name, whether Python sees it or not.
+    pub(super) fn find(&self, session: Option<&str>, name: &str) -> Result<&Registered> {
+        self.lookup(session, name).ok_or_else(|| self.not_found(session, name, |_| true))
+    }
+
     /// The tool of that name, if Python may call it. A hidden one is, to Python, not there.
     pub(super) fn find_exposed(&self, session: Option<&str>, name: &str) -> Result<&Registered> {
         let found = self.lookup(session, name).filter(|found| is_exposed(found));
-        found.ok_or_else(|| self.not_found(session, name))
+        found.ok_or_else(|| self.not_found(session, name, is_exposed))
     }
 
     /// What a session sees, by name.
@@ -111,14 +116,13 @@ impl Catalogue {
         self.sessions.get(session?)
     }
 
-    /// The tool of that name, whether Python sees it or not.
     fn lookup(&self, session: Option<&str>, name: &str) -> Option<&Registered> {
         let own = self.shelf(session).and_then(|shelf| shelf.tools.get(name));
         own.or_else(|| self.global.tools.get(name))
     }
 
-    fn not_found(&self, session: Option<&str>, name: &str) -> Error {
-        let visible = self.visible(session).into_iter().filter(|registered| is_exposed(registered));
+    fn not_found(&self, session: Option<&str>, name: &str, seen: impl Fn(&Registered) -> bool) -> Error {
+        let visible = self.visible(session).into_iter().filter(|registered| seen(registered));
         let known: Vec<&str> = visible.map(|registered| &*registered.descriptor.name).collect();
         let hint = match nearest(name, known.iter().copied()) {
             Some(near) => format!("did you mean `{near}`?"),

@@ -22,12 +22,20 @@ const LIBRARY_THREADS: [&str; 6] = [
 ];
 
 /// What a worker gets beside the allow-list.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Environment {
     /// Names to pass on from the host.
     pub passed: Vec<OsString>,
     /// Variables to set.
     pub set: BTreeMap<OsString, OsString>,
+}
+
+impl std::fmt::Debug for Environment {
+    /// Names alone: values may be secrets.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let set: Vec<_> = self.set.keys().collect();
+        f.debug_struct("Environment").field("passed", &self.passed).field("set", &set).finish()
+    }
 }
 
 impl Environment {

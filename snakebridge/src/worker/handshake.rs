@@ -44,9 +44,9 @@ struct HostHello<'a> {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct WorkerHello {
-    version: String,
-    executable: String,
-    package_path: String,
+    version: Option<String>,
+    executable: Option<String>,
+    package_path: Option<String>,
 }
 
 /// What a worker says about why it cannot start.
@@ -144,7 +144,8 @@ impl Start<'_> {
         let hello: WorkerHello = decode("HELLO", bytes)?;
         // A program of the user's has a version of its own; that it speaks the protocol is checked by the link.
         let Launch::Python(interpreter) = &self.config.launch else { return Ok(()) };
-        if compatible(VERSION, &hello.version) {
+        let theirs = hello.version.unwrap_or_default();
+        if compatible(VERSION, &theirs) {
             return Ok(());
         }
         let command = interpreter.install_command(VERSION);
@@ -154,8 +155,8 @@ impl Start<'_> {
                 "the crate is snakebridge {VERSION}, the Python package in `{}` is {}; they have to be of the same \
                  minor version: `{command}`, or with the folder `snakebridge-py` of the same checkout in place of the \
                  name",
-                if hello.package_path.is_empty() { &hello.executable } else { &hello.package_path },
-                if hello.version.is_empty() { "of an unknown version" } else { &hello.version },
+                hello.package_path.or(hello.executable).unwrap_or_default(),
+                if theirs.is_empty() { "of an unknown version" } else { &theirs },
             ),
         ))
     }

@@ -12,9 +12,13 @@ use snakebridge::prelude::*;
 async fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
     let (Some(how), Some(ledger)) = (arguments.next(), arguments.next()) else {
-        eprintln!("usage: doomed_host idle|sleep|loop|gil LEDGER");
+        eprintln!("usage: doomed_host idle|sleep|loop|gil|node LEDGER");
         std::process::exit(2);
     };
+    if how == "node" {
+        let bridge = snakebridge_tests::node_worker("tests/node/tools.js").start().await?;
+        return bridge.call("spin", args! { path: ledger }).await;
+    }
     let python = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/python"));
     let bridge = Bridge::builder()
         .adapter("ledger_tools:LedgerAdapter")

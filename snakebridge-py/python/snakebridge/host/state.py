@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from snakebridge.host.stub import HostStub
 
 _decode = msgspec.msgpack.decode
-_Read = tuple[int, Any] | None
-_Found = tuple[Any, int]
 
 
 class SessionState:
@@ -24,7 +22,7 @@ class SessionState:
     `compare_and_set` where several calls change one key:
 
         while True:
-            count, version = state.get_with_version("count", 0)
+            version, count = state.get_versioned("count", 0)
             try:
                 state.compare_and_set("count", version, count + 1)
                 break
@@ -47,11 +45,11 @@ class SessionState:
 
     def get(self, key: str, default: Any = None) -> Any:
         """The value of a key, or `default` where the key is not there."""
-        return self.get_with_version(key, default)[0]
+        return self.get_versioned(key, default)[1]
 
-    def get_with_version(self, key: str, default: Any = None) -> _Found:
-        """The value of a key and its version; `default` and 0 where the key is not there."""
-        return _found(self._ask("$state.get", key=key), default)
+    def get_versioned(self, key: str, default: Any = None) -> tuple[int, Any]:
+        """The version of a key and its value; 0 and `default` where the key is not there."""
+        return self._ask("$state.get", key=key) or (0, default)
 
     def set(self, key: str, value: Any) -> int:
         """Write a value, whatever was there, and return its version."""
@@ -79,15 +77,15 @@ class SessionState:
         return list(self._ask("$state.keys"))
 
     def __contains__(self, key: str) -> bool:
-        return self.get_with_version(key)[1] != 0
+        return self.get_versioned(key)[0] != 0
 
     async def aget(self, key: str, default: Any = None) -> Any:
         """As `get`."""
-        return (await self.aget_with_version(key, default))[0]
+        return (await self.aget_versioned(key, default))[1]
 
-    async def aget_with_version(self, key: str, default: Any = None) -> _Found:
-        """As `get_with_version`."""
-        return _found(await self._aask("$state.get", key=key), default)
+    async def aget_versioned(self, key: str, default: Any = None) -> tuple[int, Any]:
+        """As `get_versioned`."""
+        return await self._aask("$state.get", key=key) or (0, default)
 
     async def aset(self, key: str, value: Any) -> int:
         """As `set`."""
@@ -110,10 +108,3 @@ class SessionState:
 
     async def _aask(self, target: str, **arguments: Any) -> Any:
         return _decode(await self._stub.acall(target, encode_checked(arguments)))
-
-
-def _found(read: _Read, default: Any) -> _Found:
-    if read is None:
-        return default, 0
-    version, value = read
-    return value, version

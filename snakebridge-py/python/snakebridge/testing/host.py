@@ -151,7 +151,7 @@ class FakeCall:
         self, host: FakeHost, session_id: str, metadata: CallMetadata, deadline: float | None
     ) -> None:
         self._host = host
-        self._session_id = session_id
+        self.session_id = session_id
         self._shields = 0
         self.metadata = metadata
         self.deadline = deadline
@@ -219,10 +219,10 @@ class FakeCall:
 
     def _run(self, target: str, arguments: bytes, streams: bool) -> Any:
         given = msgspec.msgpack.decode(arguments)
-        self._host.calls.append(HostCall(target, given, self._session_id))
+        self._host.calls.append(HostCall(target, given, self.session_id))
         if target.startswith("$"):
             return encode(self._system(target, given))
-        tools = self._host.catalogue(self._session_id)
+        tools = self._host.catalogue(self.session_id)
         tool = tools.get(target)
         if tool is None:
             hint = did_you_mean(target, tools)
@@ -238,14 +238,14 @@ class FakeCall:
 
     def _system(self, target: str, arguments: Any) -> Any:
         if target == LIST_TARGET:
-            tools = self._host.catalogue(self._session_id)
+            tools = self._host.catalogue(self.session_id)
             return {"generation": self._host.generation, "tools": [_listed(tool) for tool in tools.values()]}
-        session = self._host.sessions.get(self._session_id)
+        session = self._host.sessions.get(self.session_id)
         if session is None:
             raise SessionNotFound("the call belongs to no session")
         if target == REGISTER_TARGET:
             names: list[str] = arguments["tools"]
-            self._host.registered[self._session_id] = names
+            self._host.registered[self.session_id] = names
             return names
         return session.answer(target, arguments)
 
