@@ -173,9 +173,18 @@ impl Bridge {
     /// As [`shutdown`](Self::shutdown), waited for on this thread: see [`Call::wait`] for where that is possible.
     ///
     /// # Errors
-    /// `InvalidArgument` where it is not.
+    /// As those of `shutdown`, and `InvalidArgument` where waiting is not possible.
     pub fn shutdown_blocking(&self) -> Result<()> {
-        self.shared.wait_for(self.shutdown())?
+        self.wait_for(self.shutdown())?
+    }
+
+    /// Waits on this thread for anything that the bridge can be asked for: `bridge.wait_for(bridge.session("demo"))??`. See
+    /// [`Call::wait`] for where that is possible.
+    ///
+    /// # Errors
+    /// `InvalidArgument` where it is not.
+    pub fn wait_for<F: Future>(&self, future: F) -> Result<F::Output> {
+        self.shared.wait_for(future)
     }
 }
 

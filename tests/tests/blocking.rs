@@ -33,6 +33,21 @@ fn a_program_without_a_runtime_calls_streams_and_shuts_down() -> Result<()> {
 }
 
 #[test]
+fn whatever_a_bridge_can_be_asked_for_can_be_waited_for() -> Result<()> {
+    let ledger = Ledger::new();
+    let bridge = ledger.tools().workers(1).start_blocking()?;
+    let session = bridge.wait_for(bridge.session("s"))??;
+    bridge.wait_for(session.state().set("key", "value"))??;
+    let kept: Option<String> = bridge.wait_for(session.state().get("key"))??;
+    assert_eq!(kept.as_deref(), Some("value"));
+    assert_eq!(session.call::<u64>("work", args! { call: 3 }).wait()?, 9);
+    let (two, three) = (bridge.call::<u64>("work", args! { call: 2 }), bridge.call::<u64>("work", args! { call: 3 }));
+    let (two, three) = bridge.wait_for(async { tokio::join!(two, three) })?;
+    assert_eq!((two?, three?), (4, 9));
+    bridge.shutdown_blocking()
+}
+
+#[test]
 fn leaving_the_loop_closes_the_generator() -> Result<()> {
     let ledger = Ledger::new();
     let bridge = ledger.tools().workers(1).start_blocking()?;

@@ -36,7 +36,7 @@ async fn what_may_make_a_difference_is_kept_apart() -> Result<()> {
         let config = BTreeMap::from([("ledger", ledger.path())]);
         pool.adapter("option_tools:OptionAdapter").python_path(python_folder()).config(&config).workers(1)
     };
-    let bridge = ledger.options().workers(1).pool("second", second).start().await?;
+    let bridge = ledger.options().workers(1).pool("second", second).create_sessions().start().await?;
     let context = || bridge.execute("context", args! {}).cache(HOUR);
     let plain = context().await?;
     assert_ne!(context().session("s").await?, plain);
@@ -45,6 +45,23 @@ async fn what_may_make_a_difference_is_kept_apart() -> Result<()> {
     let pid = |pool: &str| bridge.call::<u32>("pid", args! {}).cache(HOUR).pool(pool);
     assert_ne!(pid("default").await?, pid("second").await?);
     assert_eq!(context().await?, plain);
+    bridge.shutdown().await
+}
+
+#[tokio::test]
+async fn a_session_has_nothing_of_one_that_had_its_id_before() -> Result<()> {
+    let ledger = Ledger::new();
+    let bridge = ledger.options().workers(1).start().await?;
+    let notes = || bridge.call::<u64>("notes", args! { call: 1 }).cache(HOUR);
+    let session = bridge.session("s").await?;
+    notes().session(&session).await?;
+    notes().session("s").await?;
+    assert_eq!(ledger.runs()[&1], 1, "it is the same one");
+    session.close().await?;
+    assert_eq!(notes().session(&session).await.unwrap_err().code(), "session_expired");
+    assert_eq!(notes().session("s").await.unwrap_err().code(), "session_not_found");
+    notes().session(&bridge.session("s").await?).await?;
+    assert_eq!(ledger.runs()[&1], 2);
     bridge.shutdown().await
 }
 

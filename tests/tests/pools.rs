@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use snakebridge::error::Executed;
 use snakebridge::prelude::*;
+use snakebridge::session::Affinity;
 use snakebridge::telemetry::Event;
 use snakebridge::{Builder, PoolBuilder};
 use snakebridge_tests::{Ledger, kill, python_folder};
@@ -101,6 +102,24 @@ async fn of_two_pools_with_the_same_adapter_a_client_names_one() -> Result<()> {
     assert_eq!(second.pid().await?, pid_of(&bridge, "second"));
     assert_eq!(second.pid().pool("default").await?, pid_of(&bridge, "default"), "what a call says counts");
     assert!(bridge.client_in::<LedgersClient>("third").is_err());
+    bridge.shutdown().await
+}
+
+#[tokio::test]
+async fn a_session_has_a_worker_in_each_pool() -> Result<()> {
+    let ledger = Ledger::new();
+    let second = |pool| loads(pool, "ledger_tools:LedgerAdapter", &ledger).workers(2);
+    let bridge = ledger.tools().workers(2).pool("second", second).start().await?;
+    let session = bridge.session("s").await?;
+    let pid = || session.call::<u32>("pid", args! {}).affinity(Affinity::StrictQueue);
+    let (first, other) = (pid().await?, pid().pool("second").await?);
+    assert_ne!(first, other);
+    for _ in 0..5 {
+        assert_eq!((pid().await?, pid().pool("second").await?), (first, other));
+    }
+    assert!(session.client::<LedgersClient>().is_err(), "two pools load it");
+    let client = session.client_in::<LedgersClient>("second")?;
+    assert_eq!(client.pid().affinity(Affinity::StrictQueue).await?, other);
     bridge.shutdown().await
 }
 

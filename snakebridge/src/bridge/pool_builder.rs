@@ -8,9 +8,10 @@ use super::settings::{check_concurrency, check_limits, configuration};
 use super::timeouts::TimeoutProfile;
 use crate::error::Result;
 use crate::pool::PoolConfig;
+use crate::session::Affinity;
 use crate::value::Value;
 use crate::wire::Limits;
-use crate::worker::{Environment, Launch, Preload, Profile, WorkerConfig};
+use crate::worker::{Compat, Environment, Launch, Preload, Profile, WorkerConfig};
 
 /// One pool of workers: what they load, how many they are, and what bounds them.
 ///
@@ -21,12 +22,14 @@ pub struct PoolBuilder {
     pub(super) python: Option<PathBuf>,
     pub(super) command: Option<Vec<OsString>>,
     pub(super) python_path: Vec<PathBuf>,
+    pub(super) compat: Option<Compat>,
     pub(super) config: Result<Value>,
     pub(super) environment: Environment,
     pub(super) workers: Option<usize>,
     pub(super) profile: Profile,
     pub(super) preload: bool,
     pub(super) max_concurrency: Option<usize>,
+    pub(super) affinity: Option<Affinity>,
     pub(super) limits: Limits,
     pub(super) start_timeout: Duration,
     pub(super) call_timeout: Duration,
@@ -60,12 +63,14 @@ impl Default for PoolBuilder {
             python: None,
             command: None,
             python_path: Vec::new(),
+            compat: None,
             config: Ok(Value::Nil),
             environment: Environment::default(),
             workers: None,
             profile: Profile::default(),
             preload: false,
             max_concurrency: None,
+            affinity: None,
             limits: Limits::default(),
             start_timeout: Duration::from_mins(1),
             call_timeout: timeouts.call,
@@ -121,6 +126,13 @@ macro_rules! pool_settings {
             self
         }
 
+        /// The adapter was written for another bridge, and runs unchanged.
+        pub fn compat(mut self, other: $crate::worker::Compat) -> Self {
+            let $this = &mut self;
+            $pool.compat = Some(other);
+            self
+        }
+
         /// Passed to an adapter whose constructor has a `config` parameter: anything that can be serialised. What cannot is
         /// an error when the bridge starts.
         pub fn config<T: serde::Serialize + ?Sized>(mut self, config: &T) -> Self {
@@ -155,6 +167,14 @@ macro_rules! pool_settings {
         pub fn max_concurrency(mut self, calls: usize) -> Self {
             let $this = &mut self;
             $pool.max_concurrency = Some(calls);
+            self
+        }
+
+        /// Where calls of a session go in this pool that say nothing about it, nor their tools. Default: what
+        /// [`SessionConfig::affinity`](crate::session::SessionConfig::affinity) says for all pools.
+        pub fn affinity(mut self, affinity: $crate::session::Affinity) -> Self {
+            let $this = &mut self;
+            $pool.affinity = Some(affinity);
             self
         }
 
@@ -236,6 +256,7 @@ impl PoolBuilder {
             adapter,
             config: self.config.map_err(|error| configuration(&format!("`.config(..)`: {}", error.kind())))?,
             python_path: self.python_path.iter().map(|path| absolute(path)).collect::<Result<_>>()?,
+            compat: self.compat,
             environment: self.environment,
             limits: self.limits,
             profile: self.profile,
@@ -248,6 +269,7 @@ impl PoolBuilder {
             worker,
             workers,
             max_concurrency: self.max_concurrency,
+            affinity: self.affinity,
             call_timeout: self.call_timeout,
             stream_timeout: self.stream_timeout,
             queue_timeout: self.queue_timeout,

@@ -91,6 +91,14 @@ impl Session {
         self.caller.client(None)
     }
 
+    /// A typed client whose calls run in this session, in the pool of this name.
+    ///
+    /// # Errors
+    /// As [`Bridge::client_in`].
+    pub fn client_in<C: PythonTools>(&self, pool: &str) -> Result<C> {
+        self.caller.client(Some(pool))
+    }
+
     /// What [`set_metadata`](Self::set_metadata) said about it.
     pub async fn metadata(&self) -> Result<BTreeMap<String, Value>> {
         body::decode(&self.shared.sessions.metadata(&self.identity).await?)
@@ -164,7 +172,7 @@ impl AsSessionTools for Session {
 impl FromContext for Session {
     fn from_context(context: &ToolContext) -> Result<Self> {
         let none = || Error::new(ErrorKind::SessionNotFound { session: String::new() }, Executed::Never);
-        let (_, identity) = context.session_state().ok_or_else(none)?.parts();
+        let identity = context.session_state().ok_or_else(none)?.identity();
         let caller = context.caller().in_session(SessionName::known(identity));
         Ok(Self { shared: Arc::clone(caller.shared()?), caller, identity: Arc::clone(identity) })
     }

@@ -16,7 +16,8 @@ pub(crate) struct Key {
     /// The hash of its manifest: another version of the adapter answers for itself.
     pub(crate) manifest: Arc<str>,
     pub(crate) tool: ToolName,
-    pub(crate) session: Option<Arc<str>>,
+    /// The session, and which of those that had its id one after the other.
+    pub(crate) session: Option<(Arc<str>, u64)>,
     /// The encoded request metadata.
     pub(crate) metadata: Bytes,
     /// The encoded arguments.
@@ -26,7 +27,7 @@ pub(crate) struct Key {
 impl Key {
     fn size(&self) -> usize {
         self.tool.len()
-            + self.session.as_ref().map_or(0, |session| session.len())
+            + self.session.as_ref().map_or(0, |(id, _)| id.len())
             + self.metadata.len()
             + self.arguments.len()
     }
@@ -167,7 +168,7 @@ mod tests {
             Key { pool: 1, ..key(1) },
             Key { manifest: "n".into(), ..key(1) },
             Key { tool: ToolName::Declared("other"), ..key(1) },
-            Key { session: Some("s".into()), ..key(1) },
+            Key { session: Some(("s".into(), 1)), ..key(1) },
             Key { metadata: Bytes::from_static(b"m"), ..key(1) },
             key(2),
         ];

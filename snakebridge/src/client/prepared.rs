@@ -84,12 +84,14 @@ impl Prepared {
             let message = "`cache` of a call with a stream among its arguments: what it will yield is not known";
             return Err(Error::invalid_argument(message).for_tool(&self.tool));
         }
+        // Said first: whoever is in no session that lives gets nothing out of one.
+        let session = self.session().map_err(|error| error.for_tool(&self.tool))?;
         let pool = self.choose_pool().map_err(|error| error.for_tool(&self.tool))?;
         Ok(Some(Key {
             pool,
             manifest: self.caller.shared()?.pools.at(pool).manifest_hash(),
             tool: self.tool.clone(),
-            session: self.named_session().map(|name| Arc::clone(name.id())),
+            session: session.map(|InSession { pin, .. }| pin.identity().life_of_id()),
             metadata: body::encode(&Value::Map(self.options.metadata.clone()))?,
             arguments: arguments.body.clone(),
         }))

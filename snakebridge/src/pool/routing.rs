@@ -79,9 +79,9 @@ fn prepare(
     submission: Submission,
     deadline: Option<Instant>,
     timeout: Duration,
-    pool: &Arc<str>,
     declared: &HashMap<String, SessionUse>,
     tools: u64,
+    pool: &Arc<str>,
     now: Instant,
 ) -> Arc<PendingCall> {
     let session = submission.session.as_ref().map(|session| Arc::clone(session.pin.identity().id()));
@@ -98,7 +98,7 @@ fn prepare(
     let chain = submission.chain.as_ref().map(Chain::key);
     let call = call.inside(submission.chain).with_handling(submission.handling).with_inputs(submission.inputs);
     Arc::new(match submission.session {
-        Some(session) => in_session(call, session, pool, declared, chain),
+        Some(session) => in_session(call, session, declared, pool, chain),
         None => call,
     })
 }
@@ -107,8 +107,8 @@ fn prepare(
 fn in_session(
     call: PendingCall,
     session: InSession,
-    pool: &Arc<str>,
     declared: &HashMap<String, SessionUse>,
+    pool: &Arc<str>,
     chain: Option<u64>,
 ) -> PendingCall {
     let InSession { pin, affinity, default_affinity, needs } = session;
@@ -120,10 +120,9 @@ fn in_session(
         SessionUse::None => default_affinity,
         SessionUse::Affine | SessionUse::Exclusive => Affinity::StrictQueue,
     });
-    let exclusive = needs == SessionUse::Exclusive;
+    let (binding, exclusive) = (pin.identity().binding(pool), needs == SessionUse::Exclusive);
     let tied = exclusive || affinity != Affinity::None;
-    let tie = tied.then(|| Tie { binding: pin.identity().binding(pool), affinity, exclusive, chain });
-    call.in_session(pin, tie)
+    call.in_session(pin, tied.then_some(Tie { binding, affinity, exclusive, chain }))
 }
 
 /// The worker of this pool that waits for the tool that makes a call.
@@ -139,8 +138,11 @@ fn waits_for_its_worker(call: &PendingCall) -> bool {
 
 impl Pool {
     /// Admits a call: it is sent, or waits, or is refused.
-    pub(super) fn submit(&self, submission: Submission) -> Result<Arc<PendingCall>> {
+    pub(super) fn submit(&self, mut submission: Submission) -> Result<Arc<PendingCall>> {
         let now = Instant::now();
+        if let (Some(session), Some(affinity)) = (&mut submission.session, self.config.affinity) {
+            session.default_affinity = affinity;
+        }
         check_body(&submission.body, &self.config.worker.limits)?;
         if submission.chain.as_ref().is_some_and(|chain| chain.depth() >= MAX_DEPTH) {
             return Err(Error::new(ErrorKind::CallDepth { limit: MAX_DEPTH }, Executed::Never));
@@ -162,7 +164,7 @@ impl Pool {
             }
             check_retries(&state, &submission)?;
             let (deadline, timeout) = self.deadline(&state, &submission, now)?;
-            call = prepare(submission, deadline, timeout, &self.config.name, &state.declared_uses, tools, now);
+            call = prepare(submission, deadline, timeout, &state.declared_uses, tools, &self.config.name, now);
             let placement = match waiting {
                 Some(worker) => {
                     let is_served = call.chain().is_some_and(Chain::is_served);

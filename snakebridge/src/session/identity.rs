@@ -10,7 +10,7 @@ use super::Binding;
 pub(crate) struct Identity {
     id: Arc<str>,
     life: u64,
-    /// By the pools' names: a session has a worker in each.
+    /// By pool. There is one of most sessions, and many sessions.
     bindings: Mutex<Vec<(Arc<str>, Arc<Binding>)>>,
     last_worker: AtomicU64,
 }
@@ -28,10 +28,15 @@ impl Identity {
         self.life
     }
 
+    /// Its id, and which of the sessions that had this id one after the other it is.
+    pub(crate) fn life_of_id(&self) -> (Arc<str>, u64) {
+        (Arc::clone(&self.id), self.life)
+    }
+
     /// What ties it to a worker of this pool.
     pub(crate) fn binding(&self, pool: &Arc<str>) -> Arc<Binding> {
         let mut bindings = self.bindings.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, binding)) = bindings.iter().find(|(name, _)| name == pool) {
+        if let Some((_, binding)) = bindings.iter().find(|(of, _)| of == pool) {
             return Arc::clone(binding);
         }
         let binding = Arc::default();
@@ -65,13 +70,6 @@ pub(crate) enum Named {
 impl SessionName {
     pub(crate) fn known(session: &Arc<Identity>) -> Self {
         Self(Named::Known(Arc::clone(session)))
-    }
-
-    pub(crate) fn id(&self) -> &Arc<str> {
-        match &self.0 {
-            Named::Id(id) => id,
-            Named::Known(session) => session.id(),
-        }
     }
 }
 
