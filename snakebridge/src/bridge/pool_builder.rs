@@ -8,6 +8,7 @@ use super::settings::{check_concurrency, check_limits, configuration};
 use super::timeouts::TimeoutProfile;
 use crate::error::Result;
 use crate::pool::PoolConfig;
+use crate::session::Affinity;
 use crate::value::Value;
 use crate::wire::Limits;
 use crate::worker::{Compat, Environment, Launch, Preload, Profile, WorkerConfig};
@@ -28,6 +29,7 @@ pub struct PoolBuilder {
     pub(super) profile: Profile,
     pub(super) preload: bool,
     pub(super) max_concurrency: Option<usize>,
+    pub(super) affinity: Option<Affinity>,
     pub(super) limits: Limits,
     pub(super) start_timeout: Duration,
     pub(super) call_timeout: Duration,
@@ -68,6 +70,7 @@ impl Default for PoolBuilder {
             profile: Profile::default(),
             preload: false,
             max_concurrency: None,
+            affinity: None,
             limits: Limits::default(),
             start_timeout: Duration::from_mins(1),
             call_timeout: timeouts.call,
@@ -167,6 +170,14 @@ macro_rules! pool_settings {
             self
         }
 
+        /// Where calls of a session go in this pool that say nothing about it, nor their tools. Default: what
+        /// [`SessionConfig::affinity`](crate::session::SessionConfig::affinity) says for all pools.
+        pub fn affinity(mut self, affinity: $crate::session::Affinity) -> Self {
+            let $this = &mut self;
+            $pool.affinity = Some(affinity);
+            self
+        }
+
         /// The deadlines of calls and streams and the time in the queue, as they suit one kind of work: in place of
         /// [`call_timeout`](Self::call_timeout), [`stream_timeout`](Self::stream_timeout) and
         /// [`queue_timeout`](Self::queue_timeout), each of which may follow.
@@ -258,6 +269,7 @@ impl PoolBuilder {
             worker,
             workers,
             max_concurrency: self.max_concurrency,
+            affinity: self.affinity,
             call_timeout: self.call_timeout,
             stream_timeout: self.stream_timeout,
             queue_timeout: self.queue_timeout,

@@ -52,6 +52,8 @@ pub(crate) struct PoolConfig {
     pub workers: usize,
     /// How many calls and streams one of them has at once, if it is not what its profile says.
     pub max_concurrency: Option<usize>,
+    /// Where calls of a session go that say nothing about it, if it is not what the bridge says.
+    pub affinity: Option<Affinity>,
     /// Deadline of a call that names none. Default 300 s.
     pub call_timeout: Duration,
     /// Deadline of a stream that names none. Default 900 s.
