@@ -34,6 +34,7 @@ use crate::value::Value;
 /// [`shutdown`](Bridge::shutdown) to let them finish.
 #[derive(Debug, Clone)]
 pub struct Bridge {
+    shared: Arc<Shared>,
     caller: Caller,
     events: Events,
 }
@@ -132,7 +133,7 @@ impl Bridge {
 
     /// What the workers of the pool `default` offer, or those of the only pool.
     pub fn manifest(&self) -> Option<Arc<Manifest>> {
-        let pools = &self.caller.shared.pools;
+        let pools = &self.shared.pools;
         pools.at(pools.default().ok()?).manifest()
     }
 
@@ -141,18 +142,18 @@ impl Bridge {
     /// # Errors
     /// `InvalidArgument` when there is no such pool; the message lists the pools.
     pub fn manifest_of(&self, pool: &str) -> Result<Option<Arc<Manifest>>> {
-        let pools = &self.caller.shared.pools;
+        let pools = &self.shared.pools;
         Ok(pools.at(pools.named(pool)?).manifest())
     }
 
     /// The workers that serve calls at this moment, in all pools.
     pub fn workers(&self) -> Vec<WorkerInfo> {
-        self.caller.shared.pools.workers()
+        self.shared.pools.workers()
     }
 
     /// What the cache of results has done, and what it holds. See [`Call::cache`].
     pub fn cache_statistics(&self) -> CacheStatistics {
-        self.caller.shared.cache().statistics()
+        self.shared.cache().statistics()
     }
 
     /// What happens from now on. A subscriber that lags behind by more than 1024 events loses the oldest.
@@ -166,7 +167,7 @@ impl Bridge {
     /// # Errors
     /// When the session store has failed.
     pub async fn shutdown(&self) -> Result<()> {
-        self.caller.shared.shutdown().await
+        self.shared.shutdown().await
     }
 
     /// As [`shutdown`](Self::shutdown), waited for on this thread: see [`Call::wait`] for where that is possible.
@@ -183,7 +184,7 @@ impl Bridge {
     /// # Errors
     /// `InvalidArgument` where it is not.
     pub fn wait_for<F: Future>(&self, future: F) -> Result<F::Output> {
-        self.caller.shared.wait_for(future)
+        self.shared.wait_for(future)
     }
 }
 
@@ -319,7 +320,7 @@ impl Builder {
         let (pools, sessions) = driver.run(self.start_pools(events.clone(), home.clone())).await?;
         let shared = Arc::new(Shared::new(pools, sessions, cache, driver));
         home.set(&shared);
-        Ok(Bridge { caller: Caller::new(shared), events })
+        Ok(Bridge { caller: Caller::new(Arc::clone(&shared)), shared, events })
     }
 
     async fn start_pools(mut self, events: Events, home: Home) -> Result<(Pools, Sessions)> {

@@ -24,6 +24,7 @@ from snakebridge.session import CallMetadata, SessionContext
 
 if TYPE_CHECKING:
     from snakebridge import _native
+    from snakebridge.host_items import HostItems
 
 _context: ContextVar[SessionContext | None] = ContextVar("snakebridge_context", default=None)
 
@@ -123,6 +124,16 @@ class RunningCall:
         import asyncio  # it runs: this is a loop of the tool's own
 
         return await asyncio.to_thread(self.call, target, arguments)
+
+    def stream(self, target: str, arguments: bytes) -> HostItems:
+        """Call a streaming target of the host: an iterator of encoded items, which can be closed."""
+        from snakebridge.host_items import HostItems
+
+        return HostItems(self._call, target, arguments)
+
+    def astream(self, target: str, arguments: bytes) -> HostItems:
+        """The same as an asynchronous iterator; other coroutines run while it waits for an item."""
+        return self.stream(target, arguments)
 
 
 _SESSION_ERRORS = {kind.wire_code: kind for kind in (SessionNotFound, SessionExpired, SessionQuota, Conflict)}

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Bridge;
 use crate::body::{self, Arguments};
-use crate::client::{AsCaller, Call, Caller, Home, PythonTools, ToolStream};
+use crate::client::{AsCaller, Call, Caller, PythonTools, Shared, ToolStream};
 use crate::error::{Error, ErrorKind, Executed, Result};
 use crate::session::{Identity, SessionInfo, SessionName, SessionState};
 use crate::tools::{AsSessionTools, FromContext, HostCall, SessionTools, ToolContext, Tools};
@@ -34,6 +34,7 @@ use crate::value::Value;
 /// ```
 #[derive(Debug, Clone)]
 pub struct Session {
+    shared: Arc<Shared>,
     caller: Caller,
     identity: Arc<Identity>,
 }
@@ -45,13 +46,14 @@ impl Bridge {
     /// `invalid_argument` when `id` is not 1 to 256 bytes of text without control characters; `session_quota` when there
     /// are as many sessions as there may be.
     pub async fn session(&self, id: impl AsRef<str>) -> Result<Session> {
-        let identity = self.caller.shared.sessions.create(id.as_ref()).await?;
-        Ok(Session { caller: self.caller.in_session(SessionName::known(&identity)), identity })
+        let identity = self.shared.sessions.create(id.as_ref()).await?;
+        let caller = self.caller.in_session(SessionName::known(&identity));
+        Ok(Session { shared: Arc::clone(&self.shared), caller, identity })
     }
 
     /// All sessions, by id. This is no use of them.
     pub fn sessions(&self) -> Vec<SessionInfo> {
-        self.caller.shared.sessions.list()
+        self.shared.sessions.list()
     }
 }
 
@@ -63,7 +65,7 @@ impl Session {
 
     /// What it keeps.
     pub fn state(&self) -> SessionState {
-        self.caller.shared.sessions.state(&self.identity)
+        self.shared.sessions.state(&self.identity)
     }
 
     /// Calls a tool in this session by its name; the result is whatever it returns.
@@ -99,7 +101,7 @@ impl Session {
 
     /// What [`set_metadata`](Self::set_metadata) said about it.
     pub async fn metadata(&self) -> Result<BTreeMap<String, Value>> {
-        body::decode(&self.caller.shared.sessions.metadata(&self.identity).await?)
+        body::decode(&self.shared.sessions.metadata(&self.identity).await?)
     }
 
     /// Says something about it, for whoever lists sessions: replaces what was said before.
@@ -107,12 +109,12 @@ impl Session {
     /// # Errors
     /// `session_quota` when the session would be too large.
     pub async fn set_metadata(&self, metadata: BTreeMap<String, Value>) -> Result<()> {
-        self.caller.shared.sessions.set_metadata(&self.identity, body::encode(&metadata)?).await
+        self.shared.sessions.set_metadata(&self.identity, body::encode(&metadata)?).await
     }
 
     /// What is known of it at this moment. This is no use of it.
     pub fn info(&self) -> Result<SessionInfo> {
-        self.caller.shared.sessions.info(&self.identity)
+        self.shared.sessions.info(&self.identity)
     }
 
     /// The worker that got its last call, by the number that [`WorkerInfo`](crate::WorkerInfo) has.
@@ -122,19 +124,19 @@ impl Session {
 
     /// Uses it: its time to live begins anew.
     pub fn touch(&self) -> Result<()> {
-        self.caller.shared.sessions.touch(&self.identity)
+        self.shared.sessions.touch(&self.identity)
     }
 
     /// Ends it, with everything that it keeps. Calls that run in it or wait to go on, but what they write into it is
     /// refused as `session_expired`. False if it was over already.
     pub async fn close(&self) -> Result<bool> {
-        self.caller.shared.sessions.close(&self.identity).await
+        self.shared.sessions.close(&self.identity).await
     }
 
     /// As [`close`](Self::close), and cancels the calls that run in it or wait to: their callers get `cancelled`.
     pub async fn close_now(&self) -> Result<bool> {
         let closed = self.close().await;
-        self.caller.shared.pools.cancel_session(&self.identity);
+        self.shared.pools.cancel_session(&self.identity);
         closed
     }
 }
@@ -163,7 +165,7 @@ impl Session {
 
 impl AsSessionTools for Session {
     fn session_tools(&self) -> SessionTools {
-        self.caller.shared.pools.registry().session_tools(Arc::clone(&self.identity))
+        self.shared.pools.registry().session_tools(Arc::clone(&self.identity))
     }
 }
 
@@ -171,10 +173,8 @@ impl FromContext for Session {
     fn from_context(context: &ToolContext) -> Result<Self> {
         let none = || Error::new(ErrorKind::SessionNotFound { session: String::new() }, Executed::Never);
         let (_, identity) = context.session_state().ok_or_else(none)?.parts();
-        let shared = context.state::<Home>().and_then(|home| home.shared());
-        let shared = shared.ok_or_else(|| Error::new(ErrorKind::ShuttingDown, Executed::Never))?;
-        let caller = Caller::new(shared).in_session(SessionName::known(identity));
-        Ok(Self { caller, identity: Arc::clone(identity) })
+        let caller = context.caller().in_session(SessionName::known(identity));
+        Ok(Self { shared: Arc::clone(caller.shared()?), caller, identity: Arc::clone(identity) })
     }
 }
 

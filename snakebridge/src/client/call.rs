@@ -101,7 +101,7 @@ impl<T: DeserializeOwned, E: From<Error>> Call<T, E> {
     /// # Panics
     /// Inside a `LocalSet` on a runtime of several threads, as `tokio::task::block_in_place` does.
     pub fn wait(self) -> Result<T, E> {
-        let shared = self.ongoing.prepared.shared();
+        let shared = self.ongoing.prepared.shared()?;
         shared.wait_for(self)?
     }
 }

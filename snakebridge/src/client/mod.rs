@@ -28,9 +28,9 @@ pub use self::schemas::{Schemas, ToolSchemas};
 pub(crate) use self::shared::{Driver, OwnRuntime, Shared};
 pub use self::stream::{BlockingItems, Chunk, Chunks, ToolStream};
 use crate::body::Arguments;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Executed, Result};
 pub use crate::link::Priority;
-use crate::link::ToolName;
+use crate::link::{Chain, ToolName};
 use crate::session::SessionName;
 
 /// A client that `#[python_tool]` generated.
@@ -53,7 +53,7 @@ pub trait PythonTools: Sized {
     fn from_caller(caller: Caller) -> Self;
 }
 
-/// What a client can be made from: a bridge, or another caller.
+/// What a client can be made from: a bridge, another caller, or the context of a tool.
 pub trait AsCaller {
     /// A caller with this one's defaults.
     fn caller(&self) -> Caller;
@@ -62,11 +62,14 @@ pub trait AsCaller {
 /// Makes calls. Cheap to clone; every client holds one.
 #[derive(Debug, Clone)]
 pub struct Caller {
-    pub(crate) shared: Arc<Shared>,
+    /// `None` when the bridge is gone whose tool was to make calls.
+    pub(crate) shared: Option<Arc<Shared>>,
     /// The pool that its calls go to; without one, it is chosen for each by its tool.
     pub(crate) pool: Option<usize>,
     /// The session of calls that name none.
     pub(crate) session: Option<SessionName>,
+    /// The tool for which it makes them; else it is the one that the task runs which makes a call, if it runs one.
+    pub(crate) chain: Option<Chain>,
 }
 
 impl AsCaller for Caller {
@@ -77,7 +80,12 @@ impl AsCaller for Caller {
 
 impl Caller {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, pool: None, session: None }
+        Self { shared: Some(shared), pool: None, session: None, chain: None }
+    }
+
+    /// What its calls go through.
+    pub(crate) fn shared(&self) -> Result<&Arc<Shared>> {
+        self.shared.as_ref().ok_or_else(|| Error::new(ErrorKind::ShuttingDown, Executed::Never))
     }
 
     /// The same for calls in `session`.
@@ -108,7 +116,7 @@ impl Caller {
     /// A client of the pool that loads its adapter, or else of the default one; of the pool `named`, if one is. The pool's
     /// manifest has every tool that the client declares, with parameters and results that fit.
     pub(crate) fn client<C: PythonTools>(&self, named: Option<&str>) -> Result<C> {
-        let pools = &self.shared.pools;
+        let pools = &self.shared()?.pools;
         let loading = || C::ADAPTER.map_or(Ok(None), |adapter| pools.of_adapter(adapter));
         let place = match named {
             Some(name) => pools.named(name)?,

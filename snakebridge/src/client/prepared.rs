@@ -9,10 +9,10 @@ use super::cache::Key;
 use super::{CallOptions, Caller, Shared};
 use crate::body::{self, Encoded};
 use crate::error::{Error, ErrorKind, Executed, Result};
-use crate::link::{PendingCall, ToolName};
+use crate::link::{Chain, PendingCall, ToolName};
 use crate::pool::{InSession, PoolHandle, Submission};
 use crate::session::SessionName;
-use crate::tools::inherited_deadline;
+use crate::tools::current_chain;
 use crate::value::Value;
 use crate::wire::limits::is_tool_name;
 
@@ -23,8 +23,8 @@ pub(super) struct Prepared {
     pub(super) tool: ToolName,
     /// The deadline counts from here.
     created: Instant,
-    /// The deadline of the call that the tool serves which makes this one.
-    inherited: Option<Instant>,
+    /// The tool that makes the call, if one does.
+    chain: Option<Chain>,
     pub(super) options: CallOptions,
     /// Where the pool is that has it, once one has.
     place: usize,
@@ -32,14 +32,8 @@ pub(super) struct Prepared {
 
 impl Prepared {
     pub(super) fn new(caller: &Caller, tool: ToolName, options: CallOptions) -> Self {
-        Self {
-            caller: caller.clone(),
-            tool,
-            created: Instant::now(),
-            inherited: inherited_deadline(),
-            options,
-            place: 0,
-        }
+        let chain = caller.chain.clone().or_else(current_chain);
+        Self { caller: caller.clone(), tool, created: Instant::now(), chain, options, place: 0 }
     }
 
     /// Hands the call to the pool, for one reply or for a stream.
@@ -56,7 +50,7 @@ impl Prepared {
                 inputs,
                 stream,
                 created: self.created,
-                inherited: self.inherited,
+                chain: self.chain.clone(),
                 timeout: self.options.timeout,
                 session: self.session()?,
                 meta: self.options.meta()?,
@@ -66,7 +60,7 @@ impl Prepared {
         };
         let submitted = submission().and_then(|submission| -> Result<_> {
             let place = self.choose_pool()?;
-            Ok((place, self.caller.shared.pools.at(place).submit(submission)?))
+            Ok((place, self.caller.shared()?.pools.at(place).submit(submission)?))
         });
         let (place, call) = submitted.map_err(|error| error.for_tool(&self.tool))?;
         self.place = place;
@@ -75,7 +69,7 @@ impl Prepared {
 
     /// The pool that the call names, or its client; else it is the tool's.
     fn choose_pool(&self) -> Result<usize> {
-        let pools = &self.caller.shared.pools;
+        let pools = &self.caller.shared()?.pools;
         match (&self.options.pool, self.caller.pool) {
             (Some(name), _) => pools.named(name),
             (None, Some(place)) => Ok(place),
@@ -95,7 +89,7 @@ impl Prepared {
         let pool = self.choose_pool().map_err(|error| error.for_tool(&self.tool))?;
         Ok(Some(Key {
             pool,
-            manifest: self.caller.shared.pools.at(pool).manifest_hash(),
+            manifest: self.caller.shared()?.pools.at(pool).manifest_hash(),
             tool: self.tool.clone(),
             session: session.map(|InSession { pin, .. }| pin.identity().life_of_id()),
             metadata: body::encode(&Value::Map(self.options.metadata.clone()))?,
@@ -105,24 +99,24 @@ impl Prepared {
 
     /// The result that is kept under `key`.
     pub(super) fn kept(&self, key: &Key) -> Option<Bytes> {
-        self.caller.shared.cache().get(key, Instant::now())
+        self.caller.shared().ok()?.cache().get(key, Instant::now())
     }
 
     /// Keeps a result under `key`.
     pub(super) fn keep(&self, key: Key, result: &[u8]) {
-        if let Some(kept) = self.options.cache {
-            self.caller.shared.cache().insert(key, result, kept, Instant::now());
+        if let (Some(kept), Ok(shared)) = (self.options.cache, self.caller.shared()) {
+            shared.cache().insert(key, result, kept, Instant::now());
         }
     }
 
     /// What it shares with all calls of its bridge.
-    pub(super) fn shared(&self) -> Arc<Shared> {
-        Arc::clone(&self.caller.shared)
+    pub(super) fn shared(&self) -> Result<Arc<Shared>> {
+        self.caller.shared().cloned()
     }
 
     /// The pool that has it.
-    fn pool(&self) -> &PoolHandle {
-        self.caller.shared.pools.at(self.place)
+    fn pool(&self) -> Result<&PoolHandle> {
+        Ok(self.caller.shared()?.pools.at(self.place))
     }
 
     /// The session that this call names, or that of its caller.
@@ -130,12 +124,16 @@ impl Prepared {
         self.options.session.as_ref().or(self.caller.session.as_ref())
     }
 
-    /// The session that this call names, or that of its caller, or of its task; and where in it the call goes.
+    /// The session that this call names, or that of its caller, of the call inside which it is made, or of its task; and
+    /// where in it the call goes.
     fn session(&self) -> Result<Option<InSession>> {
-        let sessions = &self.caller.shared.sessions;
+        let sessions = &self.caller.shared()?.sessions;
         let pin = match self.named_session() {
             Some(name) => Some(sessions.begin_call(name)?),
-            None => sessions.begin_unnamed_call()?,
+            None => match self.chain.as_ref().and_then(Chain::session) {
+                Some(session) => Some(sessions.begin_call(&SessionName::known(session))?),
+                None => sessions.begin_unnamed_call()?,
+            },
         };
         let Some(pin) = pin else { return Ok(None) };
         let (affinity, default_affinity) = (self.options.affinity, sessions.config().affinity);
@@ -144,18 +142,21 @@ impl Prepared {
 
     /// Nobody will wait for `call`, which this became.
     pub(super) fn attend(&self, call: Arc<PendingCall>) {
-        self.pool().attend(call);
+        if let Ok(pool) = self.pool() {
+            pool.attend(call);
+        }
     }
 
     /// Nobody waits for `call`, which this became, any more.
     pub(super) fn abandon(&self, call: &Arc<PendingCall>) {
+        let Ok(pool) = self.pool() else { return };
         if call.is_done() {
             return;
         }
         if !self.options.no_cancel {
-            self.pool().abandon(call);
+            pool.abandon(call);
         } else if call.request.stream {
-            self.pool().exhaust(call);
+            pool.exhaust(call);
         }
     }
 }

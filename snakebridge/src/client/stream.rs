@@ -201,8 +201,7 @@ impl<T: DeserializeOwned, E: From<Error>> Iterator for BlockingItems<T, E> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let stream = self.stream.as_mut()?;
-        let shared = stream.prepared.shared();
-        let next = shared.wait_for(stream.next());
+        let next = stream.prepared.shared().and_then(|shared| shared.wait_for(stream.next()));
         if !matches!(next, Ok(Some(_))) {
             self.stream = None;
         }

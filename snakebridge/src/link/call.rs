@@ -8,10 +8,12 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tokio::sync::Notify;
 use tokio::sync::futures::OwnedNotified;
+use tokio_util::sync::CancellationToken;
 
-use super::{Handling, Link, ToolName};
+use super::host_calls::HostCalls;
+use super::{Chain, Handling, Link, ToolName};
 use crate::body::InputStream;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Executed, Result};
 use crate::session::{Identity, Pin, Tie};
 use crate::wire::Body;
 
@@ -98,6 +100,8 @@ struct State {
     inputs: Option<Box<Inputs>>,
     /// Keeps its session until it is over.
     pin: Option<Pin>,
+    /// Calls to the host that are made inside it, once there is one.
+    host_calls: Option<Box<HostCalls>>,
     outcome: Option<Result<Bytes>>,
     waker: Option<Waker>,
 }
@@ -139,6 +143,8 @@ pub struct PendingCall {
     pub(crate) session: Option<Arc<Identity>>,
     /// What that means for where it goes.
     pub(crate) tie: Option<Box<Tie>>,
+    /// The tool that makes it, if one does.
+    chain: Option<Chain>,
     state: Mutex<State>,
 }
 
@@ -169,12 +175,28 @@ impl PendingCall {
             received: 0,
             inputs: None,
             pin: None,
+            host_calls: None,
             outcome: None,
             waker: None,
         };
-        let (handling, session, tie) = (Handling::default(), None, None);
+        let (handling, session, tie, chain) = (Handling::default(), None, None, None);
         let state = Mutex::new(state);
-        Self { request, deadline, timeout, idempotent, handling, admitted, session, tie, state }
+        Self { request, deadline, timeout, idempotent, handling, admitted, session, tie, chain, state }
+    }
+
+    /// The same, made by a tool of the host that Python called.
+    pub fn inside(self, chain: Option<Chain>) -> Self {
+        Self { chain, ..self }
+    }
+
+    /// The tool that makes it, if one does.
+    pub fn chain(&self) -> Option<&Chain> {
+        self.chain.as_ref()
+    }
+
+    /// How many calls of the host it is inside of, itself included.
+    pub fn depth(&self) -> u32 {
+        self.chain.as_ref().map_or(1, |chain| chain.depth() + 1)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -281,6 +303,9 @@ impl PendingCall {
         }
         state.attempts += 1;
         state.stage = Stage::Sent { link: Arc::clone(link), id };
+        if let Some(chain) = &self.chain {
+            chain.count(link, true);
+        }
         state.tell_inputs();
         true
     }
@@ -289,10 +314,42 @@ impl PendingCall {
     pub fn requeue(&self) -> bool {
         let mut state = self.lock();
         let wanted = !matches!(state.stage, Stage::Done) && !state.is_committed();
-        if wanted {
-            state.stage = Stage::Queued;
+        if !wanted {
+            return false;
         }
-        wanted
+        self.leave(&mut state, Stage::Queued);
+        let begun = state.host_calls.take();
+        drop(state);
+        end_all(begun);
+        true
+    }
+
+    /// It leaves the place where it was for another. Returns where it was.
+    fn leave(&self, state: &mut State, next: Stage) -> Stage {
+        let before = std::mem::replace(&mut state.stage, next);
+        if let (Some(chain), Stage::Sent { link, .. }) = (&self.chain, &before) {
+            chain.count(link, false);
+        }
+        before
+    }
+
+    /// Python makes a call to the host inside it, under `key`; `cancellation` ends that with this one.
+    ///
+    /// # Errors
+    /// `CallEnded` when it is over; `queue_full` when there were too many.
+    pub fn begin_host_call(&self, key: (u64, u64), cancellation: &CancellationToken) -> Result<()> {
+        let mut state = self.lock();
+        match state.stage {
+            Stage::Done => Err(Error::new(ErrorKind::CallEnded, Executed::Never)),
+            _ => state.host_calls.get_or_insert_default().begin(key, cancellation.clone()),
+        }
+    }
+
+    /// A call to the host inside it has ended.
+    pub fn end_host_call(&self, key: (u64, u64)) {
+        if let Some(calls) = &mut self.lock().host_calls {
+            calls.end(key);
+        }
     }
 
     /// It goes back to the queue because its worker took no more calls: it never ran there, and that was no attempt. False
@@ -308,12 +365,12 @@ impl PendingCall {
 
     /// Its answer. Returns false, and does nothing, when it had one already or was given up.
     pub fn complete(&self, outcome: Result<Bytes>) -> bool {
-        let (waker, pin) = {
+        let (waker, pin, host_calls) = {
             let mut state = self.lock();
             if matches!(state.stage, Stage::Done) {
                 return false;
             }
-            let worker = match std::mem::replace(&mut state.stage, Stage::Done) {
+            let worker = match self.leave(&mut state, Stage::Done) {
                 Stage::Sent { link, .. } => Some(link.worker()),
                 Stage::Queued | Stage::Done => None,
             };
@@ -326,10 +383,11 @@ impl PendingCall {
                 }
             }));
             state.tell_inputs();
-            (state.waker.take(), state.pin.take())
+            (state.waker.take(), state.pin.take(), state.host_calls.take())
         };
         // First: whoever hears of the end finds its session without it.
         drop(pin);
+        end_all(host_calls);
         if let Some(waker) = waker {
             waker.wake();
         }
@@ -358,9 +416,11 @@ impl PendingCall {
         state.waker = None;
         state.items.clear();
         state.tell_inputs();
-        let (pin, stage) = (state.pin.take(), std::mem::replace(&mut state.stage, Stage::Done));
+        let stage = self.leave(&mut state, Stage::Done);
+        let (pin, host_calls) = (state.pin.take(), state.host_calls.take());
         drop(state);
         drop(pin);
+        end_all(host_calls);
         stage
     }
 
@@ -393,6 +453,13 @@ impl PendingCall {
                 Poll::Pending
             }
         }
+    }
+}
+
+/// The call inside which these were made is over, and they with it.
+fn end_all(host_calls: Option<Box<HostCalls>>) {
+    if let Some(calls) = host_calls {
+        calls.cancel();
     }
 }
 

@@ -16,6 +16,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, DuplexStream, ReadBuf, R
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::*;
+use crate::error::{Error, Executed};
 use crate::wire::{Event, MAGIC, codec};
 
 /// Bytes that are there at once, beside a pipe that the runtime watches.

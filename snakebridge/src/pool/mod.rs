@@ -32,7 +32,7 @@ pub(crate) use self::pools::{DEFAULT_POOL, Pools};
 use self::scheduler::{Scheduler, Task};
 use crate::body::InputStream;
 use crate::error::{Error, ErrorKind, Executed, Result, StartFailure};
-use crate::link::{Handling, PendingCall, Priority, ToolName};
+use crate::link::{Chain, Handling, PendingCall, Priority, ToolName};
 use crate::manifest::{Manifest, SessionUse};
 use crate::session::{Affinity, Identity, Pin, Tie};
 use crate::telemetry::Events;
@@ -91,8 +91,8 @@ pub(crate) struct Submission {
     pub stream: bool,
     /// When the caller made the call: its deadline counts from here.
     pub created: Instant,
-    /// When the call inside which it is made ends: it is of no use after that.
-    pub inherited: Option<Instant>,
+    /// The tool that makes it, if one does: it has no more time.
+    pub chain: Option<Chain>,
     /// The deadline, if it is not the pool's.
     pub timeout: Option<Duration>,
     /// The session.

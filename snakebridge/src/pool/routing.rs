@@ -7,14 +7,16 @@ use std::time::{Duration, Instant};
 use super::scheduler::{Placement, Refusal};
 use super::{InSession, Pool, State, Submission};
 use crate::error::{Error, ErrorKind, Executed, Phase, Result, StartFailure};
-use crate::link::{Link, OwnedRequest, PendingCall, Stage};
+use crate::link::{Chain, Link, OwnedRequest, PendingCall, Stage};
 use crate::manifest::SessionUse;
 use crate::session::{Affinity, Identity, Tie};
-use crate::tools::Registry;
 use crate::wire::msgpack::Reader;
 use crate::wire::peer::Refused;
 use crate::wire::{Limits, Violation};
 use crate::worker::Worker;
+
+/// How many calls of the host may be inside one another, each made by a tool that Python called in the one before.
+const MAX_DEPTH: u32 = 8;
 
 /// What became of a call that the scheduler gave to a worker.
 enum Sent {
@@ -78,12 +80,11 @@ fn prepare(
     deadline: Option<Instant>,
     timeout: Duration,
     declared: &HashMap<String, SessionUse>,
-    registry: &Registry,
     pool: &Arc<str>,
+    tools: u64,
     now: Instant,
 ) -> Arc<PendingCall> {
     let session = submission.session.as_ref().map(|session| Arc::clone(session.pin.identity().id()));
-    let tools = registry.generation(session.as_deref());
     let request = OwnedRequest {
         target: submission.target,
         stream: submission.stream,
@@ -94,9 +95,10 @@ fn prepare(
         tools,
     };
     let call = PendingCall::new(request, deadline, timeout, submission.idempotent, now);
-    let call = call.with_handling(submission.handling).with_inputs(submission.inputs);
+    let chain = submission.chain.as_ref().map(Chain::key);
+    let call = call.inside(submission.chain).with_handling(submission.handling).with_inputs(submission.inputs);
     Arc::new(match submission.session {
-        Some(session) => in_session(call, session, declared, pool),
+        Some(session) => in_session(call, session, declared, pool, chain),
         None => call,
     })
 }
@@ -107,6 +109,7 @@ fn in_session(
     session: InSession,
     declared: &HashMap<String, SessionUse>,
     pool: &Arc<str>,
+    chain: Option<u64>,
 ) -> PendingCall {
     let InSession { pin, affinity, default_affinity, needs } = session;
     let needs = match needs {
@@ -119,7 +122,13 @@ fn in_session(
     });
     let (binding, exclusive) = (pin.identity().binding(pool), needs == SessionUse::Exclusive);
     let tied = exclusive || affinity != Affinity::None;
-    call.in_session(pin, tied.then_some(Tie { binding, affinity, exclusive, chain: None }))
+    call.in_session(pin, tied.then_some(Tie { binding, affinity, exclusive, chain }))
+}
+
+/// The worker of this pool that waits for the tool that makes a call.
+fn waiting_worker(state: &State, chain: Option<&Chain>) -> Option<u64> {
+    let link = chain?.waiting()?;
+    state.workers.get(&link.worker()).filter(|worker| Arc::ptr_eq(&worker.link, link)).map(|worker| worker.number)
 }
 
 /// Whether a call waits for one worker, and is given as long as it has.
@@ -132,12 +141,19 @@ impl Pool {
     pub(super) fn submit(&self, submission: Submission) -> Result<Arc<PendingCall>> {
         let now = Instant::now();
         check_body(&submission.body, &self.config.worker.limits)?;
+        if submission.chain.as_ref().is_some_and(|chain| chain.depth() >= MAX_DEPTH) {
+            return Err(Error::new(ErrorKind::CallDepth { limit: MAX_DEPTH }, Executed::Never));
+        }
+        let session = submission.session.as_ref().map(|session| &**session.pin.identity().id());
+        let tools = self.registry.generation(session);
         // What is refused goes when the lock is free again: its arguments may be streams out of this very pool, whose end
         // takes the lock.
         let call;
         let worker = {
             let mut state = self.lock();
-            if state.draining {
+            let waiting = waiting_worker(&state, submission.chain.as_ref());
+            // What runs may finish, and a nested call is a part of that.
+            if state.draining && waiting.is_none() {
                 return Err(Error::new(ErrorKind::ShuttingDown, Executed::Never));
             }
             if let Some((why, message)) = &state.failed {
@@ -145,9 +161,15 @@ impl Pool {
             }
             check_retries(&state, &submission)?;
             let (deadline, timeout) = self.deadline(&state, &submission, now)?;
-            call = prepare(submission, deadline, timeout, &state.declared_uses, &self.registry, &self.config.name, now);
-            let placement =
-                state.scheduler.submit(Arc::clone(&call), now).map_err(|refusal| self.refused(&call, refusal))?;
+            call = prepare(submission, deadline, timeout, &state.declared_uses, &self.config.name, tools, now);
+            let placement = match waiting {
+                Some(worker) => {
+                    let is_served = call.chain().is_some_and(Chain::is_served);
+                    state.scheduler.nest(Arc::clone(&call), worker, is_served, now)
+                }
+                None => state.scheduler.submit(Arc::clone(&call), now),
+            };
+            let placement = placement.map_err(|refusal| self.refused(&call, refusal))?;
             if placement == Placement::Queued {
                 self.alarm.set(self.expiry(&call, true));
             }
@@ -193,7 +215,7 @@ impl Pool {
         let timeout = submission.timeout.or_else(declared).unwrap_or(default);
         // A deadline beyond what the clock can say is none.
         let own = submission.created.checked_add(timeout);
-        let (deadline, timeout) = match submission.inherited {
+        let (deadline, timeout) = match submission.chain.as_ref().and_then(Chain::deadline) {
             Some(inherited) if own.is_none_or(|own| inherited < own) => {
                 (Some(inherited), inherited.saturating_duration_since(submission.created))
             }

@@ -16,6 +16,7 @@
 
 #[cfg(test)]
 mod accounting;
+mod nesting;
 mod queue;
 #[cfg(test)]
 mod tests;
@@ -114,6 +115,8 @@ struct Assigned {
     given_up: bool,
     /// The session that it has to itself.
     exclusive: Option<Arc<Binding>>,
+    /// It runs inside another call of its worker, which waits for it.
+    nested: bool,
 }
 
 impl Assigned {
@@ -194,6 +197,10 @@ impl<C: Task> Seat<C> {
         // A call that never ran would teach that its tool takes no time, and so would the one that runs beside it.
         if assigned.progress != Progress::There || assigned.given_up {
             return None;
+        }
+        if assigned.nested {
+            // It began at once, and what it is inside of goes on.
+            return assigned.occupies().then(|| now.saturating_duration_since(assigned.since));
         }
         // It began when it was sent, or when the one before it ended.
         let began = self.last_finished.map_or(assigned.since, |finished| finished.max(assigned.since));
@@ -447,7 +454,8 @@ impl<C: Task> Scheduler<C> {
         });
         let progress = if call.is_large() { Progress::Arriving } else { Progress::There };
         let stream = call.is_stream();
-        seat.add(call.key(), Assigned { stream, since: now, expected, progress, given_up: false, exclusive });
+        let (given_up, nested) = (false, false);
+        seat.add(call.key(), Assigned { stream, since: now, expected, progress, given_up, exclusive, nested });
         seat.worker
     }
 

@@ -58,6 +58,15 @@ impl Drop for Pin {
     }
 }
 
+/// None at all, for who has no bridge.
+impl Default for Sessions {
+    fn default() -> Self {
+        let (config, events) = (SessionConfig::default(), Events::new());
+        let table = Mutex::new(SessionTable::new(config.clone(), false));
+        Self(Arc::new(Inner { config, table, events, writer: None, on_end: OnceLock::new() }))
+    }
+}
+
 impl Sessions {
     /// Sessions in memory, and in `store` where there is one: what it has is there from the start.
     pub(crate) async fn start(

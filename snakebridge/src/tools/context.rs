@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::States;
+use crate::link::Chain;
 use crate::session::SessionState;
 
 /// In what circumstances a tool was called. A `#[tool]` function that has a parameter `&ToolContext` gets it.
@@ -16,6 +17,8 @@ pub struct ToolContext {
     pub(crate) deadline: Option<Instant>,
     pub(crate) cancellation: CancellationToken,
     pub(crate) states: Arc<States>,
+    /// What calls that the tool makes are part of.
+    pub(crate) chain: Option<Chain>,
 }
 
 impl ToolContext {

@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
 
 use super::catalogue::Registered;
-use super::registry::panicked;
+use super::serving::{current_chain, panicked};
 use super::{Answer, Registry, ToolContext, Tools};
 use crate::body::{self, Arguments};
 use crate::error::{Error, ErrorKind, Executed, Phase, Result};
@@ -39,6 +39,8 @@ impl Registry {
             deadline: descriptor.timeout.and_then(|timeout| Instant::now().checked_add(timeout)),
             cancellation,
             states: Arc::clone(&self.states),
+            // That of the tool which calls it, if one does.
+            chain: current_chain(),
         };
         let run = async {
             match tool.call(context, arguments) {

@@ -11,6 +11,8 @@ mod local;
 mod outcome;
 mod output;
 mod registry;
+mod running;
+mod serving;
 mod states;
 
 use std::borrow::Cow;
@@ -28,7 +30,7 @@ pub use self::outcome::{Outcome, Params};
 #[doc(hidden)]
 pub use self::output::{Output, ToolFailure, ToolValue, ViaOutcome, ViaResult, ViaToolError, ViaValue};
 pub use self::registry::Registry;
-pub(crate) use self::registry::inherited_deadline;
+pub(crate) use self::serving::current_chain;
 pub use self::states::States;
 use crate::error::Result;
 use crate::value::Value;

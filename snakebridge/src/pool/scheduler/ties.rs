@@ -14,7 +14,7 @@ use crate::session::{Affinity, Binding, Tie};
 
 /// Where a call has to go that is tied.
 #[derive(Clone, Copy)]
-enum Way {
+pub(super) enum Way {
     /// To whatever worker is free.
     Anywhere,
     /// To the worker of this seat.
@@ -44,7 +44,7 @@ impl<C: Task> Seat<C> {
 
 impl<C: Task> Scheduler<C> {
     /// Where `call` has to go at this moment. Who is told that the session is lost is the only one: it is unbound after that.
-    fn way(&self, call: &C) -> Way {
+    pub(super) fn way(&self, call: &C) -> Way {
         let Some(tie) = call.tie() else { return Way::Anywhere };
         let mut bound = tie.binding.lock();
         if tie.exclusive && bound.is_taken_from(tie.chain.unwrap_or(call.key())) {
