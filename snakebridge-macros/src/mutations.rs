@@ -3,7 +3,7 @@
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use proptest::prelude::*;
 
-use crate::{python_tool, tool};
+use crate::{elixir, python_tool, tool};
 
 /// A macro, as its entry sees it: the attribute's arguments and the item.
 type Entry = fn(TokenStream, &TokenStream) -> TokenStream;
@@ -57,6 +57,54 @@ const MACROS: &[(Entry, &[(&str, &str)])] = &[
                 ) -> Result<Report, Error> { Ok(Report { document, name, strict, limit }) }"#,
             ),
             ("", "fn shout(text: String) -> String { text.to_uppercase() }"),
+            (
+                r#"hidden, session, max_concurrency = 2, metadata(owner = "us", "cost" = 1 + 2)"#,
+                r#"fn words(
+                    #[py(state)] db: &Db,
+                    session: &Session,
+                    text: String,
+                ) -> impl Stream<Item = Result<String, Error>> + Send { stream(db, session, text) }"#,
+            ),
+            ("blocking", "fn wait(#[py(state)] door: &Door) -> Outcome<u8, String> { door.pass() }"),
+            (
+                r#"prefix = "counter.", crate = some::path"#,
+                r#"impl Counter {
+                    const STEP: i64 = 1;
+                    pub fn new() -> Self { Self }
+                    /// Counts on.
+                    #[cfg(test)]
+                    async fn increment(&self, #[py(default = Self::STEP)] by: i64) -> Vec<Self> { self.add(by) }
+                    #[tool(name = "reset", blocking)]
+                    fn start_again(&self, context: &ToolContext) {}
+                    #[py(skip)]
+                    fn add<T>(&mut self, by: T) -> T { by }
+                }"#,
+            ),
+        ],
+    ),
+    (
+        elixir::elixir_style_tool,
+        &[
+            (
+                r#"name = "parse", description = "Parses.", exposed_to_python = true, timeout = "5s", metadata(a = 1)"#,
+                r#"pub async fn parse_json(
+                    Parse { text }: Parse,
+                    session: &Session,
+                    #[py(state)] db: &Db,
+                ) -> Outcome<Parsed, Reason> { db.parse(session, text) }"#,
+            ),
+            (
+                r#"prefix = "validation.", exposed_to_python = false, crate = some::path"#,
+                r#"/// A service.
+                pub trait Validation: Send {
+                    /// Checks.
+                    #[py(name = "check", metadata("b" = "c"))]
+                    async fn validate(&self, params: Schema, context: &ToolContext) -> Outcome<Report>;
+                    #[cfg(test)]
+                    fn count(&self, _: Params) -> u64 { 0 }
+                    async fn wait(&self, params: Params) { later().await }
+                }"#,
+            ),
         ],
     ),
 ];
@@ -88,6 +136,12 @@ const OTHERS: &[&str] = &[
     "cfg",
     "doc",
     "skip",
+    "state",
+    "blocking",
+    "metadata",
+    "exposed_to_python",
+    "Session",
+    "&mut self",
     "retry",
     "window",
     "default",

@@ -81,7 +81,7 @@ pub use snakebridge_macros::{elixir_style_tool, python_tool, tool};
 pub use tools::ToolContext;
 pub use value::Value;
 #[cfg(feature = "host")]
-pub use worker::Profile;
+pub use worker::{Compat, Profile};
 
 #[cfg(all(feature = "host", not(target_os = "linux")))]
 compile_error!("snakebridge's host runs on Linux; macOS is not supported yet, and Windows is not");
@@ -91,5 +91,8 @@ compile_error!("snakebridge's host runs on Linux; macOS is not supported yet, an
 #[doc = include_str!("../../docs/calls.md")]
 #[doc = include_str!("../../docs/concurrency.md")]
 #[doc = include_str!("../../docs/macros.md")]
+#[doc = include_str!("../../docs/migrating-from-snakepit.md")]
 #[doc = include_str!("../../docs/pools.md")]
+#[doc = include_str!("../../docs/sessions.md")]
+#[doc = include_str!("../../docs/rust-tools.md")]
 struct Documents;

@@ -48,6 +48,11 @@ pub trait NoSchema {
     fn deserialized(&self) -> Option<Value> {
         None
     }
+
+    /// The schema of the values that the value of a `Result` is decoded from: none is known.
+    fn returned(&self) -> Option<Value> {
+        None
+    }
 }
 
 impl<T: ?Sized> NoSchema for Probe<T> {}
@@ -62,6 +67,14 @@ impl<T: schemars::JsonSchema + ?Sized> Probe<T> {
     /// The schema of the values that the type is decoded from.
     pub fn deserialized(&self) -> Option<Value> {
         schema::<T>(schemars::generate::SchemaSettings::for_deserialize)
+    }
+}
+
+#[cfg(feature = "schema")]
+impl<T: schemars::JsonSchema, E> Probe<std::result::Result<T, E>> {
+    /// The schema of the values that the value of this `Result` is decoded from.
+    pub fn returned(&self) -> Option<Value> {
+        Probe::<T>::new().deserialized()
     }
 }
 
@@ -84,6 +97,8 @@ mod tests {
     fn a_type_without_a_schema_has_none() {
         assert_eq!(Probe::<Opaque>::new().serialized(), None);
         assert_eq!(Probe::<Opaque>::new().deserialized(), None);
+        assert_eq!(Probe::<Result<Opaque, Opaque>>::new().returned(), None);
+        assert_eq!(Probe::<bool>::new().returned(), None, "it is no `Result`");
     }
 
     #[cfg(feature = "schema")]
@@ -93,5 +108,6 @@ mod tests {
         let probed = Probe::<[String]>::new().serialized().unwrap();
         assert_eq!(probed["items"], of_numbers.unwrap()["items"]);
         assert_eq!(Probe::<Option<bool>>::new().deserialized().unwrap()["type"][1].as_str(), Some("null"));
+        assert_eq!(Probe::<Result<bool, Opaque>>::new().returned().unwrap()["type"].as_str(), Some("boolean"));
     }
 }

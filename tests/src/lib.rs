@@ -196,7 +196,7 @@ pub fn host_memory(what: &str) -> u64 {
 /// A builder that loads the tools for tests of sessions, which note what they do in `ledger`.
 pub fn session_tools(ledger: &Ledger) -> Builder {
     Bridge::builder()
-        .adapter("session_tools:SessionAdapter")
+        .adapter("stateful_tools:SessionAdapter")
         .python_path(python_folder())
         .config(&BTreeMap::from([("ledger", ledger.path())]))
 }

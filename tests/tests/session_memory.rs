@@ -28,7 +28,10 @@ async fn sessions_that_come_and_go_leave_the_memory_as_it_was() -> Result<()> {
                     }
                 }
             };
-            session.state().set("key", &"x".repeat(64)).await.unwrap();
+            // On a busy machine it may be over by now.
+            if let Err(error) = session.state().set("key", &"x".repeat(64)).await {
+                assert_eq!(error.code(), "session_expired");
+            }
         }
         eventually("all to expire", || bridge.sessions().is_empty().then_some(())).await;
     };

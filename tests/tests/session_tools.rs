@@ -4,18 +4,23 @@
 
 use std::time::Duration;
 
-use snakebridge::client::{AsCaller, SessionUse, ToolDeclaration};
 use snakebridge::prelude::*;
 use snakebridge::session::Affinity;
 use snakebridge_tests::{Gate, Ledger, eventually, kill, session_tools};
 
-const REMEMBER: ToolDeclaration = ToolDeclaration::call("remember").session(SessionUse::Affine);
-const RECALL: ToolDeclaration = ToolDeclaration::call("recall").session(SessionUse::Affine);
-const HOLD: ToolDeclaration = ToolDeclaration::call("hold").session(SessionUse::Exclusive);
-const PID: ToolDeclaration = ToolDeclaration::call("pid");
+#[python_tool(adapter = "stateful_tools:SessionAdapter")]
+trait Tools {
+    #[py(session = "affine")]
+    async fn remember(&self, key: &str, value: usize) -> Result<u32>;
+    #[py(session = "affine")]
+    async fn recall(&self, key: &str) -> Result<Option<usize>>;
+    #[py(session = "exclusive")]
+    async fn hold(&self, call: u64, gate: &str) -> Result<u32>;
+    async fn pid(&self) -> Result<u32>;
+}
 
 fn hold(session: &Session, call: u64, gate: &Gate) -> Call<u32> {
-    session.caller().call(&HOLD, args! { call: call, gate: gate.path() })
+    ToolsClient::new(session).hold(call, gate.path())
 }
 
 #[tokio::test]
@@ -25,10 +30,8 @@ async fn what_an_affine_tool_left_in_its_worker_is_found_by_the_next_or_lost_wit
     eventually("all workers", || (bridge.workers().len() == 3).then_some(())).await;
     let sessions = [bridge.session("0").await?, bridge.session("1").await?, bridge.session("2").await?];
     let key = |index: usize| format!("number {index}");
-    let remember =
-        |index: usize| sessions[index].caller().call::<u32, Error>(&REMEMBER, args! { key: key(index), value: index });
-    let recall =
-        |index: usize| sessions[index].caller().call::<Option<usize>, Error>(&RECALL, args! { key: key(index) });
+    let remember = |index: usize| ToolsClient::new(&sessions[index]).remember(&key(index), index);
+    let recall = |index: usize| ToolsClient::new(&sessions[index]).recall(&key(index));
     let (zero, one, two) = tokio::try_join!(remember(0), remember(1), remember(2))?;
     for _ in 0..3 {
         assert_eq!(tokio::try_join!(recall(2), recall(0), recall(1))?, (Some(2), Some(0), Some(1)));
@@ -54,7 +57,7 @@ async fn calls_of_exclusive_tools_run_one_at_a_time_in_each_session_on_workers_t
     let elsewhere = tokio::spawn(hold(&other, 3, &third));
     // The other session's has begun, though it came later; and whatever does not ask for the session runs, too.
     ledger.noted(3).await;
-    session.caller().call::<u32, Error>(&PID, args! {}).await?;
+    ToolsClient::new(&session).pid().await?;
     let busy = hold(&session, 4, &first).affinity(Affinity::StrictFailFast).await.unwrap_err();
     assert_eq!(busy.code(), "session_worker_busy");
     let short = hold(&session, 5, &first).timeout(Duration::from_millis(50)).await.unwrap_err();

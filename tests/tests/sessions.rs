@@ -11,8 +11,8 @@ use snakebridge::session::{Affinity, SessionConfig, SessionInfo};
 use snakebridge::telemetry::{Event, SessionEnd};
 use snakebridge_tests::{Gate, Ledger, eventually, join_all, kill, session_tools};
 
-/// Tools of `session_tools.py`, as traits that say what they need of their session.
-#[python_tool(adapter = "session_tools:SessionAdapter")]
+/// Tools of `stateful_tools.py`, as traits that say what they need of their session.
+#[python_tool(adapter = "stateful_tools:SessionAdapter")]
 trait Tools {
     async fn pid(&self) -> Result<u32>;
     async fn session(&self) -> Result<String>;

@@ -10,8 +10,11 @@ use snakebridge::prelude::*;
 async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let adapter = arguments.next().ok_or("usage: write_manifest MODULE:CLASS [FOLDER..]")?;
-    let builder = Bridge::builder().adapter(adapter).workers(1);
-    let bridge = arguments.fold(builder, |builder, folder| builder.python_path(folder)).start().await?;
+    let mut builder = Bridge::builder().adapter(adapter).workers(1);
+    for folder in arguments {
+        builder = builder.python_path(folder);
+    }
+    let bridge = builder.start().await?;
     let manifest = bridge.manifest().ok_or("the workers have no manifest")?;
     print!("{}", manifest.to_json());
     bridge.shutdown().await?;

@@ -8,6 +8,7 @@ use syn::{
     TypeParamBound, Visibility, parse_quote,
 };
 
+use super::declare::{declaration, schemas};
 use super::model::{Answer, Argument, Method, Passing, ToolTrait};
 use crate::attrs::is_doc;
 use crate::quoting::{self, moved, place_of};
@@ -145,51 +146,6 @@ fn client(tools: &ToolTrait) -> TokenStream {
     }
 }
 
-/// Asks all types for their schemas. It names each where its probe is made, so that types without one compile too.
-fn schemas(krate: &Path, methods: &[Method]) -> TokenStream {
-    let tools = methods.iter().map(|method| {
-        let (name, conditions) = (&method.name.text, kept(&method.attributes, is_condition));
-        let arguments = method.arguments.iter().map(|argument| {
-            let (name, ty) = (&argument.name.text, referenced(argument.sent()));
-            let schema = quote!(#krate::schema::Probe::<#ty>::new().serialized());
-            match argument.passing {
-                Passing::Fields => quote!(.fields(#schema)),
-                _ => quote!(.parameter(#name, #schema)),
-            }
-        });
-        let returned = value(krate, method);
-        quote! {
-            #(#conditions)*
-            schemas.add(
-                #krate::client::ToolSchemas::new(#name)
-                    #(#arguments)*
-                    .returns(#krate::schema::Probe::<#returned>::new().deserialized()),
-            );
-        }
-    });
-    quote! {
-        #[allow(unused_imports)]
-        fn schemas() -> #krate::client::Schemas {
-            use #krate::schema::NoSchema as _;
-            let mut schemas = #krate::client::Schemas::new();
-            #(#tools)*
-            schemas
-        }
-    }
-}
-
-/// The type of the value in what a method returns or streams.
-fn value(krate: &Path, method: &Method) -> TokenStream {
-    let result = method.answer.result();
-    let bound = match method.answer {
-        Answer::Unary(_) => "CallOutput",
-        Answer::Stream { .. } => "StreamOutput",
-    };
-    let span = place_of(result);
-    let (bound, krate) = (Ident::new(bound, span), moved(krate, span));
-    quote_spanned!(span=> <#result as #krate::client::#bound>::Value)
-}
-
 /// A tool's declaration, and the method that calls it.
 fn client_method(krate: &Path, visibility: &Visibility, method: &Method) -> TokenStream {
     let declaration = declaration(krate, method);
@@ -216,38 +172,6 @@ fn client_method(krate: &Path, visibility: &Visibility, method: &Method) -> Toke
         #visibility fn #ident(#inputs) -> #output {
             #body
         }
-    }
-}
-
-fn declaration(krate: &Path, method: &Method) -> TokenStream {
-    let (constant, name) = (method.constant(), &method.name.text);
-    let conditions = kept(&method.attributes, is_condition);
-    let make = match method.answer {
-        Answer::Unary(_) => quote!(call),
-        Answer::Stream { .. } => quote!(stream),
-    };
-    let named = method.arguments.iter().filter(|argument| argument.passing != Passing::Fields);
-    let parameters = named.map(|argument| {
-        let name = &argument.name.text;
-        let kind = match argument.passing {
-            Passing::Optional => quote!(.optional()),
-            Passing::Stream => quote!(.stream()),
-            Passing::Named | Passing::Default | Passing::Fields => quote!(),
-        };
-        let shape = argument.shape().tokens(krate);
-        quote!(#krate::client::ParameterDeclaration::new(#name, #shape)#kind)
-    });
-    let kwargs = method.arguments.iter().any(|argument| argument.passing == Passing::Fields);
-    let kwargs = kwargs.then(|| quote!(.kwargs()));
-    let returns = method.answer.shape().tokens(krate);
-    let options = method.options.tokens(krate);
-    quote! {
-        #(#conditions)*
-        const #constant: #krate::client::ToolDeclaration = #krate::client::ToolDeclaration::#make(#name)
-            .parameters(&[#(#parameters),*])
-            #kwargs
-            .returns(#returns)
-            #options;
     }
 }
 
@@ -281,7 +205,7 @@ fn encoded(krate: &Path, argument: &Argument) -> TokenStream {
         Passing::Named => "named",
         Passing::Optional => "optional",
         Passing::Default => {
-            let default = argument.default.as_ref().map(|default| made(default));
+            let default = argument.default.as_ref().map(made);
             return quote_spanned!(span=> .optional_or(#name, #borrow #value, || #default));
         }
         Passing::Fields => return quote_spanned!(span=> .fields(#borrow #value)),
@@ -348,11 +272,11 @@ fn implementation(tools: &ToolTrait) -> TokenStream {
     }
 }
 
-fn kept(attributes: &[Attribute], keep: impl Fn(&Attribute) -> bool) -> Vec<&Attribute> {
+pub(super) fn kept(attributes: &[Attribute], keep: impl Fn(&Attribute) -> bool) -> Vec<&Attribute> {
     attributes.iter().filter(|attribute| keep(attribute)).collect()
 }
 
-fn is_condition(attribute: &Attribute) -> bool {
+pub(super) fn is_condition(attribute: &Attribute) -> bool {
     attribute.path().is_ident("cfg")
 }
 

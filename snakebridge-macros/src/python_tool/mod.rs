@@ -1,6 +1,7 @@
 //! `#[python_tool]`: from a trait to a client that calls Python.
 
 mod check;
+mod declare;
 mod expand;
 mod manifest;
 mod model;

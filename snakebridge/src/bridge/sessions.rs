@@ -172,7 +172,7 @@ impl AsSessionTools for Session {
 impl FromContext for Session {
     fn from_context(context: &ToolContext) -> Result<Self> {
         let none = || Error::new(ErrorKind::SessionNotFound { session: String::new() }, Executed::Never);
-        let (_, identity) = context.session_state().ok_or_else(none)?.parts();
+        let identity = context.session_state().ok_or_else(none)?.identity();
         let caller = context.caller().in_session(SessionName::known(identity));
         Ok(Self { shared: Arc::clone(caller.shared()?), caller, identity: Arc::clone(identity) })
     }

@@ -227,6 +227,11 @@ impl Reading {
         }
         for delivery in self.deliveries.drain(..) {
             match delivery {
+                // Its caller may make the next call of its session at once, which is to find the worker free.
+                Delivery::Finished(call, outcome) if call.tie.is_some() => {
+                    self.service.finished(&call);
+                    call.complete(outcome);
+                }
                 Delivery::Finished(call, outcome) => {
                     call.complete(outcome);
                     self.service.finished(&call);

@@ -12,13 +12,11 @@ pub(super) fn pretty(value: &Value) -> String {
 
 fn write(out: &mut String, value: &Value, level: usize) {
     match value {
-        Value::Nil => out.push_str("null"),
-        Value::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
-        Value::Int(value) => out.push_str(&value.to_string()),
-        Value::UInt(value) => out.push_str(&value.to_string()),
-        // `{:?}` keeps the point, so that a float stays one.
-        Value::Float(value) if value.is_finite() => out.push_str(&format!("{value:?}")),
-        Value::Float(_) => out.push_str("null"),
+        Value::Float(value) if !value.is_finite() => out.push_str("null"),
+        // What these look like is JSON already; a float keeps its point.
+        Value::Nil | Value::Bool(_) | Value::Int(_) | Value::UInt(_) | Value::Float(_) => {
+            out.push_str(&value.to_string());
+        }
         Value::Str(text) => write_text(out, text),
         Value::Bytes(bytes) => {
             let numbers: Vec<Value> = bytes.iter().map(|byte| Value::Int((*byte).into())).collect();
@@ -73,7 +71,10 @@ fn write_text(out: &mut String, text: &str) {
             '\n' => out.push_str("\\n"),
             '\t' => out.push_str("\\t"),
             '\r' => out.push_str("\\r"),
-            control if control < ' ' => out.push_str(&format!("\\u{:04x}", u32::from(control))),
+            control if control < ' ' => {
+                let escaped = format!("\\u{:04x}", u32::from(control));
+                out.push_str(&escaped);
+            }
             other => out.push(other),
         }
     }

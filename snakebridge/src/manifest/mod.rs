@@ -216,6 +216,17 @@ mod tests {
     }
 
     #[test]
+    fn what_a_tool_needs_of_its_session_is_nothing_unless_it_is_a_word_that_is_known() {
+        let needs = |said: Value| {
+            let tool = Value::Map(vec![("name".into(), "t".into()), ("session".into(), said)]);
+            tool.to::<Tool>().unwrap().session
+        };
+        assert_eq!(needs("affine".into()), Some(SessionUse::Affine));
+        assert_eq!(needs("exclusive".into()), Some(SessionUse::Exclusive));
+        assert_eq!((needs("something new".into()), needs(Value::Nil)), (Some(SessionUse::None), None));
+    }
+
+    #[test]
     fn a_manifest_whose_bytes_do_not_have_the_announced_hash_is_refused() {
         let error = Manifest::from_body(b"\x80", "0000").unwrap_err();
         assert_eq!(error.code(), "manifest_mismatch");

@@ -24,15 +24,14 @@ impl Pools {
         Ok(Self { pools: try_join_all(starting).await? })
     }
 
+    /// The Rust tools that their workers may call; all pools have the same.
+    pub(crate) fn registry(&self) -> &Arc<Registry> {
+        self.at(0).registry()
+    }
+
     /// The one at this place.
     pub(crate) fn at(&self, place: usize) -> &PoolHandle {
         &self.pools[place]
-    }
-
-    /// The Rust tools that the workers of all of them may call.
-    pub(crate) fn registry(&self) -> &Arc<Registry> {
-        // They have it together, and there is at least one of them.
-        self.pools[0].registry()
     }
 
     /// Where the pool of that name is.

@@ -80,8 +80,8 @@ fn prepare(
     deadline: Option<Instant>,
     timeout: Duration,
     declared: &HashMap<String, SessionUse>,
-    pool: &Arc<str>,
     tools: u64,
+    pool: &Arc<str>,
     now: Instant,
 ) -> Arc<PendingCall> {
     let session = submission.session.as_ref().map(|session| Arc::clone(session.pin.identity().id()));
@@ -161,7 +161,7 @@ impl Pool {
             }
             check_retries(&state, &submission)?;
             let (deadline, timeout) = self.deadline(&state, &submission, now)?;
-            call = prepare(submission, deadline, timeout, &state.declared_uses, &self.config.name, tools, now);
+            call = prepare(submission, deadline, timeout, &state.declared_uses, tools, &self.config.name, now);
             let placement = match waiting {
                 Some(worker) => {
                     let is_served = call.chain().is_some_and(Chain::is_served);
@@ -245,11 +245,12 @@ impl Pool {
             self.vacated(now);
             return Sent::Not;
         }
+        if let Some(session) = &call.session {
+            // Before it is answered, which may be at once.
+            session.went_to(worker.number);
+        }
         let refused = match worker.link.send(call, now) {
             Ok(alone) => {
-                if let Some(session) = &call.session {
-                    session.went_to(worker.number);
-                }
                 // Not before it is in the link's table: a look in between would not have found it anywhere.
                 self.alarm.set(call.deadline);
                 return if alone { Sent::Alone } else { Sent::BesideOthers };

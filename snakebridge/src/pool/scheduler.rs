@@ -155,7 +155,9 @@ struct Seat<C> {
 impl<C: Task> Seat<C> {
     /// Whether it takes `call`, which waits for any worker, before those that wait for this one.
     fn takes(&self, call: &C, expected: Duration) -> bool {
-        self.accepts(expected) && self.line.front().is_none_or(|first| self.goes_before(call, first))
+        // For most the line is empty, and that is quickly seen.
+        self.accepts(expected)
+            && (self.line.is_empty() || self.line.front().is_none_or(|first| self.goes_before(call, first)))
     }
 
     /// Whether it takes another call, which is expected to take so long.
@@ -434,8 +436,10 @@ impl<C: Task> Scheduler<C> {
             // Sessions spread, because they will be together from now on, when there may be more to do.
             (elsewhere, seat.assigned.len(), tie.map_or(0, |_| seat.last_bound))
         })?;
-        let passed = self.seats[index].line.front().map(Task::admitted);
-        self.seats[index].note_order(call, passed);
+        if self.aside > 0 {
+            let passed = self.seats[index].line.front().map(Task::admitted);
+            self.seats[index].note_order(call, passed);
+        }
         Some(self.give(index, call, expected, now))
     }
 

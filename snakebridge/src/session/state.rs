@@ -27,9 +27,9 @@ impl SessionState {
         Self { sessions, identity }
     }
 
-    /// Which session it is, and what keeps it.
-    pub(crate) fn parts(&self) -> (&Sessions, &Arc<Identity>) {
-        (&self.sessions, &self.identity)
+    /// Which session it is.
+    pub(crate) fn identity(&self) -> &Arc<Identity> {
+        &self.identity
     }
 
     /// The session's id.

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use super::limited::limited;
 use super::{Descriptor, HostTool, States, Tools};
 use crate::error::{Error, ErrorKind, Executed, Result};
 use crate::manifest::nearest;
@@ -183,6 +184,7 @@ impl Addition {
                     "there is a host tool `{name}` already; unregister it first, or rename one with `#[tool(name = \"..\")]`"
                 )));
             }
+            let tool = limited(tool, &descriptor);
             if added.insert(name.clone(), Registered { descriptor, tool }).is_some() {
                 return Err(Error::invalid_argument(format!(
                     "two host tools are called `{name}`; rename one with `#[tool(name = \"..\")]`"

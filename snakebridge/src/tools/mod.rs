@@ -6,6 +6,7 @@ mod error;
 #[doc(hidden)]
 pub mod generated;
 mod introspect;
+mod limited;
 mod listing;
 mod local;
 mod outcome;
@@ -92,7 +93,7 @@ pub struct Descriptor {
     pub exposed: bool,
     /// Whether it belongs to a session: it cannot be registered for all.
     pub session: bool,
-    /// How many calls of it may run at a time, in the whole bridge.
+    /// How many calls of it may run at a time: of everybody, or of its session. The others wait.
     pub max_concurrency: Option<usize>,
     /// What else there is to say about it, for Python to read.
     pub metadata: Vec<(Cow<'static, str>, Value)>,

@@ -19,7 +19,7 @@ async fn main() -> Result<()> {
         std::process::exit(2);
     };
     let bridge = Bridge::builder()
-        .adapter("session_tools:SessionAdapter")
+        .adapter("stateful_tools:SessionAdapter")
         .python_path(PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/python")))
         .config(&BTreeMap::from([("ledger", ledger)]))
         .session_store(RedbStore::open(store)?)

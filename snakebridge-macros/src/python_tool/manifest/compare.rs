@@ -17,13 +17,11 @@ pub(in crate::python_tool) fn compare(tools: &ToolTrait, manifest: &Manifest, di
     let methods = tools.methods.iter().filter(|method| !method.attributes.iter().any(is_condition));
     for method in methods {
         let name = &method.name;
-        match manifest.tools.iter().find(|tool| tool.name == name.text) {
-            Some(tool) => Comparison { tool, method, file: &manifest.file }.report(diagnostics),
-            None => {
-                let hint = did_you_mean(&name.text, manifest.tools.iter().map(|tool| tool.name.as_str()));
-                diagnostics
-                    .report_at(name.span, format!("there is no tool `{}` in `{}`{hint}", name.text, manifest.file));
-            }
+        if let Some(tool) = manifest.tools.iter().find(|tool| tool.name == name.text) {
+            Comparison { tool, method, file: &manifest.file }.report(diagnostics);
+        } else {
+            let hint = did_you_mean(&name.text, manifest.tools.iter().map(|tool| tool.name.as_str()));
+            diagnostics.report_at(name.span, format!("there is no tool `{}` in `{}`{hint}", name.text, manifest.file));
         }
     }
 }

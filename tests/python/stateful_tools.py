@@ -1,4 +1,4 @@
-"""Tools that use the state of their session, and remember things in their worker. What ran is noted in the ledger."""
+"""Tools that use the state of their session, and remember things in their worker. A ledger notes what ran."""
 
 import os
 import signal
