@@ -20,7 +20,7 @@ use crate::telemetry::{Event, Events};
 use crate::tools::{Registry, States, Tools};
 use crate::value::Value;
 use crate::wire::Limits;
-use crate::worker::{Environment, Launch, Profile, WorkerConfig};
+use crate::worker::{Environment, Launch, Profile, Sandbox, WorkerConfig};
 
 /// A pool of Python workers, ready for calls.
 ///
@@ -41,6 +41,7 @@ pub struct Builder {
     python_path: Vec<PathBuf>,
     config: Result<Value>,
     environment: Environment,
+    sandbox: Sandbox,
     tools: Tools,
     states: States,
     workers: Option<usize>,
@@ -92,6 +93,7 @@ impl Bridge {
             python_path: Vec::new(),
             config: Ok(Value::Nil),
             environment: Environment::default(),
+            sandbox: Sandbox::default(),
             tools: Tools::new(),
             states: States::new(),
             workers: None,
@@ -225,6 +227,14 @@ impl Builder {
         self
     }
 
+    /// How much of the operating system the workers may use: [`Restrictions`](crate::Restrictions). Default:
+    /// [`Sandbox::Hardened`], which takes away nothing that a user's program may do. Workers enforce it on themselves;
+    /// one that cannot, because its kernel does not know how, does not start.
+    pub fn sandbox(mut self, sandbox: impl Into<Sandbox>) -> Self {
+        self.sandbox = sandbox.into();
+        self
+    }
+
     /// Rust tools that Python may call: `tools![validate, text::shout]`.
     pub fn tools(mut self, tools: impl Into<Tools>) -> Self {
         self.tools = self.tools.and(tools);
@@ -290,6 +300,12 @@ impl Builder {
         self.profile.check()?;
         check_concurrency(self.max_concurrency)?;
         check_limits(&self.limits)?;
+        if self.command.is_some() && self.sandbox != Sandbox::Hardened {
+            return Err(configuration(
+                "`.sandbox(..)` and `.command(..)`: it is Python's worker that restricts itself; a command has to see to \
+                 that by itself",
+            ));
+        }
         let events = Events::new();
         let worker = WorkerConfig {
             launch: Launch::find(self.command.as_deref(), self.python.as_deref())?,
@@ -297,6 +313,7 @@ impl Builder {
             config: self.config.map_err(|error| configuration(&format!("`.config(..)`: {}", error.kind())))?,
             python_path: self.python_path.iter().map(|path| absolute(path)).collect::<Result<_>>()?,
             environment: self.environment,
+            sandbox: self.sandbox.checked()?,
             limits: self.limits,
             profile: self.profile,
             start_timeout: self.start_timeout,
@@ -383,6 +400,8 @@ mod tests {
             let message = refused(builder().profile(Profile::Threads(threads))).await;
             assert!(message.contains(&format!("Threads({threads})")) && message.contains("1 to 1024"), "{message}");
         }
+        let sandboxed = Bridge::builder().command(["sh"]).sandbox(crate::Restrictions::new());
+        assert!(refused(sandboxed).await.contains("by itself"));
         assert!(refused(builder().max_concurrency(0)).await.contains("max_concurrency(0)"));
         let limits = Limits { window: 0, ..Limits::default() };
         assert!(refused(builder().limits(limits)).await.contains("window: 0"));

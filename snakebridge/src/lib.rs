@@ -78,7 +78,7 @@ pub use snakebridge_macros::{python_tool, tool};
 pub use tools::ToolContext;
 pub use value::Value;
 #[cfg(feature = "host")]
-pub use worker::Profile;
+pub use worker::{Profile, Restrictions, Sandbox};
 
 #[cfg(all(feature = "host", not(target_os = "linux")))]
 compile_error!("snakebridge's host runs on Linux; macOS is not supported yet, and Windows is not");

@@ -13,6 +13,7 @@ pub(crate) mod frames;
 pub(crate) mod host_call;
 pub(crate) mod launch;
 mod objects;
+mod sandboxing;
 pub(crate) mod serve;
 mod server;
 mod serving;

@@ -31,7 +31,7 @@ use crate::manifest::Manifest;
 use crate::telemetry::Events;
 use crate::tools::Registry;
 use crate::wire::fragment::FRAGMENT;
-use crate::worker::{Worker, WorkerConfig};
+use crate::worker::{Sandbox, Worker, WorkerConfig};
 
 /// What a pool is made of.
 #[derive(Debug, Clone)]
@@ -166,6 +166,8 @@ pub struct WorkerInfo {
     pub in_flight: usize,
     /// It gets no more calls, and ends when these are done; another one has taken its place, or will.
     pub draining: bool,
+    /// It has restricted itself as `sandbox` says; the event `WorkerSandboxed` has told how.
+    pub sandboxed: bool,
 }
 
 impl std::fmt::Debug for PoolHandle {
@@ -253,6 +255,7 @@ impl PoolHandle {
                 pid: worker.pid,
                 in_flight: worker.link.in_flight(),
                 draining: worker.is_retired(),
+                sandboxed: self.pool.config.worker.sandbox != Sandbox::Hardened,
             })
             .collect();
         workers.sort_by_key(|worker| worker.number);

@@ -143,6 +143,9 @@ impl Pool {
             state.has_served = true;
             state.failed = None;
         }
+        if let Some(enforced) = self.config.worker.sandbox.enforced() {
+            self.events.emit(Event::WorkerSandboxed { worker: worker.number, pid: worker.pid, enforced });
+        }
         self.events.emit(Event::WorkerReady { worker: worker.number, pid: worker.pid, after });
         self.dispatch();
     }

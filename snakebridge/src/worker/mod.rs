@@ -1,6 +1,6 @@
 //! One worker: an operating-system process with a Python interpreter in it, from its launch to its last byte.
 //!
-//! [`interpreter`] finds a Python, [`launch`] says what is run instead of it, [`spawner`] starts it from a thread that never ends, [`handshake`] agrees with it,
+//! [`interpreter`] finds a Python, [`launch`] says what is run instead of it, [`sandbox`] how much it may, [`spawner`] starts it from a thread that never ends, [`handshake`] agrees with it,
 //! [`status`] is the page of shared memory on which it notes what it runs, [`output`] carries what it prints,
 //! [`process`] watches and ends it. [`Worker::start`] ties them together.
 
@@ -13,6 +13,7 @@ mod output;
 mod pipe;
 mod process;
 mod profile;
+mod sandbox;
 mod spawner;
 mod status;
 
@@ -30,6 +31,7 @@ pub(crate) use self::launch::Launch;
 use self::output::Tail;
 use self::process::Process;
 pub use self::profile::Profile;
+pub use self::sandbox::{Restrictions, Sandbox};
 use self::status::StatusPage;
 use crate::error::{Error, Executed, Exit, Result, StartFailure};
 use crate::link::{CloseReason, Control, Greeting, Link, PendingCall, Pipes, Service, Unanswered, WriteFailure};
@@ -48,6 +50,8 @@ pub(crate) struct WorkerConfig {
     pub config: Value,
     /// Folders in front of Python's own module path.
     pub python_path: Vec<PathBuf>,
+    /// How much of the operating system it may use.
+    pub sandbox: Sandbox,
     /// Variables of the worker.
     pub environment: Environment,
     /// What this side accepts.

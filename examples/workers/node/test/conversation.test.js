@@ -190,3 +190,11 @@ test("a module that cannot be imported is told before READY, and ends the worker
   assert.equal(ready.body.get("why"), "import");
   assert.equal(await host.exit, 3);
 });
+
+test("a worker that is told to restrict itself and cannot does not start", async (t) => {
+  const host = new Host(t);
+  const { ready } = await host.greet({ sandbox: { readable: null, writable: [], network: false } });
+  assert.deepEqual(pick(ready, "kind", "code"), { kind: ERROR, code: "start_failed" });
+  assert.equal(ready.body.get("why"), "sandbox");
+  assert.equal(await host.exit, 5);
+});
