@@ -88,7 +88,8 @@ impl Restrictions {
     }
 
     /// How many processes and threads the worker's user may have beyond those that there are when it starts; 0: the worker
-    /// starts no process at all, and threads as it likes. The kernel does not count for root, so only 0 is possible there.
+    /// starts no process at all, and threads as it likes. The worker needs one of them itself: a tool whose fork finds none
+    /// left costs the worker. The kernel does not count for root, so only 0 is possible there.
     pub fn processes(mut self, number: u64) -> Self {
         self.processes = Some(number);
         self
