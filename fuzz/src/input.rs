@@ -121,6 +121,9 @@ impl<'a> Input<'a> {
                 meta: self.maybe(Self::bytes).filter(|meta| !meta.is_empty()),
                 total: self.maybe(Self::number),
                 inputs: self.number(),
+                // Always the same: a number of its own would change what the corpus means.
+                tools: 0,
+                window: None,
             }),
             kind::REPLY => Header::Reply { id: id(self), total: self.maybe(Self::number) },
             kind::ERROR => Header::Error { id: id(self), code: self.text(), executed: self.executed() },

@@ -5,10 +5,13 @@ use std::time::Duration;
 use proc_macro2::{TokenStream, TokenTree};
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
-use syn::{Attribute, Error, Expr, ExprLit, Ident, Lit, LitStr, Meta, Path, Result, Token, parse_quote};
+use syn::token::Paren;
+use syn::{
+    Attribute, Error, Expr, ExprLit, Ident, Lit, LitBool, LitInt, LitStr, Meta, Path, Result, Token, parse_quote,
+};
 
 use crate::diag::{Diagnostics, did_you_mean};
-use crate::duration;
+use crate::{duration, size};
 
 /// The keys that are legal in one place.
 pub(crate) struct Table {
@@ -36,8 +39,20 @@ pub(crate) enum Shape {
     Duration,
     /// `= some::path`
     Path,
+    /// Nothing, `= true` or `= false`.
+    Switch,
+    /// `(name = expression, ..)`
+    Entries,
     /// Nothing, or `= expression`.
     Expression,
+    /// `= expression`
+    Value,
+    /// `= 3`
+    Number,
+    /// `= "64KiB"`, or a number of bytes.
+    Size,
+    /// `= "one"` of these.
+    Choice(&'static [&'static str]),
 }
 
 /// What stood behind a key.
@@ -47,6 +62,10 @@ enum Value {
     Duration(Duration),
     Path(Path),
     Expression(Expr),
+    Number(u32),
+    Size(u64),
+    Switch(bool),
+    Entries(Vec<(String, Expr)>),
 }
 
 /// The keys that were given, each once.
@@ -89,6 +108,40 @@ impl Entries {
             Value::Expression(expression) if key == name => Some(expression),
             _ => None,
         })
+    }
+
+    pub(crate) fn number(&self, name: &str) -> Option<u32> {
+        self.0.iter().find_map(|(key, value)| match value {
+            Value::Number(number) if key == name => Some(*number),
+            _ => None,
+        })
+    }
+
+    pub(crate) fn size(&self, name: &str) -> Option<u64> {
+        self.0.iter().find_map(|(key, value)| match value {
+            Value::Size(bytes) if key == name => Some(*bytes),
+            _ => None,
+        })
+    }
+
+    pub(crate) fn switch(&self, name: &str) -> Option<bool> {
+        self.0.iter().find_map(|(key, value)| match value {
+            Value::Switch(on) if key == name => Some(*on),
+            _ => None,
+        })
+    }
+
+    pub(crate) fn entries(&self, name: &str) -> &[(String, Expr)] {
+        let found = self.0.iter().find_map(|(key, value)| match value {
+            Value::Entries(entries) if key == name => Some(entries),
+            _ => None,
+        });
+        found.map_or(&[], Vec::as_slice)
+    }
+
+    /// All keys as they were written.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &Ident> {
+        self.0.iter().map(|(key, _)| key)
     }
 
     /// Where the generated code finds the crate.
@@ -169,23 +222,119 @@ impl Key {
             let span = if input.is_empty() || input.peek(Token![,]) { name.span() } else { input.span() };
             Error::new(span, format!("`{}` takes {what}: `{}`", self.name, self.example))
         };
+        if matches!(self.shape, Shape::Entries) {
+            return if input.peek(Paren) { entries(input).map(Value::Entries) } else { Err(wrong("entries")) };
+        }
         let assigned = input.parse::<Option<Token![=]>>()?.is_some();
         match self.shape {
             Shape::Flag if assigned => Err(wrong("no value")),
             Shape::Flag => Ok(Value::Flag),
             Shape::Expression if !assigned => Ok(Value::Flag),
             Shape::Expression => input.parse().map(Value::Expression).map_err(|_| wrong("a Rust expression")),
-            Shape::Text | Shape::Duration if !assigned || !input.peek(LitStr) => Err(wrong("a string")),
+            Shape::Value if !assigned => Err(wrong("a Rust expression")),
+            Shape::Value => input.parse().map(Value::Expression).map_err(|_| wrong("a Rust expression")),
+            Shape::Number if !assigned || !input.peek(LitInt) => Err(wrong("a number")),
+            Shape::Number => {
+                let number: LitInt = input.parse()?;
+                number.base10_parse().map(Value::Number).map_err(|_| {
+                    Error::new(number.span(), format!("`{}` takes a whole number up to {}", self.name, u32::MAX))
+                })
+            }
+            Shape::Size if assigned && input.peek(LitInt) => {
+                let bytes: LitInt = input.parse()?;
+                let refuse = |why: &str| Error::new(bytes.span(), format!("bad size `{bytes}`: {why}"));
+                match bytes.base10_parse() {
+                    Ok(0) => Err(refuse("a size is more than nothing")),
+                    Ok(bytes) => Ok(Value::Size(bytes)),
+                    Err(_) => Err(refuse("expected a number of bytes")),
+                }
+            }
+            Shape::Text | Shape::Duration | Shape::Size | Shape::Choice(_) if !assigned || !input.peek(LitStr) => {
+                Err(wrong("a string"))
+            }
             Shape::Text => input.parse().map(Value::Text),
+            Shape::Size => {
+                let text: LitStr = input.parse()?;
+                let refuse = |why| Error::new(text.span(), format!("bad size {:?}: {why}", text.value()));
+                size::parse(&text.value()).map(Value::Size).map_err(refuse)
+            }
+            Shape::Choice(choices) => {
+                let text: LitStr = input.parse()?;
+                if choices.contains(&text.value().as_str()) {
+                    return Ok(Value::Text(text));
+                }
+                let hint = did_you_mean(&text.value(), choices.iter().copied());
+                let message = format!("`{}` cannot be {:?}{hint}\nit is one of {choices:?}", self.name, text.value());
+                Err(Error::new(text.span(), message))
+            }
             Shape::Duration => {
                 let text: LitStr = input.parse()?;
                 let refuse = |why| Error::new(text.span(), format!("bad duration {:?}: {why}", text.value()));
                 duration::parse(&text.value()).map(Value::Duration).map_err(refuse)
             }
+            Shape::Switch if !assigned => Ok(Value::Switch(true)),
+            Shape::Switch => {
+                input.parse().map(|on: LitBool| Value::Switch(on.value)).map_err(|_| wrong("`true` or `false`"))
+            }
+            Shape::Entries => Err(wrong("entries")),
             Shape::Path if !assigned => Err(wrong("a path")),
-            Shape::Path => input.call(Path::parse_mod_style).map(Value::Path).map_err(|_| wrong("a path")),
+            Shape::Path => match input.call(Path::parse_mod_style) {
+                Ok(path) if is_sensible(&path) => Ok(Value::Path(path)),
+                Ok(path) => Err(Error::new_spanned(path, format!("`{}` takes the path of a crate", self.name))),
+                Err(_) => Err(wrong("a path")),
+            },
         }
     }
+}
+
+/// Whether the words in a path that stand for modules are where they may be.
+fn is_sensible(path: &Path) -> bool {
+    let first_may_be_one = path.leading_colon.is_none();
+    let mut only_supers = first_may_be_one;
+    path.segments.iter().enumerate().all(|(index, segment)| {
+        let sensible = match segment.ident.to_string().as_str() {
+            "Self" => false,
+            "super" => only_supers,
+            "self" | "crate" => index == 0 && first_may_be_one,
+            _ => true,
+        };
+        only_supers &= segment.ident == "super" || segment.ident == "self";
+        sensible
+    })
+}
+
+/// Reads `(name = expression, "name" = expression, ..)`, each name once.
+fn entries(input: ParseStream<'_>) -> Result<Vec<(String, Expr)>> {
+    let content;
+    syn::parenthesized!(content in input);
+    let entries = named_expressions(&content);
+    if entries.is_err() {
+        // One mistake is enough: what is left would be another.
+        content.parse::<TokenStream>()?;
+    }
+    entries
+}
+
+fn named_expressions(content: ParseStream<'_>) -> Result<Vec<(String, Expr)>> {
+    let mut entries: Vec<(String, Expr)> = Vec::new();
+    while !content.is_empty() {
+        let (name, span) = if content.peek(LitStr) {
+            let name: LitStr = content.parse()?;
+            (name.value(), name.span())
+        } else {
+            let name = Ident::parse_any(content)?;
+            (name.unraw().to_string(), name.span())
+        };
+        if entries.iter().any(|(other, _)| *other == name) {
+            return Err(Error::new(span, format!("`{name}` is given twice")));
+        }
+        content.parse::<Token![=]>()?;
+        entries.push((name, content.parse()?));
+        if !content.is_empty() {
+            content.parse::<Token![,]>()?;
+        }
+    }
+    Ok(entries)
 }
 
 fn skip_to_comma(input: ParseStream<'_>) -> Result<()> {

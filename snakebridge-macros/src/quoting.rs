@@ -2,9 +2,14 @@
 
 use std::time::Duration;
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote};
 use syn::spanned::Spanned;
+
+/// A name that is ours.
+pub(crate) fn ident(name: &str) -> Ident {
+    Ident::new(name, Span::call_site())
+}
 
 /// An `Option`.
 pub(crate) fn option(value: Option<impl ToTokens>) -> TokenStream {

@@ -52,6 +52,13 @@ pub(crate) fn parameter_type(ty: &Type, diagnostics: &mut Diagnostics) -> bool {
     true
 }
 
+/// Reports a bare trait object: a type without a size, and in `-> A + B` a list of traits where a type should be.
+pub(crate) fn trait_object(ty: &Type, diagnostics: &mut Diagnostics) {
+    if let Type::TraitObject(object) = types::peel(ty) {
+        diagnostics.report(object, "this is no type of values that can travel between processes: use a concrete type");
+    }
+}
+
 /// The name in a pattern that is only a name.
 pub(crate) fn plain_name(pattern: &Pat) -> Option<Ident> {
     match pattern {

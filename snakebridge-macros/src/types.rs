@@ -1,7 +1,7 @@
 //! What the tokens of a type show. Names may be aliases, so this is used only where Rust gives no better way to ask.
 
-use proc_macro2::{TokenStream, TokenTree};
-use quote::ToTokens;
+use proc_macro2::{Group, TokenStream, TokenTree};
+use quote::{ToTokens, quote};
 use syn::{GenericArgument, Lifetime, PathArguments, PathSegment, Type, TypeImplTrait, TypeParamBound};
 
 /// The type inside of parentheses and of the invisible groups that `macro_rules!` leaves.
@@ -34,6 +34,18 @@ pub(crate) fn as_stream(ty: &Type) -> Option<&TypeImplTrait> {
         }
         _ => None,
     }
+}
+
+/// What a type called `Result` or `Outcome` holds when all is well; any other type itself.
+pub(crate) fn success(ty: &Type) -> &Type {
+    let Type::Path(path) = peel(ty) else { return ty };
+    let Some(segment) = path.path.segments.last() else { return ty };
+    let PathArguments::AngleBracketed(arguments) = &segment.arguments else { return ty };
+    let first = arguments.args.iter().find_map(|argument| match argument {
+        GenericArgument::Type(first) => Some(first),
+        _ => None,
+    });
+    if segment.ident == "Result" || segment.ident == "Outcome" { first.unwrap_or(ty) } else { ty }
 }
 
 /// The `Item` of `impl Stream<Item = ..>`.
@@ -104,6 +116,27 @@ fn find(
     })
 }
 
+/// The tokens with `ty` in the place of `Self`, for where `Self` would mean something else.
+pub(crate) fn without_self(tokens: TokenStream, ty: &Type) -> TokenStream {
+    let plain = matches!(ty, Type::Path(path) if path.qself.is_none() && path.path.segments.iter().all(|segment| segment.arguments.is_none()));
+    let mut replaced = TokenStream::new();
+    for tree in tokens {
+        match tree {
+            TokenTree::Ident(name) if name == "Self" => {
+                let named = if plain { quote!(#ty) } else { quote!(<#ty>) };
+                replaced.extend(crate::quoting::moved(named, name.span()));
+            }
+            TokenTree::Group(group) => {
+                let mut inner = Group::new(group.delimiter(), without_self(group.stream(), ty));
+                inner.set_span(group.span());
+                replaced.extend([TokenTree::Group(inner)]);
+            }
+            tree => replaced.extend([tree]),
+        }
+    }
+    replaced
+}
+
 /// The type as one would write it: `Vec<Option<f64>>`.
 pub(crate) fn text(ty: &Type) -> String {
     let spaced = ty.to_token_stream().to_string();
@@ -159,6 +192,27 @@ mod tests {
         assert_eq!(found("Result<&str>").as_deref(), Some("&"));
         assert_eq!(found("Result<(Cow<'a, str>, u8)>").as_deref(), Some("'a"));
         assert_eq!(found("Result<Cow<'static, str>, Box<dyn Error + 'static>>"), None);
+    }
+
+    #[test]
+    fn what_a_result_holds_is_found_under_any_path() {
+        for (written, held) in [
+            ("Result<Vec<u8>, Wrong>", "Vec<u8>"),
+            ("std::io::Result<()>", "()"),
+            ("Outcome<Report>", "Report"),
+            ("Option<u8>", "Option<u8>"),
+            ("fmt::Result", "fmt::Result"),
+        ] {
+            assert_eq!(text(success(&parse(written))), held);
+        }
+    }
+
+    #[test]
+    fn what_self_means_is_written_out() {
+        let replaced =
+            |ty| without_self("fn f(a: Vec<Self>, b: [u8; Self::N])".parse().unwrap(), &parse(ty)).to_string();
+        assert_eq!(replaced("Counter").replace(' ', ""), "fnf(a:Vec<Counter>,b:[u8;Counter::N])");
+        assert_eq!(replaced("Counter<u8>").replace(' ', ""), "fnf(a:Vec<<Counter<u8>>>,b:[u8;<Counter<u8>>::N])");
     }
 
     #[test]

@@ -39,7 +39,9 @@ mod _native {
     #[pymodule_export]
     use super::worker::host_call::{abandon_host_call, begin_host_call, host_call, take_answer};
     #[pymodule_export]
-    use super::worker::launch::{fail, ready, stacks_descriptor, start};
+    use super::worker::host_stream::HostStream;
+    #[pymodule_export]
+    use super::worker::launch::{fail, harden, ready, stacks_descriptor, start};
     #[pymodule_export]
     use super::worker::serve::serve;
 

@@ -127,11 +127,13 @@ class ScriptedHost:
             return header, frame[length:]
         raise AssertionError(f"no header in {frame!r}")
 
-    def call(self, target, arguments=None, *, flags=0, remaining=None, session=None, meta=None, inputs=0):
-        """Send a CALL and return its id."""
+    def call(self, target, arguments=None, *, inputs=0, tools=0, **options):
+        """Send a CALL and return its id; `options` are those of the header."""
         self._last_id += 2
-        header = [CALL, self._last_id, target, flags, remaining, session, None, meta]
-        header += [None, inputs] if inputs else []
+        header = [CALL, self._last_id, target, options.pop("flags", 0)]
+        header += [options.pop(element, None) for element in ("remaining", "session", "parent", "meta")]
+        assert not options
+        header += [None, inputs, tools] if inputs or tools else []
         self.send(header, encode({} if arguments is None else arguments))
         return self._last_id
 

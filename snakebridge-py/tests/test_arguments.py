@@ -166,7 +166,7 @@ def test_a_problem_deep_inside_an_argument_is_named_by_its_path():
 def test_a_missing_field_inside_an_argument_is_named():
     def greet(person: Person): ...
 
-    assert "`person`: Object missing required field `age`" in str(refusal(greet, person={"name": "Ada"}))
+    assert "`person.age` is missing (expected `int`)" in str(refusal(greet, person={"name": "Ada"}))
 
 
 def test_a_constraint_is_part_of_the_type():

@@ -7,7 +7,18 @@ import msgspec
 import pytest
 
 from calling import trampoline
-from snakebridge import HostToolError, InvalidArgument, ToolError, Unserializable
+from snakebridge import (
+    Conflict,
+    HostToolError,
+    InvalidArgument,
+    SessionExpired,
+    SessionNotFound,
+    SessionQuota,
+    ToolError,
+    Unserializable,
+    _native,
+)
+from snakebridge.current import host_error
 from snakebridge.failures import MESSAGE_LIMIT, TRACEBACK_LIMIT, describe
 
 
@@ -261,10 +272,15 @@ def test_a_result_that_cannot_leave_says_that_the_tool_ran():
 def test_errors_can_be_copied_between_processes():
     import pickle
 
-    for error in (ToolError("a", "b", [1], True), HostToolError("a", "b", [1])):
+    for error in (
+        ToolError("a", "b", [1], True),
+        HostToolError("a", "b", [1], "yes", reported=True),
+        Conflict("b", {"version": 3}, "maybe"),
+    ):
         copy = pickle.loads(pickle.dumps(error))
+        assert type(copy) is type(error)
         assert vars(copy) == vars(error)
-        assert str(copy) == "a: b"
+        assert str(copy) == f"{error.code}: b"
 
 
 def test_describing_never_raises():
@@ -296,3 +312,39 @@ def test_unserializable_arguments_of_a_host_tool_are_the_tools_error():
         raise Unserializable("x")
 
     assert raised(fail)[:2] == ("unserializable", 2)
+
+
+@pytest.mark.parametrize(
+    ("wire", "body", "code", "reported"),
+    [
+        ("host_tool", {"type": "malformed", "message": "m", "data": [1]}, "malformed", True),
+        ("host_tool", {"type": "error", "message": "m", "data": [1]}, "error", True),
+        ("host_tool", {"message": "m", "data": [1]}, "error", True),
+        ("host_tool", {"type": "conflict", "message": "m", "data": [1]}, "conflict", True),
+        ("host_tool", {"type": "panic", "message": "m", "data": [1]}, "panic", False),
+        ("tool_not_found", {"type": "tool_not_found", "message": "m", "data": [1]}, "tool_not_found", False),
+        ("queue_full", {"type": "x", "message": "m", "data": [1]}, "queue_full", False),
+    ],
+)
+def test_an_error_of_the_host_has_the_tools_own_code_or_that_of_the_wire(wire, body, code, reported):
+    error = host_error(_native.RemoteError(wire, 1, msgspec.msgpack.encode(body)))
+    assert type(error) is HostToolError
+    assert (error.code, error.message, error.data, error.executed) == (code, "m", [1], "maybe")
+    assert error.reported is reported
+
+
+@pytest.mark.parametrize("kind", [SessionNotFound, SessionExpired, SessionQuota, Conflict])
+def test_an_error_of_a_session_has_a_type_of_its_own(kind):
+    body = msgspec.msgpack.encode({"message": "m", "data": {"version": 7}})
+    error = host_error(_native.RemoteError(kind.wire_code, 0, body))
+    assert type(error) is kind
+    assert (error.code, error.message, error.executed) == (kind.wire_code, "m", "never")
+    if kind is Conflict:
+        assert error.current_version == 7
+
+
+@pytest.mark.parametrize("body", [b"", b"\xc1", b"\x90", b"\x81\xa7message\x01"])
+def test_an_error_of_the_host_without_a_readable_body_still_says_its_code(body):
+    error = host_error(_native.RemoteError("deadline_exceeded", 1, body))
+    assert str(error) == "deadline_exceeded: deadline exceeded"
+    assert host_error(_native.RemoteError("conflict", 0, body)).current_version == 0

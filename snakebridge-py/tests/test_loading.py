@@ -1,5 +1,6 @@
 """From `module:Class` to an adapter: the grammar, the search, and what is said when it fails."""
 
+import asyncio
 import sys
 import textwrap
 
@@ -128,7 +129,7 @@ def test_a_module_with_decorated_functions_is_an_adapter(write):
         "functions", '"""Sums."""\n__version__ = 3\n@tool\ndef add(a: int, b: int): return a + b\n'
     )
     source = find_adapter(module, None)
-    loaded = collect_tools(source, make_adapter(source, None))
+    loaded = collect_tools(source, make_adapter(source, None), None, asyncio.run)
     assert [tool.name for tool in loaded.tools] == ["add"]
     assert (loaded.spec, loaded.name, loaded.version) == ("functions", "functions", "3")
 
@@ -142,7 +143,7 @@ def test_a_module_without_anything_to_call_is_refused(write):
 def test_an_adapter_without_tools_is_refused_with_the_way_out(write):
     source = find_adapter(write("bare", "class Bare(BaseAdapter): ...\n"), None)
     with pytest.raises(AdapterError, match=r"`bare:Bare` has no tools: decorate its methods"):
-        collect_tools(source, make_adapter(source, None))
+        collect_tools(source, make_adapter(source, None), None, asyncio.run)
 
 
 @pytest.mark.parametrize(
@@ -183,5 +184,45 @@ def test_a_missing_dependency_of_the_module_gets_no_such_note(write):
 
 def test_the_docstring_of_the_base_class_is_not_the_adapters(write):
     source = find_adapter(write("text_tools", ONE_TOOL.format(name="Text")), None)
-    assert collect_tools(source, make_adapter(source, None)).description == ""
+    assert collect_tools(source, make_adapter(source, None), None, asyncio.run).description == ""
     assert BaseAdapter.__doc__
+
+
+CONFIGURED = """
+from dataclasses import dataclass
+
+@dataclass
+class Settings:
+    model: str
+    sizes: list[int]
+
+class Adapter(BaseAdapter):
+    def __init__(self, config: {annotation}):
+        self.config = config
+
+    @tool
+    def ping(self): ...
+"""
+
+
+@pytest.mark.parametrize("annotation", ["Settings", '"Settings"', "Settings | None = None"])
+def test_the_configuration_arrives_as_its_annotation_says(write, annotation):
+    source = find_adapter(write("configured", CONFIGURED.format(annotation=annotation)), None)
+    config = make_adapter(source, {"model": "small", "sizes": [1]}).config
+    assert (type(config).__name__, config.sizes) == ("Settings", [1])
+
+
+def test_a_configuration_that_does_not_fit_is_refused_with_every_problem(write):
+    source = find_adapter(write("configured", CONFIGURED.format(annotation="Settings")), None)
+    with pytest.raises(
+        AdapterError, match=r"does not fit: `config.model` is missing.*`config.sizes\[0\]`: expected"
+    ):
+        make_adapter(source, {"sizes": ["x"]})
+    with pytest.raises(AdapterError, match="does not fit: `config`: expected `object`, got `None`"):
+        make_adapter(source, None)
+
+
+def test_a_configuration_of_a_type_that_nobody_can_decode_is_refused(write):
+    source = find_adapter(write("configured", CONFIGURED.format(annotation="complex")), None)
+    with pytest.raises(AdapterError, match="`config` cannot be of type complex"):
+        make_adapter(source, 1)

@@ -3,12 +3,13 @@
 import datetime
 import subprocess
 import sys
+from collections.abc import Iterator
 from typing import Annotated
 
 import msgspec
 import pytest
 
-from snakebridge import AdapterError, BaseAdapter, SessionContext, tool
+from snakebridge import AdapterError, BaseAdapter, SessionContext, StreamChunk, tool
 from snakebridge.definitions import tools_of_instance
 from snakebridge.manifest import MANIFEST_LIMIT, TOOL_LIMIT, build_manifest
 
@@ -124,6 +125,26 @@ def test_the_bytes_are_the_same_in_every_run():
 
     assert len(run("1")) > 1000
     assert run("1") == run("2")
+
+
+def test_the_schema_of_a_stream_is_that_of_its_items():
+    class Adapter(BaseAdapter):
+        @tool
+        def numbers(self) -> Iterator[int]:
+            yield 1
+
+        @tool
+        def chunks(self) -> Iterator[StreamChunk | int]:
+            yield 1
+
+        @tool
+        def things(self):
+            yield 1
+
+    chunks, numbers, things = manifest(Adapter())["tools"]
+    assert numbers["returns"] == {"type": "Iterator[int]", "schema": {"type": "integer"}}
+    assert chunks["returns"]["schema"] is None
+    assert things["returns"]["schema"] == {}
 
 
 def test_a_default_that_only_python_can_say_is_left_out():

@@ -1,8 +1,11 @@
 """Results leave without loss, objects are converted in one order, the rest is named by its place."""
 
 import math
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 from dataclasses import dataclass
+from ipaddress import IPv4Address
+from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import msgspec
@@ -149,7 +152,32 @@ def test_a_value_that_contains_itself_is_refused():
 
 def test_a_generator_as_a_plain_result_is_answered_with_the_way_out():
     assert "supports_streaming=True" in str(refused(number for number in [1]))
-    assert "give it a `to_dict` method" in str(refused(deque([1])))
+
+
+def test_an_object_without_any_form_is_answered_with_the_way_out():
+    assert "give it a `to_dict` method" in str(refused(Secret()))
+
+
+@pytest.mark.parametrize(
+    ("value", "plain"),
+    [
+        (deque([1, 2]), [1, 2]),
+        (range(3), [0, 1, 2]),
+        ({"a": 1}.keys(), ["a"]),
+        ({"a": 1}.values(), [1]),
+        (MappingProxyType({"a": 1}), {"a": 1}),
+        (Counter("aab"), {"a": 2, "b": 1}),
+        (Path("/tmp/x"), "/tmp/x"),
+        (IPv4Address("10.0.0.1"), "10.0.0.1"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_containers_and_texts_of_the_standard_library_leave_as_plain_ones(value, plain):
+    assert sent(value) == plain
+
+
+def test_a_long_range_is_refused_before_it_is_turned_into_a_list():
+    assert "1000000000 elements" in str(refused(range(10**9)))
 
 
 def test_an_exception_in_a_conversion_is_the_cause():

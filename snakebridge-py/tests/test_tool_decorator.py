@@ -1,10 +1,15 @@
 """`@tool`: what it accepts, and that the function stays what it was."""
 
 import functools
+from datetime import date
 
 import pytest
 
-from snakebridge import BaseAdapter, tool
+from calling import trampoline
+from snakebridge import AdapterError, BaseAdapter, tool
+from snakebridge.decorator import options_of
+from snakebridge.definitions import define_tool
+from snakebridge.manifest import describe_tool
 
 
 def names(adapter):
@@ -172,3 +177,67 @@ def test_a_generator_cannot_be_declared_as_not_streaming():
         @tool(supports_streaming=False)
         def numbers():
             yield 1
+
+
+def test_what_is_said_about_a_tool_is_in_the_manifest():
+    @tool(
+        version="1.2",
+        examples=[{"day": date(2024, 2, 29)}],
+        read_only=True,
+        deprecated="use `next_day`",
+        hidden=True,
+        session="affine",
+        required_variables=["calendar"],
+    )
+    def tomorrow(day: date) -> date:
+        return day
+
+    described = describe_tool(define_tool(tomorrow, options_of(tomorrow)))
+    assert described["version"] == "1.2"
+    assert described["examples"] == [{"day": "2024-02-29"}]
+    assert described["deprecated"] == "use `next_day`"
+    assert (described["read_only"], described["hidden"], described["session"]) == (True, True, "affine")
+    assert described["required_variables"] == ["calendar"]
+
+
+def test_what_is_not_said_is_not_in_the_manifest():
+    @tool
+    def plain(): ...
+
+    assert list(describe_tool(define_tool(plain, options_of(plain)))) == [
+        "name",
+        "description",
+        "streaming",
+        "idempotent",
+        "timeout_ms",
+        "parameters",
+        "returns",
+        "tags",
+    ]
+
+
+def test_examples_have_to_fit_the_signature():
+    @tool(examples=[{"n": 1}, {"n": "one"}])
+    def double(n: int): ...
+
+    @tool(examples=[{"a": 1}])
+    def opened(**kwargs: str): ...
+
+    for function, message in [(double, "example 2 of tool `double`: .*`n`: expected `int`"), (opened, "`a`")]:
+        with pytest.raises(AdapterError, match=message):
+            trampoline(function)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"read_only": True, "destructive": True}, "contradict"),
+        ({"session": "mine"}, "session"),
+        ({"examples": {"a": 1}}, "takes a list"),
+        ({"required_variables": "model"}, "takes a list"),
+        ({"deprecated": 3}, "deprecated"),
+    ],
+)
+def test_an_option_that_says_nothing_is_refused_where_it_is_written(options, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        tool(**options)

@@ -89,6 +89,32 @@ def test_an_error_of_the_host_can_pass_through(host):
     )
 
 
+def test_the_state_of_the_session_is_asked_of_the_host(host):
+    number = host.call("remember", {"key": "a", "value": 7}, session="demo")
+    (_, inner, target, *_), arguments = host.receive()
+    assert (target, arguments) == ("$state.cas", {"key": "a", "expected": 1, "value": 7})
+    host.send([ERROR, inner, "conflict", 0], encode({"message": "changed", "data": {"version": 5}}))
+    assert host.receive() == ([REPLY, number], 5)
+
+
+@pytest.mark.parametrize(("answer", "value"), [([3, "tea"], "tea"), (None, "nothing"), ([1, None], None)])
+def test_the_state_can_be_awaited(host, answer, value):
+    number = host.call("recall", {"key": "a"}, session="demo")
+    (_, inner, target, *_), arguments = host.receive()
+    assert (target, arguments) == ("$state.get", {"key": "a"})
+    host.send([REPLY, inner], encode(answer))
+    assert host.receive() == ([REPLY, number], value)
+
+
+def test_an_adapter_registers_its_tools_by_their_names(host):
+    number = host.call("join", session="demo")
+    (_, inner, target, *_), arguments = host.receive()
+    assert target == "$tools.register"
+    assert {"add", "join", "recall"} <= set(arguments["tools"])
+    host.send([REPLY, inner], encode(arguments["tools"]))
+    assert host.receive() == ([REPLY, number], arguments["tools"])
+
+
 @pytest.mark.parametrize(
     ("tool", "seen"),
     [("nap", "cancelled"), ("collect", "cancelled again"), ("slumber", "async cancelled")],
@@ -183,3 +209,13 @@ def test_a_worker_that_cannot_start_says_why_and_ends(adapter, code, why, kind, 
         assert (body["why"], body["type"]) == (why, kind)
         assert words in body["message"]
         assert host.wait()[0] == code
+
+
+def test_a_worker_makes_an_object_for_each_call_where_the_adapter_says_so():
+    with ScriptedHost("per_call", config={"start": 10}) as host:
+        assert host.receive()[0][0] == READY
+        assert [host.ask("number"), host.ask("number"), host.ask("later")] == [11, 12, 13]
+        host.call("count", {"n": 2}, flags=1)
+        assert [host.receive()[1] for _ in range(3)] == [14, 15, None]
+        _, errors = host.close()
+    assert [line for line in errors.splitlines() if line] == [f"cleaned up {count}" for count in (1, 2, 3, 4)]

@@ -1,72 +1,69 @@
 //! The facade: a [`Bridge`] to Python, and the builder that starts it.
 
+mod pool_builder;
+mod sessions;
 mod settings;
+mod timeouts;
 
-use std::ffi::OsString;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::AtomicU64;
 
-use serde::Serialize;
+use tokio::runtime::Handle;
 use tokio::sync::broadcast;
 
-use self::settings::{check_concurrency, check_limits, configuration};
+pub use self::pool_builder::PoolBuilder;
+use self::pool_builder::pool_settings;
+pub use self::sessions::Session;
+use self::settings::{configuration, in_pool};
+pub use self::timeouts::TimeoutProfile;
 use crate::body::Arguments;
-use crate::client::{AsCaller, Call, Caller, PythonTools, ToolStream};
+use crate::client::{
+    AsCaller, Cache, CacheStatistics, Call, Caller, Driver, Home, OwnRuntime, PythonTools, Shared, ToolStream, wait_for,
+};
 use crate::error::Result;
 use crate::manifest::Manifest;
-use crate::pool::{PoolConfig, PoolHandle, WorkerInfo};
+use crate::pool::{Common, DEFAULT_POOL, PoolConfig, PoolHandle, Pools, WorkerInfo};
+use crate::session::{SessionConfig, SessionStore, Sessions};
 use crate::telemetry::{Event, Events};
 use crate::tools::{Registry, States, Tools};
 use crate::value::Value;
-use crate::wire::Limits;
-use crate::worker::{Environment, Launch, Profile, Sandbox, WorkerConfig};
 
-/// A pool of Python workers, ready for calls.
+/// Python workers in one or several pools, ready for calls.
 ///
 /// Cheap to clone; clients made from it keep it alive. When the last of them is dropped, the workers are killed; use
 /// [`shutdown`](Bridge::shutdown) to let them finish.
 #[derive(Debug, Clone)]
 pub struct Bridge {
+    shared: Arc<Shared>,
     caller: Caller,
     events: Events,
 }
 
 /// What to start. Made by [`Bridge::builder`].
+///
+/// Its own settings of a pool are those of the pool `default`; [`pool`](Self::pool) adds others.
 #[must_use = "a builder does nothing until `.start().await`"]
 pub struct Builder {
-    adapters: Vec<String>,
-    python: Option<PathBuf>,
-    command: Option<Vec<OsString>>,
-    python_path: Vec<PathBuf>,
-    config: Result<Value>,
-    environment: Environment,
-    sandbox: Sandbox,
+    default_pool: PoolBuilder,
+    /// Whether anything was said about it.
+    wants_default_pool: bool,
+    pools: Vec<(String, PoolBuilder)>,
     tools: Tools,
     states: States,
-    workers: Option<usize>,
-    profile: Profile,
-    max_concurrency: Option<usize>,
-    limits: Limits,
-    start_timeout: Duration,
-    call_timeout: Duration,
-    stream_timeout: Duration,
-    queue_timeout: Duration,
-    queue_limit: usize,
-    cancel_grace: Duration,
-    drain: Duration,
+    sessions: SessionConfig,
+    session_store: Option<Box<dyn SessionStore>>,
+    cache_entries: usize,
+    cache_bytes: usize,
+    own_runtime: bool,
 }
 
 impl std::fmt::Debug for Builder {
-    /// Without the adapter's configuration, which may hold a password.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { adapters, command, workers, profile, environment, .. } = self;
+        let Self { default_pool, pools, tools, .. } = self;
         f.debug_struct("Builder")
-            .field("adapters", adapters)
-            .field("command", command)
-            .field("workers", workers)
-            .field("profile", profile)
-            .field("environment", environment)
+            .field("default_pool", default_pool)
+            .field("pools", pools)
+            .field("tools", tools)
             .finish_non_exhaustive()
     }
 }
@@ -87,26 +84,16 @@ impl Bridge {
     /// ```
     pub fn builder() -> Builder {
         Builder {
-            adapters: Vec::new(),
-            python: None,
-            command: None,
-            python_path: Vec::new(),
-            config: Ok(Value::Nil),
-            environment: Environment::default(),
-            sandbox: Sandbox::default(),
+            default_pool: PoolBuilder::default(),
+            wants_default_pool: false,
+            pools: Vec::new(),
             tools: Tools::new(),
             states: States::new(),
-            workers: None,
-            profile: Profile::default(),
-            max_concurrency: None,
-            limits: Limits::default(),
-            start_timeout: Duration::from_mins(1),
-            call_timeout: Duration::from_mins(5),
-            stream_timeout: Duration::from_mins(15),
-            queue_timeout: Duration::from_secs(10),
-            queue_limit: 1000,
-            cancel_grace: Duration::from_millis(500),
-            drain: Duration::from_secs(30),
+            sessions: SessionConfig::default(),
+            session_store: None,
+            cache_entries: 1024,
+            cache_bytes: 64 << 20,
+            own_runtime: false,
         }
     }
 
@@ -125,24 +112,48 @@ impl Bridge {
         self.caller.stream_named(tool, arguments)
     }
 
-    /// A typed client, checked against the workers' manifest.
+    /// A typed client, checked against the manifest of the pool that loads its adapter: its calls go there. A client that
+    /// names no adapter, or one that no pool names, is one of the pool `default`.
     ///
     /// # Errors
-    /// `ManifestMismatch` when a tool is missing, or streams where the client does not expect it, or the reverse; the
-    /// message names every such tool.
+    /// `ManifestMismatch` when a tool is missing, streams where the client does not expect it or the reverse, has other
+    /// parameters, or takes or gives types that cannot fit; the message names everything that differs. `InvalidArgument`
+    /// when several pools load the adapter.
     pub fn client<C: PythonTools>(&self) -> Result<C> {
-        self.caller.check::<C>()?;
-        Ok(C::from_caller(self.caller.clone()))
+        self.caller.client(None)
     }
 
-    /// What the workers offer.
+    /// A typed client whose calls go to the pool of this name, as [`client`](Self::client) makes them.
+    ///
+    /// # Errors
+    /// As those of `client`, and `InvalidArgument` when there is no such pool; the message lists the pools.
+    pub fn client_in<C: PythonTools>(&self, pool: &str) -> Result<C> {
+        self.caller.client(Some(pool))
+    }
+
+    /// What the workers of the pool `default` offer, or those of the only pool.
     pub fn manifest(&self) -> Option<Arc<Manifest>> {
-        self.caller.pool.manifest()
+        let pools = &self.shared.pools;
+        pools.at(pools.default().ok()?).manifest()
     }
 
-    /// The workers that serve calls at this moment.
+    /// What the workers of the pool of this name offer.
+    ///
+    /// # Errors
+    /// `InvalidArgument` when there is no such pool; the message lists the pools.
+    pub fn manifest_of(&self, pool: &str) -> Result<Option<Arc<Manifest>>> {
+        let pools = &self.shared.pools;
+        Ok(pools.at(pools.named(pool)?).manifest())
+    }
+
+    /// The workers that serve calls at this moment, in all pools.
     pub fn workers(&self) -> Vec<WorkerInfo> {
-        self.caller.pool.workers()
+        self.shared.pools.workers()
+    }
+
+    /// What the cache of results has done, and what it holds. See [`Call::cache`].
+    pub fn cache_statistics(&self) -> CacheStatistics {
+        self.shared.cache().statistics()
     }
 
     /// What happens from now on. A subscriber that lags behind by more than 1024 events loses the oldest.
@@ -151,10 +162,29 @@ impl Bridge {
     }
 
     /// Admits no more calls, answers those that wait with `ShuttingDown`, lets running ones finish for at most the
-    /// drain time, then ends the workers. Can be called more than once.
+    /// drain time, then ends the workers and closes the session store. Can be called more than once.
+    ///
+    /// # Errors
+    /// When the session store has failed.
     pub async fn shutdown(&self) -> Result<()> {
-        self.caller.pool.shutdown().await;
-        Ok(())
+        self.shared.shutdown().await
+    }
+
+    /// As [`shutdown`](Self::shutdown), waited for on this thread: see [`Call::wait`] for where that is possible.
+    ///
+    /// # Errors
+    /// As those of `shutdown`, and `InvalidArgument` where waiting is not possible.
+    pub fn shutdown_blocking(&self) -> Result<()> {
+        self.wait_for(self.shutdown())?
+    }
+
+    /// Waits on this thread for anything that the bridge can be asked for: `bridge.wait_for(bridge.session("demo"))??`. See
+    /// [`Call::wait`] for where that is possible.
+    ///
+    /// # Errors
+    /// `InvalidArgument` where it is not.
+    pub fn wait_for<F: Future>(&self, future: F) -> Result<F::Output> {
+        self.shared.wait_for(future)
     }
 }
 
@@ -164,74 +194,31 @@ impl AsCaller for Bridge {
     }
 }
 
-/// Setters that take a value and nothing else.
-macro_rules! setters {
-    ($($(#[$doc:meta])* $name:ident: $type:ty),* $(,)?) => {
-        $($(#[$doc])* pub fn $name(mut self, $name: $type) -> Self {
-            self.$name = $name;
-            self
-        })*
-    };
-}
-
 impl Builder {
-    /// The adapter that workers load: `module:Class`, or `module` alone.
-    pub fn adapter(mut self, adapter: impl Into<String>) -> Self {
-        self.adapters.push(adapter.into());
-        self
+    pool_settings!(|this| this.default_pool());
+
+    fn default_pool(&mut self) -> &mut PoolBuilder {
+        self.wants_default_pool = true;
+        &mut self.default_pool
     }
 
-    /// Loads the adapter that a client's trait names.
-    pub fn client<C: PythonTools>(mut self) -> Self {
-        self.adapters.extend(C::ADAPTER.map(str::to_owned));
-        self
-    }
-
-    /// The Python to run: a path, or a name that is looked up on `PATH`. Default: `SNAKEBRIDGE_PYTHON`, then
-    /// `VIRTUAL_ENV`, then a `.venv` in the current folder or above it, then `python3`.
-    pub fn python(mut self, python: impl Into<PathBuf>) -> Self {
-        self.python = Some(python.into());
-        self
-    }
-
-    /// A program that speaks the protocol (`docs/protocol.md`), and its arguments, in place of Python:
-    /// `["node", "worker.js"]`. A bare name is looked up on `PATH`; what is relative, also among the arguments, is so to
-    /// the current folder. No adapter need be named: the program may know what it offers.
-    pub fn command<W: Into<OsString>>(mut self, command: impl IntoIterator<Item = W>) -> Self {
-        self.command = Some(command.into_iter().map(Into::into).collect());
-        self
-    }
-
-    /// A folder with Python modules of yours, in front of the installed ones. Relative to the current folder.
-    pub fn python_path(mut self, folder: impl Into<PathBuf>) -> Self {
-        self.python_path.push(folder.into());
-        self
-    }
-
-    /// Passed to an adapter whose constructor has a `config` parameter: anything that can be serialised. What cannot is
-    /// an error of [`start`](Self::start).
-    pub fn config<T: Serialize + ?Sized>(mut self, config: &T) -> Self {
-        self.config = Value::from_serialize(config);
-        self
-    }
-
-    /// Sets an environment variable of the workers.
-    pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
-        self.environment.set.insert(name.into(), value.into());
-        self
-    }
-
-    /// Passes a variable of this process on to the workers, which otherwise get a short list of harmless ones.
-    pub fn pass_env(mut self, name: impl Into<OsString>) -> Self {
-        self.environment.passed.push(name.into());
-        self
-    }
-
-    /// How much of the operating system the workers may use: [`Restrictions`](crate::Restrictions). Default:
-    /// [`Sandbox::Hardened`], which takes away nothing that a user's program may do. Workers enforce it on themselves;
-    /// one that cannot, because its kernel does not know how, does not start.
-    pub fn sandbox(mut self, sandbox: impl Into<Sandbox>) -> Self {
-        self.sandbox = sandbox.into();
+    /// Another pool beside the pool `default`: with its own adapter, workers and limits. What is said about the pool
+    /// `default` does not count for it. Without an adapter of its own the pool `default` is left out.
+    ///
+    /// ```no_run
+    /// # use snakebridge::prelude::*;
+    /// # async fn example() -> Result<()> {
+    /// let bridge = Bridge::builder()
+    ///     .adapter("text_tools:TextAdapter")
+    ///     .pool("gpu", |pool| pool.adapter("models:Models").workers(1).profile(Profile::Threads(4)))
+    ///     .start()
+    ///     .await?;
+    /// let vector: Vec<f64> = bridge.call("embed", args! { text: "hello" }).pool("gpu").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn pool(mut self, name: impl Into<String>, describe: impl FnOnce(PoolBuilder) -> PoolBuilder) -> Self {
+        self.pools.push((name.into(), describe(PoolBuilder::default())));
         self
     }
 
@@ -248,145 +235,154 @@ impl Builder {
         self
     }
 
-    /// How many workers. Default: the number of cores.
-    pub fn workers(mut self, workers: usize) -> Self {
-        self.workers = Some(workers);
+    /// What sessions may cost, how long they live, and where their calls go.
+    pub fn sessions(mut self, sessions: SessionConfig) -> Self {
+        self.sessions = sessions;
         self
     }
 
-    /// How many calls and streams a worker has at once. Default: 1000 for the profiles `Process` (which runs one of them
-    /// at a time) and `Async`, 16 more than its threads for `Threads`. Never more than the worker itself allows.
-    pub fn max_concurrency(mut self, calls: usize) -> Self {
-        self.max_concurrency = Some(calls);
+    /// Sessions live on in `store` when this process ends. Without one they end with the bridge.
+    pub fn session_store(mut self, store: impl SessionStore) -> Self {
+        self.session_store = Some(Box::new(store));
         self
     }
 
-    setters! {
-        /// How each worker runs its calls. Default: one at a time.
-        profile: Profile,
-        /// The sizes and numbers that both sides keep to.
-        limits: Limits,
-        /// How long a worker may take from launch to ready. Default 60 s.
-        start_timeout: Duration,
-        /// Deadline of calls that name none. Default 300 s.
-        call_timeout: Duration,
-        /// Deadline of streams that name none. Default 900 s.
-        stream_timeout: Duration,
-        /// How long a call may wait for a free worker. Default 10 s.
-        queue_timeout: Duration,
-        /// How many calls may wait for a free worker. Default 1000.
-        queue_limit: usize,
-        /// How long a cancelled call may go on before its worker is killed. Default 500 ms.
-        cancel_grace: Duration,
-        /// How long [`Bridge::shutdown`] lets running calls finish. Default 30 s.
-        drain: Duration,
+    /// A call in a session that is not there creates it: the same as
+    /// [`SessionConfig::create_on_use`].
+    pub fn create_sessions(mut self) -> Self {
+        self.sessions.create_on_use = true;
+        self
     }
 
-    /// Starts the workers and waits until the first is ready.
+    /// How many results are kept for calls that allow it, by their declaration or by [`Call::cache`]. Default 1024; with 0
+    /// none is. The one that was not used for longest goes first.
+    pub fn cache_entries(mut self, entries: usize) -> Self {
+        self.cache_entries = entries;
+        self
+    }
+
+    /// How many bytes the results that are kept may have, together with the arguments they are kept for. Default 64 MiB.
+    pub fn cache_bytes(mut self, bytes: usize) -> Self {
+        self.cache_bytes = bytes;
+        self
+    }
+
+    /// Drives the bridge by a runtime of its own, with a thread for each core, instead of the one it is started in. For
+    /// programs whose runtimes come and go, such as tests that share a bridge in a `static`, and for [`Call::wait`].
+    pub fn own_runtime(mut self) -> Self {
+        self.own_runtime = true;
+        self
+    }
+
+    /// Starts the workers and waits until the first of each pool is ready.
     ///
     /// # Errors
-    /// `StartFailed` when a setting makes no sense, there is no usable Python, or the adapter cannot be loaded; the
-    /// message says what was tried and what mends it.
+    /// `StartFailed` when a setting makes no sense, there is no usable Python, or an adapter cannot be loaded; the
+    /// message says what was tried and what mends it, and, where there are several pools, which of them it was.
     ///
     /// # Panics
-    /// Outside a tokio runtime, or in one that was built without `enable_all` (it needs both I/O and time).
+    /// Outside a tokio runtime, or in one that was built without `enable_all` (it needs both I/O and time); not with
+    /// [`own_runtime`](Self::own_runtime).
     pub async fn start(self) -> Result<Bridge> {
-        let adapter = self.one_adapter()?;
-        let workers = match self.workers {
-            Some(0) => return Err(configuration("`.workers(0)`: expected at least 1")),
-            Some(workers) => workers,
-            None => std::thread::available_parallelism().map_or(1, usize::from),
-        };
-        self.profile.check()?;
-        check_concurrency(self.max_concurrency)?;
-        check_limits(&self.limits)?;
-        if self.command.is_some() && self.sandbox != Sandbox::Hardened {
-            return Err(configuration(
-                "`.sandbox(..)` and `.command(..)`: it is Python's worker that restricts itself; a command has to see to \
-                 that by itself",
-            ));
-        }
+        let driver =
+            if self.own_runtime { Driver::Own(OwnRuntime::new()?) } else { Driver::Borrowed(Handle::current()) };
+        self.start_in(driver).await
+    }
+
+    /// As [`start`](Self::start), waited for on this thread, in a runtime of its own. Needs no other runtime, and no
+    /// `.await` anywhere: see [`Call::wait`] and [`ToolStream::wait`].
+    ///
+    /// ```no_run
+    /// use snakebridge::prelude::*;
+    ///
+    /// fn main() -> Result<()> {
+    ///     let bridge = Bridge::builder().adapter("snakebridge.adapters.showcase:ShowcaseAdapter").start_blocking()?;
+    ///     let sum: f64 = bridge.call("add", args! { a: 2, b: 2 }).wait()?;
+    ///     assert_eq!(sum, 4.0);
+    ///     bridge.shutdown_blocking()
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// As those of `start`.
+    ///
+    /// # Panics
+    /// Inside a `LocalSet` on a runtime of several threads, as `tokio::task::block_in_place` does.
+    pub fn start_blocking(self) -> Result<Bridge> {
+        let driver = Driver::Own(OwnRuntime::new()?);
+        let handle = driver.handle().clone();
+        wait_for(&handle, self.start_in(driver))?
+    }
+
+    async fn start_in(self, driver: Driver) -> Result<Bridge> {
         let events = Events::new();
-        let worker = WorkerConfig {
-            launch: Launch::find(self.command.as_deref(), self.python.as_deref())?,
-            adapter,
-            config: self.config.map_err(|error| configuration(&format!("`.config(..)`: {}", error.kind())))?,
-            python_path: self.python_path.iter().map(|path| absolute(path)).collect::<Result<_>>()?,
-            environment: self.environment,
-            sandbox: self.sandbox.checked()?,
-            limits: self.limits,
-            profile: self.profile,
-            start_timeout: self.start_timeout,
-            exit_grace: Duration::from_secs(2),
-        };
-        let config = PoolConfig {
-            worker,
-            workers,
-            max_concurrency: self.max_concurrency,
-            call_timeout: self.call_timeout,
-            stream_timeout: self.stream_timeout,
-            queue_timeout: self.queue_timeout,
-            queue_limit: self.queue_limit,
-            cancel_grace: self.cancel_grace,
-            drain: self.drain,
-            attempts: 2,
-        };
-        let pool = PoolHandle::start(config, Registry::new(self.tools, self.states)?, events.clone()).await?;
-        Ok(Bridge { caller: Caller::new(Arc::new(pool)), events })
+        let (cache, home) = (Cache::new(self.cache_entries, self.cache_bytes), Home::default());
+        let (pools, sessions) = driver.run(self.start_pools(events.clone(), home.clone())).await?;
+        let shared = Arc::new(Shared::new(pools, sessions, cache, driver));
+        home.set(&shared);
+        Ok(Bridge { caller: Caller::new(Arc::clone(&shared)), shared, events })
     }
 
-    fn one_adapter(&self) -> Result<Option<String>> {
-        let Some(adapter) = self.adapters.first() else {
-            if self.command.is_some() {
-                return Ok(None);
-            }
+    async fn start_pools(mut self, events: Events, home: Home) -> Result<(Pools, Sessions)> {
+        let (sessions, store) = (self.sessions.clone(), self.session_store.take());
+        let (configs, tools, mut states) = self.finish()?;
+        states.insert(home);
+        let sessions = Sessions::start(sessions, store, events.clone()).await?;
+        let registry = Arc::new(Registry::new(tools, states, sessions.clone())?);
+        registry.end_with_sessions();
+        let common = Common { registry, events, numbers: Arc::new(AtomicU64::new(0)) };
+        let several = configs.len() > 1;
+        let start = |config: PoolConfig| {
+            let (name, started) = (Arc::clone(&config.name), PoolHandle::start(config, common.clone()));
+            async move { started.await.map_err(|error| if several { in_pool(&name, error) } else { error }) }
+        };
+        let pools = Pools::start(configs.into_iter().map(start).collect()).await?;
+        Ok((pools, sessions))
+    }
+
+    /// The pools to start, the default one first, and what they have together.
+    fn finish(self) -> Result<(Vec<PoolConfig>, Tools, States)> {
+        let mut pools = self.pools;
+        check_names(&pools)?;
+        if pools.is_empty() || self.default_pool.has_adapter() {
+            pools.insert(0, (DEFAULT_POOL.to_owned(), self.default_pool));
+        } else if self.wants_default_pool {
             return Err(configuration(
-                "no adapter: name one with `.adapter(\"module:Class\")`, or `.client::<..>()` of a trait that names one",
+                "the bridge has settings for its pool `default` and no adapter for it: name one with `.adapter(..)`, or \
+                 move the settings into the `.pool(.., |pool| ..)` that they are for",
             ));
+        }
+        let several = pools.len() > 1;
+        let finish = |(name, pool): (String, PoolBuilder)| {
+            pool.finish(&name).map_err(|error| if several { in_pool(&name, error) } else { error })
         };
-        if let Some(other) = self.adapters.iter().find(|other| *other != adapter) {
-            return Err(configuration(&format!(
-                "a bridge loads one adapter, and `{adapter}` and `{other}` were named; start a bridge for each"
-            )));
-        }
-        if !is_adapter(adapter) {
-            return Err(configuration(&format!(
-                "adapter `{}`: expected `module:Class` or `module`, with dots between packages",
-                adapter.escape_debug()
-            )));
-        }
-        Ok(Some(adapter.clone()))
+        let configs = pools.into_iter().map(finish).collect::<Result<_>>()?;
+        Ok((configs, self.tools, self.states))
     }
 }
 
-fn absolute(path: &Path) -> Result<PathBuf> {
-    std::path::absolute(path)
-        .map_err(|error| configuration(&format!("`.python_path(\"{}\")`: {error}", path.display())))
-}
-
-/// `ident(.ident)*(:ident)?`, nothing else: what is named here becomes an import.
-fn is_adapter(adapter: &str) -> bool {
-    let is_identifier = |part: &str| {
-        part.chars().next().is_some_and(|first| first.is_alphabetic() || first == '_')
-            && part.chars().all(|character| character.is_alphanumeric() || character == '_')
-    };
-    let (module, class) = adapter.split_once(':').map_or((adapter, None), |(module, class)| (module, Some(class)));
-    module.split('.').all(is_identifier) && class.is_none_or(is_identifier)
+/// Whether the names of the pools beside the default one are names, and differ.
+fn check_names(pools: &[(String, PoolBuilder)]) -> Result<()> {
+    for (index, (name, _)) in pools.iter().enumerate() {
+        if name == DEFAULT_POOL || pools[..index].iter().any(|(other, _)| other == name) {
+            let settings = "the pool `default` is described by the builder's own settings, and each other pool once";
+            return Err(configuration(&format!("`.pool(\"{name}\", ..)`: {settings}")));
+        }
+        if name.is_empty() || name.len() > 64 || name.chars().any(char::is_control) {
+            return Err(configuration(&format!(
+                "`.pool(\"{}\", ..)`: expected a name of 1 to 64 bytes without control characters",
+                name.escape_debug()
+            )));
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_adapter_is_a_module_path_and_perhaps_a_class() {
-        for good in ["text_tools", "a.b.c", "a.b:C", "_x:_Y"] {
-            assert!(is_adapter(good), "{good}");
-        }
-        for bad in ["", "../x", "os;system", "a.b:c; import", "/etc/x", "a..b", "a:b:c", "a:b.c", "1a", "a\0"] {
-            assert!(!is_adapter(bad), "{bad}");
-        }
-    }
+    use crate::wire::Limits;
+    use crate::worker::Profile;
 
     #[tokio::test]
     async fn settings_that_make_no_sense_are_refused_before_anything_starts() {
@@ -400,10 +396,17 @@ mod tests {
             let message = refused(builder().profile(Profile::Threads(threads))).await;
             assert!(message.contains(&format!("Threads({threads})")) && message.contains("1 to 1024"), "{message}");
         }
-        let sandboxed = Bridge::builder().command(["sh"]).sandbox(crate::Restrictions::new());
-        assert!(refused(sandboxed).await.contains("by itself"));
         assert!(refused(builder().max_concurrency(0)).await.contains("max_concurrency(0)"));
         let limits = Limits { window: 0, ..Limits::default() };
         assert!(refused(builder().limits(limits)).await.contains("window: 0"));
+        let good = |pool: PoolBuilder| pool.adapter("b");
+        assert!(refused(builder().pool("default", good)).await.contains("own settings"));
+        assert!(refused(builder().pool("x", good).pool("x", good)).await.contains("each other pool once"));
+        assert!(refused(builder().pool("", good)).await.contains("expected a name"));
+        let message = refused(builder().pool("gpu", |pool| good(pool).workers(0))).await;
+        assert!(message.contains("pool `gpu`") && message.contains("expected at least 1"), "{message}");
+        assert!(refused(builder().pool("gpu", |pool| pool)).await.contains("pool `gpu`: no adapter"));
+        let without_adapter = Bridge::builder().workers(3).pool("gpu", good);
+        assert!(refused(without_adapter).await.contains("settings for its pool `default`"));
     }
 }

@@ -236,19 +236,19 @@ pub enum ErrorKind {
     #[error("these arguments killed {deaths} workers; refused for now")]
     Poison { deaths: u32 },
     /// No such session.
-    #[error("no session `{session}`")]
+    #[error("{}", no_session(session))]
     SessionNotFound { session: String },
-    /// The session is over.
-    #[error("session `{session}` has expired")]
+    /// The session is over: nobody used it for its time to live, or it was closed.
+    #[error("session `{session}` has expired, or was closed")]
     SessionExpired { session: String },
     /// What the session kept in its worker is lost with the worker.
-    #[error("session `{session}` lost its worker")]
+    #[error("session `{session}` lost its worker, and what it kept there; the next call gets it another one")]
     SessionLost { session: String },
     /// The session's worker is busy and the session does not wait.
     #[error("the worker of session `{session}` is busy")]
     SessionWorkerBusy { session: String },
     /// A quota of sessions is used up.
-    #[error("session quota used up: {which}")]
+    #[error("a quota of sessions is used up: {which}")]
     SessionQuota { which: String },
     /// The call that this belonged to has ended.
     #[error("the call has ended; its context cannot be used any more")]
@@ -260,8 +260,8 @@ pub enum ErrorKind {
     #[error("{message}")]
     ManifestMismatch { message: String },
     /// Somebody else changed the value first.
-    #[error("the value was changed by somebody else")]
-    Conflict,
+    #[error("somebody else has changed the value: {}", its_version(*version))]
+    Conflict { version: u64 },
     /// The bridge shuts down.
     #[error("the bridge is shutting down")]
     ShuttingDown,
@@ -271,6 +271,20 @@ pub enum ErrorKind {
     /// An error code of a peer that knows more codes than we do.
     #[error("{code}: {exception}")]
     Other { code: String, exception: Box<Exception> },
+}
+
+fn no_session(session: &str) -> String {
+    match session {
+        "" => "the call runs in no session; name one with `.session(..)`".to_owned(),
+        session => format!("no session `{session}`; create it with `bridge.session(..)`"),
+    }
+}
+
+fn its_version(version: u64) -> String {
+    match version {
+        0 => "it is not there".to_owned(),
+        version => format!("its version is {version}"),
+    }
 }
 
 fn tail(stderr_tail: &str) -> String {
@@ -309,7 +323,7 @@ impl ErrorKind {
             Self::CallEnded => "call_ended",
             Self::ReferenceLost { .. } => "reference_lost",
             Self::ManifestMismatch { .. } => "manifest_mismatch",
-            Self::Conflict => "conflict",
+            Self::Conflict { .. } => "conflict",
             Self::ShuttingDown => "shutting_down",
             Self::Resource { .. } => "resource",
             Self::Other { code, .. } => code,

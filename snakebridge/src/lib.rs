@@ -55,6 +55,9 @@ pub mod manifest;
 mod pool;
 #[cfg(feature = "host")]
 pub mod prelude;
+pub mod schema;
+#[cfg(feature = "host")]
+pub mod session;
 #[cfg(feature = "host")]
 pub mod telemetry;
 #[cfg(feature = "host")]
@@ -65,7 +68,7 @@ pub mod wire;
 mod worker;
 
 #[cfg(feature = "host")]
-pub use bridge::{Bridge, Builder};
+pub use bridge::{Bridge, Builder, PoolBuilder, Session, TimeoutProfile};
 pub use bytes::Bytes;
 #[cfg(feature = "host")]
 pub use client::{Call, Chunk, ToolStream};
@@ -73,7 +76,7 @@ pub use error::{Error, Result};
 #[cfg(feature = "host")]
 pub use pool::WorkerInfo;
 #[cfg(feature = "macros")]
-pub use snakebridge_macros::{python_tool, tool};
+pub use snakebridge_macros::{elixir_style_tool, python_tool, tool};
 #[cfg(feature = "host")]
 pub use tools::ToolContext;
 pub use value::Value;
@@ -85,5 +88,10 @@ compile_error!("snakebridge's host runs on Linux; macOS is not supported yet, an
 
 /// The Rust in the documents compiles.
 #[cfg(all(doctest, feature = "macros"))]
+#[doc = include_str!("../../docs/calls.md")]
 #[doc = include_str!("../../docs/concurrency.md")]
+#[doc = include_str!("../../docs/macros.md")]
+#[doc = include_str!("../../docs/pools.md")]
+#[doc = include_str!("../../docs/sessions.md")]
+#[doc = include_str!("../../docs/rust-tools.md")]
 struct Documents;

@@ -5,6 +5,8 @@ pub use futures::{Stream, StreamExt};
 pub use crate::body::Input;
 pub use crate::client::Priority;
 pub use crate::tools::{Outcome, Params, ToolError};
-pub use crate::{Bridge, Bytes, Call, Error, Profile, Result, ToolContext, ToolStream, Value, args, tools};
+pub use crate::{
+    Bridge, Bytes, Call, Error, Profile, Result, Session, TimeoutProfile, ToolContext, ToolStream, Value, args, tools,
+};
 #[cfg(feature = "macros")]
-pub use crate::{python_tool, tool};
+pub use crate::{elixir_style_tool, python_tool, tool};

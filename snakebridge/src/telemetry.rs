@@ -1,5 +1,6 @@
 //! What happens inside, as typed events: the names of spans and events in one place.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::broadcast;
@@ -9,12 +10,15 @@ use crate::error::{Executed, Exit};
 /// Target of log records that are a worker's own words: lines of its stderr.
 pub const WORKER_OUTPUT: &str = "snakebridge::worker::output";
 
-/// Something that happened to a worker or a call. Workers are numbered from 1 and numbers are never used again.
+/// Something that happened to a worker or a call. Workers are numbered from 1 in
+/// all pools together, and numbers are never used again.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Event {
     /// A worker serves calls.
     WorkerReady {
+        /// Its pool.
+        pool: Arc<str>,
         /// Its number.
         worker: u64,
         /// Its process.
@@ -24,6 +28,8 @@ pub enum Event {
     },
     /// A worker that is ready has restricted itself before it ran anything of the user's. Comes before its `WorkerReady`.
     WorkerSandboxed {
+        /// Its pool.
+        pool: Arc<str>,
         /// Its number.
         worker: u64,
         /// Its process.
@@ -33,6 +39,8 @@ pub enum Event {
     },
     /// A worker's process ended, or was ended because it broke the protocol or ignored a cancel.
     WorkerLost {
+        /// Its pool.
+        pool: Arc<str>,
         /// Its number.
         worker: u64,
         /// Its process.
@@ -48,6 +56,8 @@ pub enum Event {
     },
     /// A worker is killed, because a cancelled call in it went on for longer than it may. Its `WorkerLost` follows.
     WorkerKilled {
+        /// Its pool.
+        pool: Arc<str>,
         /// Its number.
         worker: u64,
         /// Its process.
@@ -61,6 +71,8 @@ pub enum Event {
     },
     /// A worker gets no more calls, and another one takes its place. It ends when those it has are done.
     WorkerDraining {
+        /// Its pool.
+        pool: Arc<str>,
         /// Its number.
         worker: u64,
         /// Its process.
@@ -70,6 +82,8 @@ pub enum Event {
     },
     /// A worker that was draining has ended in good order.
     WorkerRetired {
+        /// Its pool.
+        pool: Arc<str>,
         /// Its number.
         worker: u64,
         /// Its process.
@@ -77,6 +91,8 @@ pub enum Event {
     },
     /// A worker could not start.
     StartFailed {
+        /// Its pool.
+        pool: Arc<str>,
         /// Its number.
         worker: u64,
         /// The error's text.
@@ -86,6 +102,8 @@ pub enum Event {
     },
     /// A call is given to another worker.
     CallRepeated {
+        /// Its pool.
+        pool: Arc<str>,
         /// The tool.
         tool: String,
         /// The worker that was lost.
@@ -95,8 +113,23 @@ pub enum Event {
         /// Attempts so far.
         attempts: u32,
     },
+    /// A call failed for whose result nobody waits.
+    NotificationFailed {
+        /// Its pool.
+        pool: Arc<str>,
+        /// The tool.
+        tool: String,
+        /// The error's text.
+        error: String,
+        /// What is known of whether it ran.
+        executed: Executed,
+        /// The correlation id of the call, if its caller gave one.
+        correlation_id: Option<String>,
+    },
     /// A call was lost with its worker, and not repeated.
     CallLost {
+        /// Its pool.
+        pool: Arc<str>,
         /// The tool.
         tool: String,
         /// The worker.
@@ -104,6 +137,35 @@ pub enum Event {
         /// What is known of the attempt.
         executed: Executed,
     },
+    /// There is a new session.
+    SessionCreated {
+        /// Its id.
+        session: String,
+    },
+    /// A session is over.
+    SessionEnded {
+        /// Its id.
+        session: String,
+        /// Why.
+        why: SessionEnd,
+    },
+    /// Four fifths of the sessions that may exist do. Told once, and again when there were half as many meanwhile.
+    SessionsNearLimit {
+        /// How many there are.
+        sessions: usize,
+        /// How many there may be.
+        limit: usize,
+    },
+}
+
+/// Why a session is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SessionEnd {
+    /// Somebody closed it.
+    Closed,
+    /// Nobody used it for its time to live.
+    Expired,
 }
 
 /// Events that a slow subscriber may lag behind before it loses the oldest.
@@ -130,8 +192,14 @@ impl Events {
                 tracing::debug!(target: "snakebridge::worker", ?event);
             }
             Event::WorkerDraining { .. } => tracing::info!(target: "snakebridge::worker", ?event),
+            Event::SessionCreated { .. } | Event::SessionEnded { .. } => {
+                tracing::debug!(target: "snakebridge::session", ?event);
+            }
+            Event::SessionsNearLimit { .. } => tracing::warn!(target: "snakebridge::session", ?event),
             Event::CallRepeated { .. } => tracing::info!(target: "snakebridge::call", ?event),
-            Event::CallLost { .. } => tracing::warn!(target: "snakebridge::call", ?event),
+            Event::CallLost { .. } | Event::NotificationFailed { .. } => {
+                tracing::warn!(target: "snakebridge::call", ?event);
+            }
             Event::WorkerLost { .. } | Event::WorkerKilled { .. } | Event::StartFailed { .. } => {
                 tracing::warn!(target: "snakebridge::worker", ?event);
             }

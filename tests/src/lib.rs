@@ -1,5 +1,7 @@
 //! What the end-to-end tests share: bridges to the test tools, and the ledger of what ran.
 
+pub mod chaos;
+
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -16,6 +18,11 @@ pub fn python_folder() -> PathBuf {
 /// A builder that loads the showcase adapter of the Python package.
 pub fn showcase() -> Builder {
     Bridge::builder().adapter("snakebridge.adapters.showcase:ShowcaseAdapter")
+}
+
+/// A builder that loads the test tools that call tools of the host.
+pub fn rust_tools() -> Builder {
+    Bridge::builder().adapter("rust_tools:RustToolsAdapter").python_path(python_folder())
 }
 
 /// A builder for one worker in Node with the tools of `file`: a path from the repository's root, or an absolute one.
@@ -74,8 +81,17 @@ impl Ledger {
 
     /// A builder that loads the test tools, which note what they do here.
     pub fn tools(&self) -> Builder {
+        self.adapter("ledger_tools:LedgerAdapter")
+    }
+
+    /// A builder that loads the tools which show what the options of a call do; they note it here.
+    pub fn options(&self) -> Builder {
+        self.adapter("option_tools:OptionAdapter")
+    }
+
+    fn adapter(&self, adapter: &str) -> Builder {
         Bridge::builder()
-            .adapter("ledger_tools:LedgerAdapter")
+            .adapter(adapter)
             .python_path(python_folder())
             .config(&BTreeMap::from([("ledger", self.path())]))
     }
@@ -175,4 +191,41 @@ pub fn host_memory(what: &str) -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").expect("Linux has it");
     let line = status.lines().find(|line| line.starts_with(what)).expect("a line of that name");
     line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number of KiB")
+}
+
+/// A builder that loads the tools for tests of sessions, which note what they do in `ledger`.
+pub fn session_tools(ledger: &Ledger) -> Builder {
+    Bridge::builder()
+        .adapter("stateful_tools:SessionAdapter")
+        .python_path(python_folder())
+        .config(&BTreeMap::from([("ledger", ledger.path())]))
+}
+
+/// A file for which tools wait.
+#[derive(Debug)]
+pub struct Gate {
+    path: PathBuf,
+}
+
+impl Gate {
+    /// A closed one, beside the ledger.
+    pub fn new(ledger: &Ledger, name: &str) -> Self {
+        Self { path: ledger.path().with_extension(name) }
+    }
+
+    /// Its path, for Python.
+    ///
+    /// # Panics
+    /// When the temporary folder has a name that is no text.
+    pub fn path(&self) -> &str {
+        self.path.to_str().expect("text")
+    }
+
+    /// Lets everybody go on.
+    ///
+    /// # Panics
+    /// When the file cannot be made.
+    pub fn open(&self) {
+        std::fs::write(&self.path, "").expect("the gate opens");
+    }
 }

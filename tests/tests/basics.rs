@@ -68,8 +68,9 @@ async fn stream_progress_arrives_step_by_step_and_in_order() -> Result<()> {
 #[tokio::test]
 async fn five_calls_of_a_session_each_see_the_callers_session_id() -> Result<()> {
     let bridge = showcase().workers(2).start().await?;
+    let session = bridge.session("demo_session_1").await?;
     for _ in 0..5 {
-        let info = bridge.execute("get_session_info", args! {}).session("demo_session_1").await?;
+        let info = session.execute("get_session_info", args! {}).await?;
         assert_eq!(info["session_id"].as_str(), Some("demo_session_1"));
     }
     bridge.shutdown().await

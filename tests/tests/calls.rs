@@ -62,6 +62,7 @@ async fn an_exception_arrives_with_type_message_traceback_and_cause() -> Result<
     assert!(traceback.contains("ledger_tools.py") && traceback.contains("raise ValueError(message) from cause"));
     assert_eq!(exception.causes.as_ref().unwrap()[0].type_name, "KeyError");
     assert_eq!(error.to_string(), "tool `fails`: ValueError: too odd");
+    assert_eq!(error.worker(), Some(bridge.workers()[0].number));
     bridge.shutdown().await
 }
 

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 const CATALOGUE: &str = include_str!("../README.md");
 /// How many rows each group has.
-const GROUPS: [(char, u32); 4] = [('E', 23), ('F', 20), ('G', 11), ('H', 12)];
+const GROUPS: [(char, u32); 5] = [('E', 23), ('F', 20), ('G', 11), ('H', 12), ('J', 10)];
 /// What the protocol has since grown, and the catalogue has no rows for.
 const BEYOND: [&str; 2] = ["PART", "GOAWAY"];
 
@@ -50,7 +50,7 @@ fn files(name: &str) -> Vec<PathBuf> {
 }
 
 #[test]
-fn every_row_of_the_groups_e_to_h_has_one_line() {
+fn every_row_of_the_groups_has_one_line() {
     let rows: Vec<String> = lines().into_iter().flat_map(|(rows, _)| rows).map(str::to_owned).collect();
     let expected: Vec<String> = GROUPS
         .iter()

@@ -96,8 +96,9 @@ async fn python_sees_the_tools_and_their_defaults_apply() -> Result<()> {
 async fn a_tool_sees_the_session_of_the_call_that_uses_it() -> Result<()> {
     let ledger = Ledger::new();
     let bridge = bridge(&ledger).start().await?;
-    let session: Option<String> = bridge.call("ask_host", ask("which_session", vec![])).session("s-1").await?;
-    assert_eq!(session.as_deref(), Some("s-1"));
+    let session = bridge.session("s-1").await?;
+    let told: Option<String> = session.call("ask_host", ask("which_session", vec![])).await?;
+    assert_eq!(told.as_deref(), Some("s-1"));
     assert_eq!(bridge.call::<Option<String>>("ask_host", ask("which_session", vec![])).await?, None);
     bridge.shutdown().await
 }

@@ -35,7 +35,8 @@ async fn methods_are_calls_with_types_defaults_and_options() -> Result<()> {
     let ledger = Ledger::new();
     let (bridge, tools) = client(&ledger).await?;
     assert_eq!(tools.work(7, None).await?, 49);
-    assert_eq!(tools.echo_text("hello").session("s").await?, "hello");
+    let session = bridge.session("s").await?;
+    assert_eq!(tools.echo_text("hello").session(&session).await?, "hello");
     assert_eq!(tools.size(Bytes::from_static(b"12345")).await?, 5);
     assert_eq!(tools.blob(3).await?[..], [0, 0, 0]);
     let error = tools.work(8, Some(60.0)).timeout(Duration::from_millis(100)).await.unwrap_err();

@@ -13,10 +13,14 @@ usage: cargo xtask COMMAND
   test [--full]   run every check; --full adds the slow ones (further Python versions)
   lint            run only the checks that read the source (rustfmt, clippy, layering, ruff, mypy)
   bench NAME      run a benchmark: floor (serial latency beside a bare pipe between two processes),
-                  large (small calls while 128 MiB travel on the same pipes)
+                  large (small calls while 128 MiB travel on the same pipes), start (a hundred workers by themselves and
+                  forked from a template)
   fuzz [TARGET] [--seconds N] [--minimise]
                   look for inputs that break the wire: frame_decoder, value_decode, handshake, peer, or all of them,
                   60 seconds each; --minimise then makes the committed corpus anew (needs a nightly compiler)
+  chaos [--seed N] [--minutes N] [--workers N] [--rate CALLS] [--faults N]
+                  make calls and kill, stop and confuse workers meanwhile, and check that every promise holds; a minute,
+                  8 workers, 500 calls and 2 faults a second
   setup           make `.venv` and build the Python extension into it (implied by the others)
   help            print this
 ";
@@ -28,18 +32,27 @@ pub(crate) struct Benchmark {
     pub(crate) name: &'static str,
 }
 
-const BENCHMARKS: &[Benchmark] = &[Benchmark { name: "floor" }, Benchmark { name: "large" }];
+const BENCHMARKS: &[Benchmark] =
+    &[Benchmark { name: "floor" }, Benchmark { name: "large" }, Benchmark { name: "start" }];
 
-const COMMANDS: &[&str] = &["demo", "test", "lint", "bench", "fuzz", "setup", "help"];
+const COMMANDS: &[&str] = &["demo", "test", "lint", "bench", "fuzz", "chaos", "setup", "help"];
+
+const CHAOS_OPTIONS: &[&str] = &["--seed", "--minutes", "--workers", "--rate", "--faults"];
 
 /// What the command line asks for.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Request {
-    Demo { csv: Option<PathBuf> },
-    Test { full: bool },
+    Demo {
+        csv: Option<PathBuf>,
+    },
+    Test {
+        full: bool,
+    },
     Lint,
     Bench(Benchmark),
     Fuzz(Plan),
+    /// With the options of the program that carries it out.
+    Chaos(Vec<String>),
     Setup,
     Help,
 }
@@ -73,6 +86,7 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Request> {
             benchmark(name).map(Request::Bench)
         }
         "fuzz" => fuzz_plan(command, rest).map(Request::Fuzz),
+        "chaos" => chaos_options(rest).map(Request::Chaos),
         "setup" => Words::of(command, rest, &[])?.end().map(|()| Request::Setup),
         "help" => Ok(Request::Help),
         unknown => Err(mistake(&format!("unknown command `{unknown}`"), nearest(unknown, COMMANDS))),
@@ -109,6 +123,21 @@ fn fuzz_plan(command: &str, rest: &[String]) -> Result<Plan> {
     let target = target.transpose()?;
     words.end()?;
     Ok(Plan { target, seconds, minimise })
+}
+
+/// Options and numbers in turn, handed on as they are.
+fn chaos_options(rest: &[String]) -> Result<Vec<String>> {
+    for pair in rest.chunks(2) {
+        let name = pair[0].as_str();
+        if !CHAOS_OPTIONS.contains(&name) {
+            return Err(mistake(&format!("`chaos` has no option `{name}`"), nearest(name, CHAOS_OPTIONS)));
+        }
+        let number = pair.get(1).map_or("", String::as_str);
+        if !number.parse().is_ok_and(|number: f64| number > 0.0 && number.is_finite()) {
+            return Err(mistake(&format!("`{name}` needs a number above zero, not `{number}`"), None));
+        }
+    }
+    Ok(rest.to_vec())
 }
 
 /// What follows a command: options that it knows, and operands that it takes one by one.
@@ -200,6 +229,8 @@ mod tests {
         let plan = |target, seconds, minimise| Request::Fuzz(Plan { target, seconds, minimise });
         assert_eq!(parsed("fuzz").unwrap(), plan(None, 60, false));
         assert_eq!(parsed("fuzz --minimise peer --seconds 5").unwrap(), plan(Some("peer"), 5, true));
+        let options = ["--seed", "7", "--minutes", "0.5"].map(str::to_owned).to_vec();
+        assert_eq!(parsed("chaos --seed 7 --minutes 0.5").unwrap(), Request::Chaos(options));
         assert_eq!(parsed("setup").unwrap(), Request::Setup);
         assert_eq!(parsed("test --help").unwrap(), Request::Help);
     }
@@ -227,6 +258,8 @@ mod tests {
         assert!(message("fuzz --seconds").starts_with("`--seconds` needs a number from 1 on, not ``"));
         assert!(message("fuzz --seconds peer").starts_with("`--seconds` needs a number from 1 on, not `peer`"));
         assert!(message("fuzz --seconds 0").starts_with("`--seconds` needs a number from 1 on, not `0`"));
+        assert!(message("chaos --seed").starts_with("`--seed` needs a number above zero, not ``"));
+        assert!(message("chaos --sede 1").starts_with("`chaos` has no option `--sede`, did you mean `--seed`?"));
         assert!(message("lint --full").starts_with("`lint` has no option `--full`"));
     }
 }

@@ -54,6 +54,7 @@ fn run(arguments: &[String]) -> Result<()> {
         Request::Lint => gate::run(&workspace, &checks::lint(), &setup::prepare(&workspace, Extent::Tools)?),
         Request::Bench(name) => bench(&workspace, name),
         Request::Fuzz(plan) => fuzz::run(&workspace, &plan),
+        Request::Chaos(options) => chaos(&workspace, &options),
     }
 }
 
@@ -91,4 +92,14 @@ fn bench(workspace: &Workspace, benchmark: Benchmark) -> Result<()> {
     environment
         .cargo(workspace, &["run", "--release", "--package", "snakebridge-benches", "--bin", benchmark.name])
         .run()
+}
+
+fn chaos(workspace: &Workspace, options: &[String]) -> Result<()> {
+    let environment = setup::prepare(workspace, Extent::Extension)?;
+    let mut command = environment.cargo(workspace, &["run", "--release", "--package", "snakebridge-tests"]);
+    command.arguments(&["--bin", "chaos", "--"]);
+    for option in options {
+        command.argument(option);
+    }
+    command.run()
 }

@@ -12,7 +12,16 @@ use crate::workspace::Workspace;
 const COMMANDS: [&str; 2] = ["cargo xtask demo", "cargo xtask test"];
 
 /// The documents with Python in them.
-const WITH_PYTHON: [&str; 2] = ["README.md", "docs/concurrency.md"];
+const WITH_PYTHON: [&str; 8] = [
+    "README.md",
+    "docs/concurrency.md",
+    "docs/host-tools.md",
+    "docs/sessions.md",
+    "docs/types.md",
+    "docs/adapters.md",
+    "docs/migrating-from-snakepit.md",
+    "docs/testing.md",
+];
 
 /// A fenced block of a Markdown text.
 #[derive(Debug, PartialEq, Eq)]

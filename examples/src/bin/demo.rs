@@ -183,7 +183,7 @@ fn report(event: &Event) {
             let why = if *executed == Executed::Never { "it never ran" } else { "it is declared idempotent" };
             println!("  `{tool}`, attempt {attempts}, was lost (executed: {executed}) and is repeated: {why}");
         }
-        Event::WorkerReady { worker, pid, after } => {
+        Event::WorkerReady { worker, pid, after, .. } => {
             println!("  worker {worker}, process {pid}, took its place, ready after {after:.0?}");
         }
         _ => {}

@@ -30,6 +30,7 @@ impl Session {
                 session: input.maybe(Input::text),
                 parent: input.maybe(Input::number),
                 meta: input.maybe(Input::bytes),
+                ..Request::default()
             }
         };
         let limit = self.model.theirs.body;
@@ -66,6 +67,8 @@ impl Session {
                     meta: request.meta,
                     total: large.then_some(size),
                     inputs,
+                    tools: request.tools,
+                    window: request.window,
                 });
                 self.written(Some((&header, if large { &[] } else { &body[..] })));
                 if large {

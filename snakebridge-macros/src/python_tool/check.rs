@@ -50,7 +50,7 @@ fn check_trait(tools: &ToolTrait, diagnostics: &mut Diagnostics) {
         diagnostics.report(keyword, "a trait of Python tools cannot be `auto`");
     }
     if item.items.is_empty() {
-        let message = "the trait has no methods; add one for each tool: `async fn name(&self, ..) -> Result<T>;`";
+        let message = "the trait has no tools; add a method for each: `async fn name(&self, ..) -> Result<T>;`";
         diagnostics.report(&item.ident, message);
     }
 }
@@ -73,14 +73,15 @@ fn check_signature(function: &TraitItemFn, diagnostics: &mut Diagnostics) {
         diagnostics.report(&signature.ident, message);
     }
     if let Some(body) = &function.default {
-        let message = "the method is written in Python and has no body here; end it with `;`";
+        let message = "the method is written in Python and has no body here; end it with `;`, or add `#[py(skip)]` \
+                       if it is no tool";
         diagnostics.report_at(body.brace_token.span.open(), message);
     }
 }
 
 fn check_method(method: &Method, diagnostics: &mut Diagnostics) {
     arguments(method, diagnostics);
-    borrowed_answer(&method.answer, diagnostics);
+    result(&method.answer, diagnostics);
 }
 
 fn arguments(method: &Method, diagnostics: &mut Diagnostics) {
@@ -90,7 +91,10 @@ fn arguments(method: &Method, diagnostics: &mut Diagnostics) {
     for (index, argument) in method.arguments.iter().enumerate() {
         match types::as_stream(&argument.ty) {
             Some(stream) if argument.passing == Passing::Stream => stream_argument(stream, diagnostics),
-            _ => drop(rules::parameter_type(&argument.ty, diagnostics)),
+            _ => {
+                rules::parameter_type(&argument.ty, diagnostics);
+                rules::trait_object(&argument.ty, diagnostics);
+            }
         }
         if argument.passing == Passing::Fields {
             if kwargs {
@@ -149,12 +153,9 @@ fn twice<'a>(seen: &mut HashSet<&'a str>, name: &'a PythonName, what: &str, diag
     }
 }
 
-fn borrowed_answer(answer: &Answer, diagnostics: &mut Diagnostics) {
-    let ty = match answer {
-        Answer::Unary(ty) => ty,
-        Answer::Stream { item, .. } => item,
-    };
-    if let Some(borrow) = types::borrow(ty) {
+fn result(answer: &Answer, diagnostics: &mut Diagnostics) {
+    rules::trait_object(answer.result(), diagnostics);
+    if let Some(borrow) = types::borrow(answer.result()) {
         diagnostics
             .report(borrow, "the result comes from another process and borrows from nothing here: return owned types");
     }

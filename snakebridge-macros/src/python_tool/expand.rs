@@ -1,10 +1,14 @@
 //! From the model to Rust: the trait, its client, and the client's implementations.
 
 use proc_macro2::{Span, TokenStream};
-use quote::{quote, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{Attribute, Ident, Path, ReturnType, Token, TraitItem, Type, TypeImplTrait, TypeParamBound, Visibility};
+use syn::{
+    Attribute, Expr, ExprLit, Ident, Lit, LitStr, Path, ReturnType, Token, TraitItem, TraitItemFn, Type, TypeImplTrait,
+    TypeParamBound, Visibility, parse_quote,
+};
 
+use super::declare::{declaration, schemas};
 use super::model::{Answer, Argument, Method, Passing, ToolTrait};
 use crate::attrs::is_doc;
 use crate::quoting::{self, moved, place_of};
@@ -15,12 +19,22 @@ pub(super) fn expand(tools: &ToolTrait) -> TokenStream {
     let emitted = emitted_trait(tools);
     let client = client(tools);
     let implementation = implementation(tools);
-    quote!(#emitted #client #implementation)
+    let manifest = tools.manifest.as_ref().map(depends_on);
+    quote!(#emitted #client #implementation #manifest)
+}
+
+/// Makes the compiler look at the trait again when the manifest has changed.
+fn depends_on(file: &LitStr) -> TokenStream {
+    quote! {
+        const _: &[::core::primitive::u8] =
+            ::core::include_bytes!(::core::concat!(::core::env!("CARGO_MANIFEST_DIR"), "/", #file));
+    }
 }
 
 /// After a mistake: the trait as it was written, and a client of the methods that are right.
 pub(super) fn salvage(tools: &ToolTrait) -> TokenStream {
-    let item = &tools.item;
+    let mut item = tools.item.clone();
+    item.items.extend(tools.skipped.iter().cloned().map(TraitItem::Fn));
     let client = client(tools);
     quote! {
         #[allow(async_fn_in_trait, dead_code)]
@@ -41,10 +55,20 @@ fn emitted_trait(tools: &ToolTrait) -> TokenStream {
         function.sig.asyncness = None;
         function.sig.output = ReturnType::Type(Token![->](output.span()), Box::new(Type::Verbatim(output)));
     }
+    item.items.extend(tools.skipped.iter().map(skipped));
     quote! {
         #[allow(dead_code)]
         #item
     }
+}
+
+/// A method that is no tool stays as it is: whether its future can be sent is its own business.
+fn skipped(function: &TraitItemFn) -> TraitItem {
+    let mut function = function.clone();
+    if function.sig.asyncness.is_some() {
+        function.attrs.push(parse_quote!(#[allow(async_fn_in_trait)]));
+    }
+    TraitItem::Fn(function)
 }
 
 /// What a method of the trait returns. `captured` keeps a stream from borrowing the arguments; where one of these is a
@@ -77,7 +101,8 @@ fn client(tools: &ToolTrait) -> TokenStream {
     let (docs, conditions) = (kept(&item.attrs, is_doc), &kept(&item.attrs, is_condition));
     let about = format!("Calls the Python tools of [`{}`].", item.ident);
     let separator = (!docs.is_empty()).then(|| quote!(#[doc = ""]));
-    let adapter = quoting::option(tools.adapter.as_ref());
+    let adapter = quoting::option(tools.adapter.as_ref().map(|adapter| &adapter.text));
+    let schemas = schemas(krate, &tools.methods);
     let methods = tools.methods.iter().map(|method| client_method(krate, visibility, method));
     let declarations = tools.methods.iter().map(|method| {
         let (constant, conditions) = (method.constant(), kept(&method.attributes, is_condition));
@@ -111,6 +136,8 @@ fn client(tools: &ToolTrait) -> TokenStream {
         impl #krate::client::PythonTools for #client {
             const ADAPTER: ::core::option::Option<&'static ::core::primitive::str> = #adapter;
             const TOOLS: &'static [#krate::client::ToolDeclaration] = &[#(#declarations),*];
+
+            #schemas
 
             fn from_caller(caller: #krate::client::Caller) -> Self {
                 Self { caller }
@@ -148,40 +175,10 @@ fn client_method(krate: &Path, visibility: &Visibility, method: &Method) -> Toke
     }
 }
 
-fn declaration(krate: &Path, method: &Method) -> TokenStream {
-    let (constant, name) = (method.constant(), &method.name.text);
-    let conditions = kept(&method.attributes, is_condition);
-    let make = match method.answer {
-        Answer::Unary(_) => quote!(call),
-        Answer::Stream { .. } => quote!(stream),
-    };
-    let named = method.arguments.iter().filter(|argument| argument.passing != Passing::Fields);
-    let parameters = named.map(|argument| {
-        let name = &argument.name.text;
-        let kind = match argument.passing {
-            Passing::Optional => quote!(.optional()),
-            Passing::Stream => quote!(.stream()),
-            Passing::Named | Passing::Fields => quote!(),
-        };
-        quote!(#krate::client::ParameterDeclaration::new(#name, #krate::client::Shape::Unknown)#kind)
-    });
-    let kwargs = method.arguments.iter().any(|argument| argument.passing == Passing::Fields);
-    let kwargs = kwargs.then(|| quote!(.kwargs()));
-    let timeout = quoting::milliseconds(method.timeout).map(|timeout| quote!(.timeout(#timeout)));
-    let idempotent = method.idempotent.then(|| quote!(.idempotent()));
-    quote! {
-        #(#conditions)*
-        const #constant: #krate::client::ToolDeclaration =
-            #krate::client::ToolDeclaration::#make(#name).parameters(&[#(#parameters),*])#kwargs #timeout #idempotent;
-    }
-}
-
 /// Where an error about what a method returns belongs: at the user's type, and the same place each time, so that the
 /// compiler prints it once.
 fn answer_span(answer: &Answer) -> Span {
-    match answer {
-        Answer::Unary(ty) | Answer::Stream { item: ty, .. } => place_of(ty),
-    }
+    place_of(answer.result())
 }
 
 /// `Call<T, E>` or `ToolStream<T, E>` for a `Result<T, E>`, whatever it is called.
@@ -207,6 +204,10 @@ fn encoded(krate: &Path, argument: &Argument) -> TokenStream {
     let method = match passing {
         Passing::Named => "named",
         Passing::Optional => "optional",
+        Passing::Default => {
+            let default = argument.default.as_ref().map(made);
+            return quote_spanned!(span=> .optional_or(#name, #borrow #value, || #default));
+        }
         Passing::Fields => return quote_spanned!(span=> .fields(#borrow #value)),
         Passing::Stream => {
             let krate = moved(krate, span);
@@ -215,6 +216,14 @@ fn encoded(krate: &Path, argument: &Argument) -> TokenStream {
     };
     let method = Ident::new(method, span);
     quote_spanned!(span=> .#method(#name, #borrow #value))
+}
+
+/// A default value. A string literal stands for a `String`, or whatever else is made from one.
+fn made(default: &Expr) -> TokenStream {
+    match default {
+        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => quote!(::core::convert::From::from(#text)),
+        default => default.to_token_stream(),
+    }
 }
 
 /// What the documentation of a method has beyond the user's own: its arguments', or anything at all.
@@ -263,11 +272,11 @@ fn implementation(tools: &ToolTrait) -> TokenStream {
     }
 }
 
-fn kept(attributes: &[Attribute], keep: impl Fn(&Attribute) -> bool) -> Vec<&Attribute> {
+pub(super) fn kept(attributes: &[Attribute], keep: impl Fn(&Attribute) -> bool) -> Vec<&Attribute> {
     attributes.iter().filter(|attribute| keep(attribute)).collect()
 }
 
-fn is_condition(attribute: &Attribute) -> bool {
+pub(super) fn is_condition(attribute: &Attribute) -> bool {
     attribute.path().is_ident("cfg")
 }
 

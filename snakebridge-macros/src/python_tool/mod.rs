@@ -1,9 +1,13 @@
 //! `#[python_tool]`: from a trait to a client that calls Python.
 
 mod check;
+mod declare;
 mod expand;
+mod manifest;
 mod model;
+mod options;
 mod parse;
+mod shape;
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -18,6 +22,10 @@ pub(crate) fn python_tool(attribute: TokenStream, item: &TokenStream) -> TokenSt
         return quote!(#item #errors);
     };
     check::check(&mut tools, &mut diagnostics);
+    let file = tools.manifest.as_ref().and_then(|file| manifest::read(file, &mut diagnostics));
+    if let Some(file) = file {
+        manifest::compare(&tools, &file, &mut diagnostics);
+    }
     if diagnostics.is_empty() {
         expand::expand(&tools)
     } else {

@@ -1,22 +1,28 @@
 //! What a trait says about Python tools.
 
-use std::time::Duration;
-
 use proc_macro2::Span;
 use quote::format_ident;
 use syn::ext::IdentExt;
-use syn::{Attribute, Ident, ItemTrait, Path, Signature, Type, TypeImplTrait};
+use syn::{Attribute, Expr, Ident, ItemTrait, LitStr, Path, Signature, TraitItemFn, Type, TypeImplTrait};
+
+use super::options::Options;
+use super::shape::{Shape, result_value};
+use crate::types::{as_stream, stream_item};
 
 /// A trait with `#[python_tool]`.
 pub(super) struct ToolTrait {
     /// Where the generated code finds the crate.
     pub(super) crate_path: Path,
-    /// The trait as written, without our attributes.
+    /// The trait as written, without our attributes and without what is skipped.
     pub(super) item: ItemTrait,
+    /// The methods that are no tools: the trait has them as they are.
+    pub(super) skipped: Vec<TraitItemFn>,
     /// The name of the generated client.
     pub(super) client: Ident,
     /// `module:Class`.
-    pub(super) adapter: Option<String>,
+    pub(super) adapter: Option<PythonName>,
+    /// The manifest that it is compared with.
+    pub(super) manifest: Option<LitStr>,
     /// The methods that could be read, in order.
     pub(super) methods: Vec<Method>,
 }
@@ -30,8 +36,7 @@ pub(super) struct Method {
     pub(super) name: PythonName,
     pub(super) arguments: Vec<Argument>,
     pub(super) answer: Answer,
-    pub(super) timeout: Option<Duration>,
-    pub(super) idempotent: bool,
+    pub(super) options: Options,
 }
 
 impl Method {
@@ -49,6 +54,25 @@ pub(super) struct Argument {
     pub(super) docs: String,
     pub(super) name: PythonName,
     pub(super) passing: Passing,
+    /// What is sent when it is `None`.
+    pub(super) default: Option<Expr>,
+}
+
+impl Argument {
+    /// The type of what is sent: of a stream, that of its items.
+    pub(super) fn sent(&self) -> &Type {
+        let item = if self.passing == Passing::Stream { as_stream(&self.ty).and_then(stream_item) } else { None };
+        item.unwrap_or(&self.ty)
+    }
+
+    /// What a value of it looks like when it is given; of a stream, what an item looks like.
+    pub(super) fn shape(&self) -> Shape {
+        match (self.passing, Shape::of(self.sent())) {
+            (Passing::Optional | Passing::Default, Shape::Optional(inner)) => *inner,
+            (Passing::Fields, _) => Shape::Unknown,
+            (_, shape) => shape,
+        }
+    }
 }
 
 /// How an argument reaches Python.
@@ -57,6 +81,8 @@ pub(super) enum Passing {
     Named,
     /// By name, and left out when it is `None`.
     Optional,
+    /// By name, and something else when it is `None`.
+    Default,
     /// Its fields are named arguments.
     Fields,
     /// By name, item by item while the call runs.
@@ -69,6 +95,25 @@ pub(super) enum Answer {
     Unary(Type),
     /// Many: the stream as written, and its item type.
     Stream { stream: TypeImplTrait, item: Type },
+}
+
+impl Answer {
+    /// The `Result` that the method returns or streams.
+    pub(super) fn result(&self) -> &Type {
+        match self {
+            Self::Unary(ty) | Self::Stream { item: ty, .. } => ty,
+        }
+    }
+
+    /// The type of the value in that `Result`; all of it where that does not show.
+    pub(super) fn value(&self) -> &Type {
+        result_value(self.result()).unwrap_or(self.result())
+    }
+
+    /// What a value of it looks like.
+    pub(super) fn shape(&self) -> Shape {
+        result_value(self.result()).map_or(Shape::Unknown, Shape::of)
+    }
 }
 
 /// A name in Python, and the token that says it.

@@ -5,12 +5,14 @@ use quote::format_ident;
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{
-    FnArg, Ident, Item, ItemTrait, LitStr, PatType, ReturnType, Signature, TraitItem, TraitItemFn, Type,
+    FnArg, Ident, Item, ItemTrait, LitStr, PatType, Receiver, ReturnType, Signature, TraitItem, TraitItemFn, Type,
     TypeParamBound, parse_quote, parse_quote_spanned,
 };
 
 use super::model::{Answer, Argument, Method, Passing, PythonName, ToolTrait};
+use super::options::{self, Options, PRIORITIES, SESSIONS};
 use crate::attrs::{Entries, Key, Shape, Table, docs, is_doc};
+use crate::case::{CASES, Case};
 use crate::diag::Diagnostics;
 use crate::{names, rules, types};
 
@@ -21,8 +23,11 @@ const TRAIT: Table = Table {
         Key { name: "module", shape: Shape::Text, example: "module = \"module\"" },
         Key { name: "class", shape: Shape::Text, example: "class = \"Class\"" },
         Key { name: "client", shape: Shape::Text, example: "client = \"Name\"" },
+        Key { name: "rename_all", shape: Shape::Choice(CASES), example: "rename_all = \"camelCase\"" },
         Key { name: "timeout", shape: Shape::Duration, example: "timeout = \"30s\"" },
         Key { name: "idempotent", shape: Shape::Flag, example: "idempotent" },
+        Key { name: "session", shape: Shape::Choice(SESSIONS), example: "session = \"affine\"" },
+        Key { name: "manifest", shape: Shape::Text, example: "manifest = \"tools.json\"" },
         Key { name: "crate", shape: Shape::Path, example: "crate = snakebridge" },
     ],
 };
@@ -33,6 +38,14 @@ const METHOD: Table = Table {
         Key { name: "name", shape: Shape::Text, example: "name = \"name_in_python\"" },
         Key { name: "timeout", shape: Shape::Duration, example: "timeout = \"30s\"" },
         Key { name: "idempotent", shape: Shape::Flag, example: "idempotent" },
+        Key { name: "retry", shape: Shape::Number, example: "retry = 3" },
+        Key { name: "notify", shape: Shape::Flag, example: "notify" },
+        Key { name: "no_cancel", shape: Shape::Flag, example: "no_cancel" },
+        Key { name: "priority", shape: Shape::Choice(PRIORITIES), example: "priority = \"high\"" },
+        Key { name: "cache", shape: Shape::Duration, example: "cache = \"10m\"" },
+        Key { name: "window", shape: Shape::Size, example: "window = \"1MiB\"" },
+        Key { name: "session", shape: Shape::Choice(SESSIONS), example: "session = \"affine\"" },
+        Key { name: "skip", shape: Shape::Flag, example: "skip" },
     ],
 };
 
@@ -41,6 +54,7 @@ const ARGUMENT: Table = Table {
     keys: &[
         Key { name: "name", shape: Shape::Text, example: "name = \"name_in_python\"" },
         Key { name: "kwargs", shape: Shape::Flag, example: "kwargs" },
+        Key { name: "default", shape: Shape::Value, example: "default = expression" },
     ],
 };
 
@@ -61,18 +75,32 @@ pub(super) fn parse(attribute: TokenStream, item: &TokenStream, diagnostics: &mu
         let message = "`#[py(..)]` goes on methods and arguments; a trait's keys go into `#[python_tool(..)]`";
         diagnostics.report(misplaced, message);
     }
-    let mut methods = Vec::new();
-    for entry in &mut item.items {
+    let (mut methods, mut skipped) = (Vec::new(), Vec::new());
+    for entry in std::mem::take(&mut item.items) {
         match entry {
-            TraitItem::Fn(function) => methods.extend(method(function, &keys, diagnostics)),
-            other => diagnostics.report(other, "a trait of Python tools has methods only; move this to another trait"),
+            TraitItem::Fn(mut function) => {
+                let method_keys = Entries::take(&mut function.attrs, &METHOD, diagnostics);
+                if method_keys.has("skip") {
+                    skip(&method_keys, &mut function, diagnostics);
+                    skipped.push(function);
+                } else {
+                    methods.extend(method(&mut function, &method_keys, &keys, diagnostics));
+                    item.items.push(TraitItem::Fn(function));
+                }
+            }
+            other => {
+                diagnostics.report(&other, "a trait of Python tools has methods only; move this to another trait");
+                item.items.push(other);
+            }
         }
     }
     Some(ToolTrait {
         crate_path: keys.crate_path(),
         client: client_name(&item, &keys, diagnostics),
         adapter: adapter(&keys, diagnostics),
+        manifest: keys.text("manifest").cloned(),
         methods,
+        skipped,
         item,
     })
 }
@@ -113,7 +141,7 @@ fn client_name(item: &ItemTrait, keys: &Entries, diagnostics: &mut Diagnostics) 
     }
 }
 
-fn adapter(keys: &Entries, diagnostics: &mut Diagnostics) -> Option<String> {
+fn adapter(keys: &Entries, diagnostics: &mut Diagnostics) -> Option<PythonName> {
     if let (Some(_), Some(other)) = (keys.text("adapter"), keys.key("module").or_else(|| keys.key("class"))) {
         diagnostics.report(other, format!("`adapter` says the class already; remove `{other}`"));
         return None;
@@ -126,7 +154,7 @@ fn adapter(keys: &Entries, diagnostics: &mut Diagnostics) -> Option<String> {
         if !names::is_adapter(&adapter.value()) {
             refuse(adapter, "Python adapter; expected \"module:Class\" or \"module\"");
         }
-        return Some(adapter.value());
+        return Some(PythonName { text: adapter.value(), span: adapter.span() });
     }
     let (module, class) = (keys.text("module"), keys.text("class"));
     if let Some(module) = module.filter(|module| !names::is_module(&module.value())) {
@@ -136,8 +164,10 @@ fn adapter(keys: &Entries, diagnostics: &mut Diagnostics) -> Option<String> {
         diagnostics.report(class, format!("{:?} is no Python class name; expected \"Class\"", class.value()));
     }
     match (module, class) {
-        (Some(module), Some(class)) => Some(format!("{}:{}", module.value(), class.value())),
-        (Some(module), None) => Some(module.value()),
+        (Some(module), Some(class)) => {
+            Some(PythonName { text: format!("{}:{}", module.value(), class.value()), span: module.span() })
+        }
+        (Some(module), None) => Some(PythonName { text: module.value(), span: module.span() }),
         (None, Some(class)) => {
             diagnostics.report(class, "`class` needs its module; add `module = \"..\"`");
             None
@@ -146,42 +176,70 @@ fn adapter(keys: &Entries, diagnostics: &mut Diagnostics) -> Option<String> {
     }
 }
 
-fn method(function: &mut TraitItemFn, of_trait: &Entries, diagnostics: &mut Diagnostics) -> Option<Method> {
-    let keys = Entries::take(&mut function.attrs, &METHOD, diagnostics);
-    // All three are read before any can end this, so that the mistakes of all are reported.
-    let name = name(&keys, &function.sig.ident, Named::Tool, diagnostics);
+/// A method that is no tool: all that it needs is a body.
+fn skip(keys: &Entries, function: &mut TraitItemFn, diagnostics: &mut Diagnostics) {
+    if function.default.is_none() {
+        let message = "a method that is skipped is no tool, and so nobody would implement it; give it a body";
+        diagnostics.report(&function.sig.ident, message);
+    }
+    for key in keys.keys().filter(|key| *key != "skip") {
+        diagnostics.report(key, format!("a method that is skipped is no tool; remove `{key}`"));
+    }
+    for input in &mut function.sig.inputs {
+        let (FnArg::Typed(PatType { attrs, .. }) | FnArg::Receiver(Receiver { attrs, .. })) = input;
+        for attribute in attrs.extract_if(.., |attribute| crate::attrs::is_ours(attribute)) {
+            diagnostics.report(attribute, "a method that is skipped is no tool; remove `#[py]` from its arguments");
+        }
+    }
+}
+
+fn method(
+    function: &mut TraitItemFn,
+    keys: &Entries,
+    of_trait: &Entries,
+    diagnostics: &mut Diagnostics,
+) -> Option<Method> {
+    // All are read before any can end this, so that the mistakes of all are reported.
+    let case = of_trait.text("rename_all").and_then(|case| Case::called(&case.value()));
+    let name = tool_name(keys, &function.sig.ident, case, diagnostics);
     let arguments = arguments(&mut function.sig, diagnostics);
     let answer = answer(&function.sig, diagnostics);
+    let options = Options::of(keys, of_trait);
+    options::check(keys, &options, answer.as_ref(), diagnostics);
     Some(Method {
         attributes: function.attrs.clone(),
         signature: function.sig.clone(),
         name,
         arguments: arguments?,
         answer: answer?,
-        timeout: keys.duration("timeout").or_else(|| of_trait.duration("timeout")),
-        idempotent: keys.has("idempotent") || of_trait.has("idempotent"),
+        options,
     })
 }
 
-#[derive(Clone, Copy)]
-enum Named {
-    Tool,
-    Argument,
+fn tool_name(keys: &Entries, ident: &Ident, case: Option<Case>, diagnostics: &mut Diagnostics) -> PythonName {
+    if let Some(text) = keys.text("name") {
+        let name = PythonName { text: text.value(), span: text.span() };
+        if !names::is_tool_name(&name.text) {
+            diagnostics.report(text, format!("{:?} is no tool name; {}", name.text, names::TOOL_NAME_RULE));
+        }
+        return name;
+    }
+    let written = ident.unraw().to_string();
+    let text = case.map_or_else(|| written.clone(), |case| case.apply(&written));
+    if !names::is_tool_name(&text) {
+        let message = format!("{text:?} is no tool name; {}; add `#[py(name = \"..\")]`", names::TOOL_NAME_RULE);
+        diagnostics.report(ident, message);
+    }
+    PythonName { text, span: ident.span() }
 }
 
-fn name(keys: &Entries, ident: &Ident, what: Named, diagnostics: &mut Diagnostics) -> PythonName {
+fn argument_name(keys: &Entries, ident: &Ident, diagnostics: &mut Diagnostics) -> PythonName {
     let Some(text) = keys.text("name") else {
         return PythonName { text: ident.unraw().to_string(), span: ident.span() };
     };
     let name = PythonName { text: text.value(), span: text.span() };
-    match what {
-        Named::Tool if !names::is_tool_name(&name.text) => {
-            diagnostics.report(text, format!("{:?} is no tool name; {}", name.text, names::TOOL_NAME_RULE));
-        }
-        Named::Argument if !names::is_identifier(&name.text) => {
-            diagnostics.report(text, format!("{:?} is no name of a Python argument", name.text));
-        }
-        _ => {}
+    if !names::is_identifier(&name.text) {
+        diagnostics.report(text, format!("{:?} is no name of a Python argument", name.text));
     }
     name
 }
@@ -212,21 +270,30 @@ fn argument(input: &mut PatType, diagnostics: &mut Diagnostics) -> Option<Argume
         *input.pat = parse_quote!(_);
         return None;
     };
+    let optional = types::is_named(types::referenced(&input.ty), "Option");
+    let default = keys.expression("default").cloned();
+    if let Some(key) = keys.key("default").filter(|_| !optional && !keys.has("kwargs")) {
+        let message = "a default is for an argument that may be `None`: make its type an `Option`, or remove `default`";
+        diagnostics.report(key, message);
+    }
     let passing = if keys.has("kwargs") {
         if let Some(name) = keys.key("name") {
             diagnostics.report(name, "`kwargs` passes each field by the field's name; remove `name`");
         }
+        if let Some(key) = keys.key("default") {
+            diagnostics.report(key, "`kwargs` passes fields, which have defaults of their own; remove `default`");
+        }
         Passing::Fields
-    } else if types::is_named(types::referenced(&input.ty), "Option") {
-        Passing::Optional
+    } else if optional {
+        if default.is_some() { Passing::Default } else { Passing::Optional }
     } else if types::as_stream(&input.ty).is_some() {
         sendable(&mut input.ty);
         Passing::Stream
     } else {
         Passing::Named
     };
-    let name = name(&keys, &ident, Named::Argument, diagnostics);
-    Some(Argument { ident, ty: (*input.ty).clone(), docs, name, passing })
+    let name = argument_name(&keys, &ident, diagnostics);
+    Some(Argument { ident, ty: (*input.ty).clone(), docs, name, passing, default })
 }
 
 /// Adds what a stream needs so that another task can pull it: nobody should have to write `+ Send + 'static`.

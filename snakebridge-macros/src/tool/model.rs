@@ -1,55 +1,101 @@
-//! What a function says about a tool of the host.
+//! What functions and methods say about tools of the host.
 
 use std::time::Duration;
 
-use proc_macro2::Span;
-use syn::{Expr, Ident, ItemFn, Path, Type};
+use proc_macro2::{Span, TokenStream};
+use syn::{Attribute, Expr, Ident, ItemFn, ItemImpl, Path, Signature, Type};
 
 /// A function with `#[tool]`.
-pub(super) struct ToolFn {
+pub(crate) struct ToolFn {
     /// Where the generated code finds the crate.
-    pub(super) crate_path: Path,
+    pub(crate) crate_path: Path,
     /// The function as written, without our attributes and without documentation on its parameters.
-    pub(super) item: ItemFn,
-    /// What Python calls it.
-    pub(super) name: String,
-    pub(super) description: String,
-    pub(super) timeout: Option<Duration>,
-    /// Its parameters, in order.
-    pub(super) parameters: Vec<Parameter>,
+    pub(crate) item: ItemFn,
+    pub(crate) tool: Tool,
 }
 
-impl ToolFn {
+/// An `impl` block with `#[tool]`.
+pub(super) struct ToolImpl {
+    pub(super) crate_path: Path,
+    /// The block as written, without our attributes and without documentation on parameters.
+    pub(super) item: ItemImpl,
+    /// The methods that are tools.
+    pub(super) methods: Vec<ToolMethod>,
+}
+
+/// A method that is a tool.
+pub(crate) struct ToolMethod {
+    pub(crate) signature: Signature,
+    /// Under which it is there.
+    pub(crate) conditions: Vec<Attribute>,
+    pub(crate) tool: Tool,
+}
+
+/// What a function or a method says about its tool.
+pub(crate) struct Tool {
+    /// What Python calls it, and the token that says it.
+    pub(crate) name: String,
+    pub(crate) name_span: Span,
+    pub(crate) description: String,
+    pub(crate) timeout: Option<Duration>,
+    /// Whether Python may call it.
+    pub(crate) exposed: bool,
+    /// Whether it belongs to a session.
+    pub(crate) session: bool,
+    pub(crate) max_concurrency: Option<u32>,
+    pub(crate) metadata: Vec<(String, Expr)>,
+    /// The key that sends it to the blocking pool.
+    pub(crate) blocking: Option<Ident>,
+    /// Its parameters behind the receiver, in order.
+    pub(crate) parameters: Vec<Parameter>,
+    pub(crate) output: Output,
+}
+
+impl Tool {
     /// The parameters that Python gives.
-    pub(super) fn given(&self) -> impl Iterator<Item = &Given> {
+    pub(crate) fn given(&self) -> impl Iterator<Item = &Given> {
         self.parameters.iter().filter_map(|parameter| match parameter {
             Parameter::Given(given) => Some(&**given),
-            Parameter::Context => None,
+            _ => None,
+        })
+    }
+
+    /// The types of the states that it is lent.
+    pub(crate) fn states(&self) -> impl Iterator<Item = &Type> {
+        self.parameters.iter().filter_map(|parameter| match parameter {
+            Parameter::State(ty) => Some(ty),
+            _ => None,
         })
     }
 }
 
 /// Where a parameter's value comes from.
-pub(super) enum Parameter {
+pub(crate) enum Parameter {
     /// `&ToolContext`: the host gives it.
     Context,
+    /// `&Session`: what belongs to the call; the type behind the reference.
+    Lent(Type),
+    /// `#[py(state)] &T`: what the builder was given; the type behind the reference.
+    State(Type),
     /// Python gives it.
     Given(Box<Given>),
+    /// All that Python gives, as one value: the Elixir style.
+    All(Type),
 }
 
 /// A parameter that Python gives.
-pub(super) struct Given {
-    pub(super) ident: Ident,
+pub(crate) struct Given {
+    pub(crate) ident: Ident,
     /// Its name in Python, and the token that says it.
-    pub(super) name: String,
-    pub(super) name_span: Span,
-    pub(super) ty: Type,
-    pub(super) description: String,
-    pub(super) absent: Absent,
+    pub(crate) name: String,
+    pub(crate) name_span: Span,
+    pub(crate) ty: Type,
+    pub(crate) description: String,
+    pub(crate) absent: Absent,
 }
 
 /// What happens when Python leaves a parameter out.
-pub(super) enum Absent {
+pub(crate) enum Absent {
     Refused,
     /// It is `None`.
     None,
@@ -57,4 +103,12 @@ pub(super) enum Absent {
     Default,
     /// It is the value of an expression, evaluated at each call.
     Expression(Expr),
+}
+
+/// What a tool answers with.
+pub(crate) enum Output {
+    /// One value of this type.
+    Value(Type),
+    /// `impl Stream`, and the type of its items.
+    Stream { tokens: TokenStream, item: Option<Type> },
 }

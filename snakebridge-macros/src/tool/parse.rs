@@ -1,83 +1,47 @@
-//! From the tokens of a function to the model.
+//! From the tokens of an item to the model.
 
 use proc_macro2::{Span, TokenStream};
-use syn::ext::IdentExt;
+use quote::ToTokens;
 use syn::spanned::Spanned;
-use syn::{FnArg, Item, ItemFn, PatType, TraitItemFn, Type};
+use syn::{FnArg, ImplItem, ImplItemFn, Item, ItemFn, ItemImpl, Meta, TraitItemFn, Type};
 
-use super::model::{Absent, Given, Parameter, ToolFn};
-use crate::attrs::{Entries, Key, Shape, Table, docs, is_doc};
+use super::keys::{BLOCK, FUNCTION, METHOD, read_tool};
+use super::model::{ToolFn, ToolImpl, ToolMethod};
+use super::parameters::{Attributes, parameter};
+use crate::attrs::Entries;
 use crate::diag::Diagnostics;
-use crate::{names, rules, types};
-
-const TOOL: Table = Table {
-    place: "`#[tool(..)]`",
-    keys: &[
-        Key { name: "name", shape: Shape::Text, example: "name = \"name_in_python\"" },
-        Key { name: "description", shape: Shape::Text, example: "description = \"What it does.\"" },
-        Key { name: "timeout", shape: Shape::Duration, example: "timeout = \"30s\"" },
-        Key { name: "crate", shape: Shape::Path, example: "crate = snakebridge" },
-    ],
-};
-
-const PARAMETER: Table = Table {
-    place: "`#[py(..)]` on a parameter",
-    keys: &[
-        Key { name: "name", shape: Shape::Text, example: "name = \"name_in_python\"" },
-        Key { name: "default", shape: Shape::Expression, example: "default = expression" },
-    ],
-};
+use crate::{names, types};
 
 const USAGE: &str = "\
-write it on a function:
+write it on a function, or on an `impl` block whose methods share a value:
 
     #[tool]
     async fn shout(text: String) -> String { text.to_uppercase() }";
 
-/// Reads the function. `None` if the item is something else; what is wrong inside of it is reported and left out.
-pub(super) fn parse(attribute: TokenStream, item: &TokenStream, diagnostics: &mut Diagnostics) -> Option<ToolFn> {
-    let mut item = read_function(item, diagnostics)?;
-    let mut keys = Entries::default();
-    keys.read(attribute, &TOOL, diagnostics);
-    for misplaced in item.attrs.extract_if(.., |attribute| crate::attrs::is_ours(attribute)) {
-        diagnostics.report(misplaced, "`#[py(..)]` goes on parameters; a tool's keys go into `#[tool(..)]`");
-    }
-    let mut parameters = Vec::new();
-    for input in &mut item.sig.inputs {
-        if let FnArg::Typed(input) = input {
-            parameters.extend(parameter(input, diagnostics));
-        }
-    }
-    let name = keys.text("name");
-    if let Some(name) = name.filter(|name| !names::is_tool_name(&name.value())) {
-        diagnostics.report(name, format!("{:?} is no tool name; {}", name.value(), names::TOOL_NAME_RULE));
-    }
-    Some(ToolFn {
-        crate_path: keys.crate_path(),
-        name: name.map_or_else(|| item.sig.ident.unraw().to_string(), syn::LitStr::value),
-        description: keys.text("description").map_or_else(|| docs(&item.attrs), syn::LitStr::value),
-        timeout: keys.duration("timeout"),
-        parameters,
-        item,
-    })
+/// What `#[tool]` stands on.
+pub(super) enum Parsed {
+    Function(Box<ToolFn>),
+    Block(Box<ToolImpl>),
 }
 
-fn read_function(tokens: &TokenStream, diagnostics: &mut Diagnostics) -> Option<ItemFn> {
+/// Reads the item. `None` if it is something else; what is wrong inside of it is reported and left out.
+pub(super) fn parse(attribute: TokenStream, item: &TokenStream, diagnostics: &mut Diagnostics) -> Option<Parsed> {
     let mut refuse = |span: Span, what: &str| {
         diagnostics.report_at(span, format!("`#[tool]` goes on a function, and this is {what}\n{USAGE}"));
         None
     };
-    match syn::parse2::<Item>(tokens.clone()) {
-        Ok(Item::Fn(item)) => Some(item),
+    match syn::parse2::<Item>(item.clone()) {
+        Ok(Item::Fn(item)) => Some(Parsed::Function(Box::new(function(attribute, item, diagnostics)))),
+        Ok(Item::Impl(item)) => Some(Parsed::Block(Box::new(block(attribute, item, diagnostics)))),
         Ok(Item::Struct(item)) => refuse(item.struct_token.span, "a struct"),
         Ok(Item::Enum(item)) => refuse(item.enum_token.span, "an enum"),
-        Ok(Item::Impl(item)) => refuse(item.impl_token.span, "an impl block"),
         Ok(Item::Mod(item)) => refuse(item.mod_token.span, "a module"),
-        Ok(Item::Trait(item)) => {
-            refuse(item.trait_token.span, "a trait; a trait of Python tools takes `#[python_tool]`")
-        }
+        Ok(Item::Trait(item)) => refuse(
+            item.trait_token.span,
+            "a trait; a trait of Python tools takes `#[python_tool]`, one of Rust tools `#[elixir_style_tool]`",
+        ),
         // What `syn` reads so includes a function without a body.
-        Ok(other) => match syn::parse2::<TraitItemFn>(tokens.clone()) {
+        Ok(other) => match syn::parse2::<TraitItemFn>(item.clone()) {
             Ok(method) => refuse(method.sig.ident.span(), "a function without a body"),
             Err(_) => refuse(other.span(), "something else"),
         },
@@ -88,51 +52,76 @@ fn read_function(tokens: &TokenStream, diagnostics: &mut Diagnostics) -> Option<
     }
 }
 
-fn parameter(input: &mut PatType, diagnostics: &mut Diagnostics) -> Option<Parameter> {
-    let keys = Entries::take(&mut input.attrs, &PARAMETER, diagnostics);
-    let description = docs(&input.attrs);
-    input.attrs.retain(|attribute| !is_doc(attribute));
-    for attribute in input.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg")) {
-        diagnostics.report(
-            attribute,
-            "a parameter that is there only sometimes cannot be told to Python; put `#[cfg]` on two functions",
-        );
+fn function(attribute: TokenStream, mut item: ItemFn, diagnostics: &mut Diagnostics) -> ToolFn {
+    let mut keys = Entries::default();
+    keys.read(attribute, &FUNCTION, diagnostics);
+    for misplaced in item.attrs.extract_if(.., |attribute| crate::attrs::is_ours(attribute)) {
+        diagnostics.report(misplaced, "`#[py(..)]` goes on parameters; a tool's keys go into `#[tool(..)]`");
     }
-    if is_context(&input.ty) {
-        for key in ["name", "default"].into_iter().filter_map(|key| keys.key(key)) {
-            diagnostics
-                .report(key, format!("the host gives `&ToolContext`, so `{key}` has no meaning here; remove it"));
-        }
-        return Some(Parameter::Context);
-    }
-    let Some(ident) = rules::plain_name(&input.pat) else {
-        diagnostics.report(&input.pat, "a parameter needs a plain name, which is its name in Python");
-        return None;
-    };
-    let name = keys.text("name");
-    if let Some(name) = name.filter(|name| !names::is_identifier(&name.value())) {
-        diagnostics.report(name, format!("{:?} is no name of a Python argument", name.value()));
-    }
-    let absent = match keys.expression("default") {
-        Some(expression) => Absent::Expression(expression.clone()),
-        None if keys.has("default") => Absent::Default,
-        None if types::is_named(&input.ty, "Option") => Absent::None,
-        None => Absent::Refused,
-    };
-    Some(Parameter::Given(Box::new(Given {
-        name: name.map_or_else(|| ident.unraw().to_string(), syn::LitStr::value),
-        name_span: name.map_or_else(|| ident.span(), syn::LitStr::span),
-        ident,
-        ty: (*input.ty).clone(),
-        description,
-        absent,
-    })))
+    let tool = read_tool(&keys, &item.attrs, &mut item.sig, diagnostics, parameter);
+    ToolFn { crate_path: keys.crate_path(), item, tool }
 }
 
-/// Whether a type is `&ToolContext`, by its name.
-fn is_context(ty: &Type) -> bool {
-    match types::peel(ty) {
-        Type::Reference(reference) => reference.mutability.is_none() && types::is_named(&reference.elem, "ToolContext"),
-        _ => false,
+fn block(attribute: TokenStream, mut item: ItemImpl, diagnostics: &mut Diagnostics) -> ToolImpl {
+    let mut keys = Entries::default();
+    keys.read(attribute, &BLOCK, diagnostics);
+    let prefix = keys.text("prefix").map(syn::LitStr::value).unwrap_or_default();
+    if let Some(text) = keys.text("prefix").filter(|_| !names::is_tool_name(&prefix)) {
+        let message = format!("{prefix:?} cannot begin a tool's name; {}", names::TOOL_NAME_RULE);
+        diagnostics.report(text, message);
+    }
+    let mut methods = Vec::new();
+    for entry in &mut item.items {
+        if let ImplItem::Fn(function) = entry {
+            methods.extend(method(function, &item.self_ty, &prefix, diagnostics));
+        }
+    }
+    ToolImpl { crate_path: keys.crate_path(), item, methods }
+}
+
+/// A method that is a tool: one with a receiver, unless it is to be skipped.
+fn method(function: &mut ImplItemFn, set: &Type, prefix: &str, diagnostics: &mut Diagnostics) -> Option<ToolMethod> {
+    let mut keys = Entries::take(&mut function.attrs, &METHOD, diagnostics);
+    for attribute in function.attrs.extract_if(.., |attribute| attribute.path().is_ident("tool")) {
+        match &attribute.meta {
+            Meta::List(list) => keys.read(list.tokens.clone(), &METHOD, diagnostics),
+            // A reminder that it is one.
+            Meta::Path(_) => {}
+            Meta::NameValue(value) => diagnostics.report(value, "`#[tool]` takes its keys in parentheses"),
+        }
+    }
+    let is_method = function.sig.receiver().is_some();
+    if keys.has("skip") || !is_method {
+        if !is_method && let Some(key) = keys.keys().find(|key| *key != "skip") {
+            let message = format!("`{key}` is for tools, and a function without `&self` is none; remove it");
+            diagnostics.report(key, message);
+        }
+        take_attributes(function);
+        return None;
+    }
+    // The tool stands outside of the block.
+    let mut signature = function.sig.clone();
+    match syn::parse2(types::without_self(function.sig.to_token_stream(), set)) {
+        Ok(replaced) => signature = replaced,
+        Err(error) => diagnostics.push(error),
+    }
+    let mut tool = read_tool(&keys, &function.attrs, &mut signature, diagnostics, parameter);
+    take_attributes(function);
+    if !names::is_tool_name(&tool.name) && !keys.has("name") {
+        // Reported with the name itself otherwise.
+        diagnostics.report_at(tool.name_span, format!("{:?} is no tool name; {}", tool.name, names::TOOL_NAME_RULE));
+    }
+    tool.name.insert_str(0, prefix);
+    let conditions = function.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg")).cloned().collect();
+    Some(ToolMethod { signature, conditions, tool })
+}
+
+/// Leaves of our attributes nothing for the compiler, which does not know them.
+fn take_attributes(function: &mut ImplItemFn) {
+    for input in &mut function.sig.inputs {
+        if let FnArg::Typed(input) = input {
+            // What is wrong with them has been reported, or is of no account.
+            Attributes::take(input, &mut Diagnostics::default());
+        }
     }
 }

@@ -23,10 +23,25 @@ TYPE_CHECKING = (
 if TYPE_CHECKING:
     from typing import Any
 
+    from snakebridge import telemetry
     from snakebridge._native import Cancelled
     from snakebridge.base_adapter import BaseAdapter
     from snakebridge.decorator import tool
-    from snakebridge.errors import AdapterError, HostToolError, InvalidArgument, ToolError, Unserializable
+    from snakebridge.errors import (
+        AdapterError,
+        Conflict,
+        HostToolError,
+        InvalidArgument,
+        InvalidResult,
+        SessionError,
+        SessionExpired,
+        SessionNotFound,
+        SessionQuota,
+        ToolError,
+        Unserializable,
+    )
+    from snakebridge.host.state import SessionState
+    from snakebridge.host.tools import HostTool, HostTools
     from snakebridge.registration import ParameterSpec, ToolRegistration
     from snakebridge.session import SessionContext
     from snakebridge.streams import StreamChunk
@@ -37,15 +52,25 @@ __all__ = [
     "AdapterError",
     "BaseAdapter",
     "Cancelled",
+    "Conflict",
+    "HostTool",
     "HostToolError",
+    "HostTools",
     "InvalidArgument",
+    "InvalidResult",
     "ParameterSpec",
     "SessionContext",
+    "SessionError",
+    "SessionExpired",
+    "SessionNotFound",
+    "SessionQuota",
+    "SessionState",
     "StreamChunk",
     "ToolError",
     "ToolRegistration",
     "Unserializable",
     "__version__",
+    "telemetry",
     "tool",
 ]
 
@@ -53,14 +78,24 @@ _HOMES = {
     "AdapterError": "errors",
     "BaseAdapter": "base_adapter",
     "Cancelled": "_native",
+    "Conflict": "errors",
+    "HostTool": "host.tools",
     "HostToolError": "errors",
+    "HostTools": "host.tools",
     "InvalidArgument": "errors",
+    "InvalidResult": "errors",
     "ParameterSpec": "registration",
     "SessionContext": "session",
+    "SessionError": "errors",
+    "SessionExpired": "errors",
+    "SessionNotFound": "errors",
+    "SessionQuota": "errors",
+    "SessionState": "host.state",
     "StreamChunk": "streams",
     "ToolError": "errors",
     "ToolRegistration": "registration",
     "Unserializable": "errors",
+    "telemetry": "telemetry",
     "tool": "decorator",
 }
 
@@ -72,7 +107,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module `snakebridge` has no attribute `{name}`")
     # `importlib` itself is not imported at this point; `__import__` needs nothing.
     module = __import__(f"snakebridge.{home}", fromlist=[name])
-    value = globals()[name] = getattr(module, name)
+    value = globals()[name] = module if home == name else getattr(module, name)
     return value
 
 

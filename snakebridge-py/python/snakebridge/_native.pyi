@@ -50,6 +50,13 @@ class Call:
         """When the caller stops waiting, in seconds on the clock of `time.monotonic`."""
 
     @property
+    def tools_generation(self) -> int:
+        """Generation of the host's tools that the call may use: with the session it names a catalogue.
+
+        0 where the host named none.
+        """
+
+    @property
     def cancelled(self) -> bool:
         """Whether the host has cancelled the call."""
 
@@ -145,6 +152,9 @@ class LoopServer:
 def start() -> bytes:
     """Make the wire private, arm the parent-death signal, exchange HELLOs; returns the body of the host's."""
 
+def harden(parent: int) -> None:
+    """Tie this process's life to that of its parent, which must be this one; give up what no tool needs."""
+
 def fail(exit_code: int, body: bytes) -> NoReturn:
     """Tell the host why this worker cannot start, and end the process."""
 
@@ -195,6 +205,8 @@ def current_call() -> Call | None:
 def host_call(call: Call, target: str, body: bytes, timeout: float | None) -> bytes:
     """Call a tool of the host inside `call` and wait for its reply without the GIL.
 
+    What that tool calls here runs on this thread meanwhile, or where it would run anyway.
+
     Raises:
         RemoteError: If the host answers with an error.
         Cancelled: If the call is cancelled meanwhile; on the event loop `asyncio.CancelledError`.
@@ -215,6 +227,35 @@ def take_answer(number: int) -> bytes:
 
 def abandon_host_call(number: int) -> None:
     """Say that nobody waits any more for the answer to a call that `begin_host_call` made."""
+
+@final
+class HostStream:
+    """What a streaming tool of the host answers with, called inside `call`.
+
+    Dropping it tells the host that nobody wants the rest.
+
+    Raises:
+        RemoteError: If the call cannot be sent.
+    """
+
+    def __init__(self, call: Call, target: str, body: bytes) -> None: ...
+    @property
+    def id(self) -> int:
+        """Number of the call; what `LoopServer` wakes when something has come."""
+
+    def next(self) -> bytes | None:
+        """The next item, or None at the end. Waits without the GIL, and runs nested calls meanwhile.
+
+        Raises:
+            RemoteError: If the host ended it with an error.
+            Cancelled: If the call is cancelled meanwhile; on the event loop `asyncio.CancelledError`.
+        """
+
+    def take(self) -> tuple[bool, bytes | None]:
+        """Whether the next item, or the end, is here; and what `next` gives. Does not wait."""
+
+    def close(self) -> None:
+        """Say that nobody wants the rest."""
 
 def on_cancel_signal(signum: int, frame: Any) -> None:
     """Handle SIGURG: raise the cancellation if the call that runs is the one that was cancelled."""

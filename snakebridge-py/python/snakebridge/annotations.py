@@ -8,6 +8,9 @@ from typing import Any
 
 import msgspec
 
+from snakebridge.conversion.decoding import Deferred, can_convert, wire_annotation
+from snakebridge.conversion.libraries import schema_of
+
 
 def type_text(annotation: Any) -> str:
     """An annotation as a reader writes it, such as ``dict[str, any] | None``; ``any`` where there is none.
@@ -49,9 +52,24 @@ def json_schema(annotation: Any) -> dict[str, Any] | None:
     if isinstance(annotation, str):
         return None
     try:
-        return msgspec.json.schema(annotation)
+        return msgspec.json.schema(wire_annotation(annotation), schema_hook=_schema_of)
     except Exception:  # the schema informs; the tool works without it
         return None
+
+
+def _schema_of(kind: Any) -> dict[str, Any]:
+    """The schema of a type that msgspec leaves to the program."""
+    if not isinstance(kind, Deferred):
+        return schema_of(kind)
+    if not kind.members:
+        return {"title": kind.__name__}
+    return {"anyOf": [_member_schema(member) for member in kind.members]}
+
+
+def _member_schema(annotation: Any) -> dict[str, Any]:
+    schema = json_schema(annotation)
+    # References are meant from the root, and this one becomes a part of another schema.
+    return {"title": type_text(annotation)} if schema is None or "$defs" in schema else schema
 
 
 def undecodable(annotation: Any) -> str | None:
@@ -60,15 +78,21 @@ def undecodable(annotation: Any) -> str | None:
         info = msgspec.inspect.type_info(annotation)
     except Exception as error:
         return str(error)
-    custom = _custom_type(info, set())
-    return None if custom is None else f"`{custom}` has no form in MessagePack"
+    return _refusal(info, set())
 
 
-def _custom_type(info: Any, seen: set[int]) -> str | None:
-    """The first type inside which msgspec leaves to the program, by a walk over msgspec's own description."""
+def _refusal(info: Any, seen: set[int]) -> str | None:
+    """Why nobody decodes the first of the types inside that msgspec leaves to the program.
+
+    It is found by a walk over msgspec's own description.
+    """
     if isinstance(info, msgspec.inspect.CustomType):
+        if isinstance(info.cls, Deferred):
+            return next(filter(None, map(undecodable, info.cls.members)), None)
         # msgspec checks such a value by isinstance, and everything is an object.
-        return None if info.cls is object else f"{info.cls.__module__}.{info.cls.__qualname__}"
+        is_known = info.cls is object or can_convert(info.cls)
+        name = f"{info.cls.__module__}.{info.cls.__qualname__}"
+        return None if is_known else f"`{name}` has no form in MessagePack"
     if id(info) in seen:
         return None
     seen.add(id(info))
@@ -77,4 +101,4 @@ def _custom_type(info: Any, seen: set[int]) -> str | None:
         children = [getattr(info, field) for field in info.__struct_fields__]
     elif isinstance(info, tuple):
         children = list(info)
-    return next((found for child in children if (found := _custom_type(child, seen))), None)
+    return next((found for child in children if (found := _refusal(child, seen))), None)

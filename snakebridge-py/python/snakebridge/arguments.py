@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import msgspec
 
 from snakebridge.annotations import type_text, undecodable
-from snakebridge.errors import AdapterError, InvalidArgument, Problem, mismatch
+from snakebridge.conversion.decoding import decoder
+from snakebridge.errors import AdapterError, InvalidArgument, Problem
 from snakebridge.suggestions import nearest
 
 if TYPE_CHECKING:
@@ -59,12 +60,28 @@ class ArgumentReader:
             forbid_unknown_fields=True,
             gc=False,  # it lives for one call and cannot be part of a cycle
         )
-        self.decode: Callable[[bytes], Any] = msgspec.msgpack.Decoder(self._struct).decode
+        self.decode: Callable[[bytes], Any] = decoder(self._struct)
         self._decode_positional = self._positional_decoder()
         if self._open is not None:
-            extra = self._open.annotation
-            self._decode_extra = msgspec.msgpack.Decoder(extra).decode
-            self._decode_all = msgspec.msgpack.Decoder(dict[str, extra]).decode  # type: ignore[valid-type]
+            extra = self._open.wire_type
+            self._decode_extra = decoder(extra)
+            self._decode_all = decoder(dict[str, extra])  # type: ignore[valid-type]
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the tool has ``**kwargs``, so that `read_open` reads its arguments."""
+        return self._open is not None
+
+    def read(self, body: bytes) -> Any:
+        """Decode the arguments of a tool without ``**kwargs``.
+
+        Raises:
+            InvalidArgument: If they do not fit.
+        """
+        try:
+            return self.decode(body)
+        except Exception as error:
+            return self.rescue(body, error)
 
     def rescue(self, body: bytes, error: Exception) -> Any:
         """Decode what `decode` refused: the array form, or else raise InvalidArgument with every problem."""
@@ -113,7 +130,7 @@ class ArgumentReader:
             forbid_unknown_fields=True,
             gc=False,
         )
-        return msgspec.msgpack.Decoder(tuple[array, _Pieces]).decode  # type: ignore[valid-type]
+        return decoder(tuple[array, _Pieces])  # type: ignore[valid-type]
 
     def _split(self, body: bytes) -> tuple[_Pieces, list[Problem]]:
         """The undecoded arguments by name, whichever form the body has."""
@@ -154,7 +171,7 @@ class ArgumentReader:
 
     def _explain_extra(self, extra: _Pieces) -> list[Problem]:
         assert self._open is not None
-        annotation = self._open.annotation
+        annotation = self._open.wire_type
         return [problem for name, piece in extra.items() for problem in _mismatch(name, annotation, piece)]
 
     def _refuse(self, problems: list[Problem], error: Exception | None) -> NoReturn:
@@ -183,8 +200,6 @@ def _field(parameter: Parameter) -> tuple[str, Any] | tuple[str, Any, Any]:
 
 def _mismatch(name: str, annotation: Any, piece: msgspec.Raw) -> list[Problem]:
     """What is wrong with one argument."""
-    try:
-        msgspec.msgpack.decode(piece, type=annotation)
-    except Exception as error:
-        return [mismatch(name, name, error)]
-    return []
+    from snakebridge.conversion.problems import find_problems  # a worker that refuses nothing never loads it
+
+    return find_problems(name, annotation, piece)

@@ -180,6 +180,15 @@ async def next_input(call: _native.Call, number: int) -> bytes | None:
         await _wait(call.id)
 
 
+async def next_item(stream: _native.HostStream) -> bytes | None:
+    """The next item of a stream of the host, or None at its end."""
+    while True:
+        is_here, body = stream.take()
+        if is_here:
+            return body
+        await _wait(stream.id)
+
+
 async def send_all(items: AsyncIterable[Any] | Iterable[Any]) -> Any:
     """Send the items of a stream as credit comes, and return what a generator returned.
 

@@ -12,11 +12,19 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from snakebridge.errors import HostToolError
+from snakebridge.errors import (
+    Conflict,
+    Executed,
+    HostToolError,
+    SessionExpired,
+    SessionNotFound,
+    SessionQuota,
+)
 from snakebridge.session import CallMetadata, SessionContext
 
 if TYPE_CHECKING:
     from snakebridge import _native
+    from snakebridge.host_items import HostItems
 
 _context: ContextVar[SessionContext | None] = ContextVar("snakebridge_context", default=None)
 
@@ -78,6 +86,11 @@ class RunningCall:
         return self._call.deadline
 
     @property
+    def tools_generation(self) -> int:
+        """Generation of the host's tools that the call may use; 0 where the host named none."""
+        return self._call.tools_generation
+
+    @property
     def cancelled(self) -> bool:
         """Whether the caller no longer wants the result."""
         return self._call.cancelled
@@ -112,6 +125,20 @@ class RunningCall:
 
         return await asyncio.to_thread(self.call, target, arguments)
 
+    def stream(self, target: str, arguments: bytes) -> HostItems:
+        """Call a streaming target of the host: an iterator of encoded items, which can be closed."""
+        from snakebridge.host_items import HostItems
+
+        return HostItems(self._call, target, arguments)
+
+    def astream(self, target: str, arguments: bytes) -> HostItems:
+        """The same as an asynchronous iterator; other coroutines run while it waits for an item."""
+        return self.stream(target, arguments)
+
+
+_SESSION_ERRORS = {kind.wire_code: kind for kind in (SessionNotFound, SessionExpired, SessionQuota, Conflict)}
+_EXECUTED: tuple[Executed, ...] = ("never", "maybe", "yes")
+
 
 def host_error(error: _native.RemoteError) -> HostToolError:
     """What the host answered, as the exception that adapters catch."""
@@ -122,6 +149,13 @@ def host_error(error: _native.RemoteError) -> HostToolError:
         except msgspec.DecodeError:
             decoded = None
         body = decoded if isinstance(decoded, dict) else {}
-    message = body.get("message")
+    message, data, executed = body.get("message"), body.get("data"), _EXECUTED[error.executed]
     text = message if isinstance(message, str) and message else error.code.replace("_", " ")
-    return HostToolError(error.code, text, body.get("data"))
+    session_error = _SESSION_ERRORS.get(error.code)
+    if session_error is not None:
+        return session_error(text, data, executed)
+    if error.code != "host_tool":
+        return HostToolError(error.code, text, data, executed)
+    code = body.get("type")
+    code = code if isinstance(code, str) and code else "error"
+    return HostToolError(code, text, data, executed, reported=code != "panic")

@@ -34,6 +34,15 @@ class ToolOptions(msgspec.Struct, frozen=True):
     idempotent: bool = False
     tags: tuple[str, ...] = ()
     run_on: Literal["main", "thread", "loop"] | None = None
+    validate: Literal["args", "full", "off"] = "args"
+    version: str | None = None
+    examples: tuple[dict[str, Any], ...] = ()
+    read_only: bool = False
+    destructive: bool = False
+    deprecated: bool | str = False
+    hidden: bool = False
+    session: Literal["none", "affine", "exclusive"] = "none"
+    required_variables: tuple[str, ...] = ()
 
 
 @overload
@@ -48,6 +57,15 @@ def tool(
     idempotent: bool = False,
     tags: Iterable[str] = (),
     run_on: Literal["main", "thread", "loop"] | None = None,
+    validate: Literal["args", "full", "off"] = "args",
+    version: str | None = None,
+    examples: Iterable[dict[str, Any]] = (),
+    read_only: bool = False,
+    destructive: bool = False,
+    deprecated: bool | str = False,
+    hidden: bool = False,
+    session: Literal["none", "affine", "exclusive"] = "none",
+    required_variables: Iterable[str] = (),
 ) -> Callable[[Decorated], Decorated]: ...
 def tool(function: Any = None, /, **options: Any) -> Any:
     """Make a method of an adapter, or a function of an adapter module, callable from Rust.
@@ -57,15 +75,24 @@ def tool(function: Any = None, /, **options: Any) -> Any:
 
     Args:
         function: The function, where the decorator is used without parentheses.
-        **options: `name`, the tool's name (default: the function's); `description` (default: the first
-            paragraph of the docstring); `supports_streaming`, whether the tool's result is a stream of items
-            (default: whether the function is a generator); `timeout` in seconds, the default deadline of
-            calls; `idempotent`, a promise that running a call twice does no harm, so that the host may repeat
-            one that was lost with its worker; `tags`, free words for grouping; `run_on`, where the tool runs:
-            on the worker's ``"main"`` thread, one call after the other, where a cancellation interrupts it;
-            on a ``"thread"`` beside other calls, where it has to ask for its cancellation; or on the
-            ``"loop"``, as every ``async def`` tool (default: on threads where the host gave the worker some,
-            else on the main thread).
+        **options: What is said about the tool; `docs/adapters.md` has a table of them.
+            `name` (default: the function's), `description` (default: the first paragraph of the docstring),
+            `version`, `tags`, free words for grouping, `examples`, arguments by name that fit the signature,
+            `deprecated`, True or what to use instead, `hidden`, left out of lists, `read_only` and
+            `destructive`, what a run does to the world.
+            `supports_streaming`, whether the result is a stream of items (default: whether the function is a
+            generator).
+            `timeout` in seconds, the default deadline of calls, and `idempotent`, a promise that running a
+            call twice does no harm, so that the host may repeat one that was lost with its worker.
+            `run_on`, where the tool runs: on the worker's ``"main"`` thread, one call after the other, where
+            a cancellation interrupts it; on a ``"thread"`` beside other calls, where it has to ask for its
+            cancellation; or on the ``"loop"``, as every ``async def`` tool (default: on threads where the
+            host gave the worker some, else on the main thread).
+            `validate`, what is checked against the signature: the arguments (``"args"``, the default), the
+            result as well (``"full"``), or nothing (``"off"``).
+            `session`, what the tool needs of its session: nothing (``"none"``), the same worker for all its
+            calls (``"affine"``), or that no other call of the session runs meanwhile (``"exclusive"``).
+            `required_variables`, keys that the state of the session must have: else the tool does not run.
 
     Raises:
         TypeError: For an unknown option or one of the wrong type.
@@ -78,7 +105,7 @@ def tool(function: Any = None, /, **options: Any) -> Any:
         >>> add(1, 2)
         3
     """
-    checked = _check(options)
+    checked = check_options(options)
 
     def decorate(target: Any) -> Any:
         # An instance shows the function of a staticmethod or classmethod, so the mark belongs there.
@@ -116,17 +143,24 @@ def check_tool_name(name: str) -> None:
         )
 
 
-def _check(options: dict[str, Any]) -> ToolOptions:
+def check_options(options: dict[str, Any]) -> ToolOptions:
+    """The options of a tool, checked.
+
+    Raises:
+        TypeError: For an unknown option or one of the wrong type.
+        ValueError: For a name, timeout or combination that is not allowed.
+    """
     for name in options:
         if name not in ToolOptions.__struct_fields__:
             raise TypeError(
                 f"@tool has no option `{name}`{did_you_mean(name, ToolOptions.__struct_fields__)}"
             )
-    tags = options.get("tags", ())
-    if isinstance(tags, str):
-        raise TypeError(f"@tool option `tags` takes a list of words, not the string {tags!r}")
+    given = dict(options)
+    for name in ("tags", "examples", "required_variables"):
+        if name in given:
+            given[name] = _listed(name, given[name])
     try:
-        checked = msgspec.convert({**options, "tags": tuple(tags)}, ToolOptions)
+        checked = msgspec.convert(given, ToolOptions)
     except msgspec.ValidationError as error:
         raise TypeError(f"@tool option has the wrong type: {error}") from None
     if checked.name is not None:
@@ -135,7 +169,15 @@ def _check(options: dict[str, Any]) -> ToolOptions:
         raise ValueError(
             f"@tool option `timeout` is {checked.timeout}: give seconds above zero, or leave it out"
         )
+    if checked.read_only and checked.destructive:
+        raise ValueError("@tool options `read_only` and `destructive` contradict each other: leave one out")
     return checked
+
+
+def _listed(name: str, value: Any) -> tuple[Any, ...]:
+    if isinstance(value, str | dict):
+        raise TypeError(f"@tool option `{name}` takes a list, not {value!r}")
+    return tuple(value)
 
 
 def _label(target: Any) -> str:

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+from itertools import chain
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
 from snakebridge.annotations import description_of, type_text
-from snakebridge.decorator import ToolOptions, check_tool_name, options_of
+from snakebridge.decorator import ToolOptions, check_options, check_tool_name, options_of
+from snakebridge.docstrings import first_paragraph, parameter_texts
 from snakebridge.errors import AdapterError
 from snakebridge.registration import ParameterSpec, ToolRegistration
 from snakebridge.signature import Parameter, Signature, read_signature
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from types import ModuleType
 
 
 Place = Literal["main", "thread", "loop"]
+
+FOREIGN_TOOLS = "__snakebridge_tools__"
+"""Method by which the base classes in `snakebridge.compat` list what they know besides."""
+
+INCLUDED = "_snakebridge_included"
+"""Attribute of an adapter object: its handlers, each with the prefix of its tools' names."""
 
 
 class ToolDefinition(msgspec.Struct, frozen=True):
@@ -32,6 +41,8 @@ class ToolDefinition(msgspec.Struct, frozen=True):
     streams: bool
     origin: str
     """Where it is defined, for error messages: ``module.Class.method (file:line)``."""
+    locate: Callable[[Any], Any]
+    """Gives the callable of an adapter object: `function` is that of the object that was looked at."""
 
     @property
     def parameters(self) -> list[Parameter]:
@@ -45,8 +56,19 @@ class ToolDefinition(msgspec.Struct, frozen=True):
         return self.options.run_on or ("thread" if threads else "main")
 
 
-def define_tool(function: Callable[..., Any], options: ToolOptions) -> ToolDefinition:
-    """Read everything about one decorated function.
+def define_tool(
+    function: Callable[..., Any],
+    options: ToolOptions,
+    locate: Callable[[Any], Any] | None = None,
+    takes_context: bool = False,
+) -> ToolDefinition:
+    """Read everything about one function that is a tool.
+
+    Args:
+        function: The callable, bound where it is a method.
+        options: What was said about it.
+        locate: Gives the callable of another adapter object (default: it is the same for all).
+        takes_context: Whether the first parameter is the session context, whatever it is annotated with.
 
     Raises:
         AdapterError: If it cannot be a tool as it is written.
@@ -56,7 +78,10 @@ def define_tool(function: Callable[..., Any], options: ToolOptions) -> ToolDefin
         check_tool_name(name)
     except ValueError as error:
         raise AdapterError(f"{_origin(function)}: {error}; name it by @tool(name=...)") from None
-    signature = read_signature(function, name)
+    signature = read_signature(function, name, takes_context)
+    if takes_context and not (signature.parameters and signature.parameters[0].injected):
+        raise AdapterError(f"{_origin(function)}: a handler's function takes the session context first")
+    signature = _described(signature, parameter_texts(function.__doc__))
     if options.run_on is not None and signature.is_async is not (options.run_on == "loop"):
         right = 'run_on="loop", or leave it out' if signature.is_async else 'run_on="main" or "thread"'
         kind = "asynchronous" if signature.is_async else "synchronous"
@@ -72,32 +97,29 @@ def define_tool(function: Callable[..., Any], options: ToolOptions) -> ToolDefin
         description=first_paragraph(function.__doc__) if options.description is None else options.description,
         streams=signature.is_generator if options.supports_streaming is None else options.supports_streaming,
         origin=_origin(function),
+        locate=locate or (lambda _: function),
     )
 
 
 def tools_of_instance(adapter: object) -> list[ToolDefinition]:
-    """The decorated methods of an object, by name.
+    """The decorated methods of an object, and the tools of the handlers that it includes, by name.
 
     Only what the class says counts, looked up without touching properties: a method that a subclass overrides
     without the decorator is no tool.
     """
-
-    def methods() -> Iterator[tuple[Any, ToolOptions]]:
-        named = {
-            name: value for kind in reversed(type(adapter).__mro__) for name, value in vars(kind).items()
-        }
-        for name, value in named.items():
-            options = options_of(getattr(value, "__func__", value))
-            if options is not None:
-                yield getattr(adapter, name), options
-
-    return _distinct(methods())
+    named = {name: value for kind in reversed(type(adapter).__mro__) for name, value in vars(kind).items()}
+    methods = (
+        define_tool(getattr(adapter, name), options, attrgetter(name))
+        for name, value in named.items()
+        if (options := options_of(getattr(value, "__func__", value))) is not None
+    )
+    return _distinct(chain(methods, _included_tools(adapter), _listed_by_adapter(adapter)))
 
 
 def tools_of_module(module: ModuleType) -> list[ToolDefinition]:
     """The decorated functions that are defined in a module, by name."""
     return _distinct(
-        (value, options)
+        define_tool(value, options)
         for value in vars(module).values()
         if (options := options_of(value)) is not None
         and getattr(value, "__module__", None) == module.__name__
@@ -113,7 +135,7 @@ def register(definition: ToolDefinition, adapter_class: str, module: str) -> Too
             ParameterSpec(
                 name=parameter.name,
                 type=type_text(parameter.annotation),
-                description=description_of(parameter.annotation),
+                description=parameter.description,
                 required=parameter.required,
                 default=None if parameter.default is msgspec.UNSET else _json(parameter.default),
             )
@@ -124,20 +146,62 @@ def register(definition: ToolDefinition, adapter_class: str, module: str) -> Too
     )
 
 
-def first_paragraph(docstring: str | None) -> str:
-    """The first paragraph of a docstring on one line, or an empty text."""
-    lines = []
-    for line in (docstring or "").strip().splitlines():
-        if not line.strip():
-            break
-        lines.append(line.strip())
-    return " ".join(lines)
+def _described(signature: Signature, texts: dict[str, str]) -> Signature:
+    """The signature with what the docstring says of its parameters; their annotations say it first."""
+    parameters = tuple(
+        msgspec.structs.replace(
+            parameter, description=description_of(parameter.annotation) or texts.get(parameter.name, "")
+        )
+        for parameter in signature.parameters
+    )
+    return msgspec.structs.replace(signature, parameters=parameters)
 
 
-def _distinct(found: Iterator[tuple[Any, ToolOptions]]) -> list[ToolDefinition]:
+def _included_tools(adapter: object) -> Iterator[ToolDefinition]:
+    for index, (handler, prefix) in enumerate(vars(adapter).get(INCLUDED, ())):
+        for tool in handler_tools(handler):
+            # Each adapter object has handlers of its own, in the same order.
+            yield msgspec.structs.replace(
+                tool,
+                name=prefix + tool.name,
+                locate=lambda other, index=index, tool=tool: tool.locate(vars(other)[INCLUDED][index][0]),
+            )
+
+
+def _listed_by_adapter(adapter: object) -> Iterable[ToolDefinition]:
+    """What an adapter of a foreign kind says of tools that are no decorated methods."""
+    more = getattr(type(adapter), FOREIGN_TOOLS, None)
+    return () if more is None else more(adapter)
+
+
+def handler_tools(handler: Any) -> list[ToolDefinition]:
+    """The tools of a handler: its decorated methods, or what its `get_tools` says by name.
+
+    Raises:
+        AdapterError: If it has none, or one cannot be a tool as it is written.
+    """
+    tools = tools_of_instance(handler)
+    listed = None if tools else getattr(handler, "get_tools", lambda: None)()
+    if isinstance(listed, dict):
+        tools = [_listed_tool(name, tool) for name, tool in listed.items()]
+    if not tools:
+        kind = type(handler)
+        raise AdapterError(
+            f"handler `{kind.__module__}.{kind.__qualname__}` has no tools: decorate its methods with @tool, "
+            "or give it a method `get_tools` that returns a dictionary of `Tool` by name"
+        )
+    return tools
+
+
+def _listed_tool(name: str, tool: Any) -> ToolDefinition:
+    said = {"name": name, "description": getattr(tool, "description", None)}
+    options = check_options({**said, **getattr(tool, "options", {})})
+    return define_tool(tool.func, options, lambda handler: handler.get_tools()[name].func, takes_context=True)
+
+
+def _distinct(found: Iterable[ToolDefinition]) -> list[ToolDefinition]:
     tools: dict[str, ToolDefinition] = {}
-    for function, options in found:
-        definition = define_tool(function, options)
+    for definition in found:
         other = tools.setdefault(definition.name, definition)
         if other is not definition and other.function != definition.function:  # an alias is the same function
             raise AdapterError(

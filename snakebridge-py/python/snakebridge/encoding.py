@@ -1,13 +1,19 @@
 """Values that leave the worker: results, stream items, arguments for the host's tools, data of errors.
 
-What MessagePack can say goes as it is: None is nil, bytes are bin, tuples are arrays, NaN stays NaN. Any
-other object is converted by the first of its own methods ``model_dump``, ``to_dict``, ``_asdict``, ``tolist``
-and ``isoformat``. What has none of them is refused with its type and its place in the value. `repr` is never
-called: it may be slow, may raise, and may show what should not leave.
+What MessagePack can say goes as it is: None is nil, bytes are bin, tuples are arrays, NaN stays NaN. A table
+of pandas, polars or Arrow is a map of its columns. Any other object is converted by the first of its own
+methods ``model_dump``, ``to_dict``, ``_asdict``, ``tolist`` and ``isoformat``; else a mapping is a map, a
+sequence, set or view an array, and a path or network address its text. What is none of these is refused with
+its type and its place in the value. `repr` is never called: it may be slow, may raise, and may show what
+should not leave.
 """
 
 from __future__ import annotations
 
+import math
+from collections import deque
+from collections.abc import Mapping, Sequence, ValuesView
+from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import msgspec
@@ -22,8 +28,21 @@ if TYPE_CHECKING:
 CONVERSIONS = ("model_dump", "to_dict", "_asdict", "tolist", "isoformat")
 
 TOLIST_LIMIT = 1_000_000
-"""Elements above which `tolist` is not called: the wire carries at most a million items a body, and a list of
-numpy's numbers takes several times the array's memory."""
+"""Elements above which nothing is made a list: the wire carries at most a million items a body, and a list
+of numpy's numbers takes several times the array's memory."""
+
+_COLUMNS: dict[tuple[str, str], Callable[[Any], Any]] = {
+    ("pandas", "DataFrame"): lambda table: table.to_dict("list"),
+    ("pandas", "Series"): lambda column: column.tolist(),
+    ("polars", "DataFrame"): lambda table: table.to_dict(as_series=False),
+    ("polars", "Series"): lambda column: column.to_list(),
+    ("pyarrow", "Table"): lambda table: table.to_pydict(),
+    ("pyarrow", "ChunkedArray"): lambda column: column.to_pylist(),
+}
+"""By library and class: tables and their columns as lists. pandas itself would number the rows of each."""
+
+_TEXTS = frozenset({"pathlib", "ipaddress"})
+"""Modules of the standard library whose objects are their texts."""
 
 SHORT = 64
 """Bytes within which no value can be nested too deeply or have too much in it: every level takes a byte."""
@@ -53,12 +72,23 @@ def to_wire(value: Any) -> Any:
         if isinstance(value, scalar):
             return exact(value)
     kind = type(value)
+    columns = _COLUMNS.get((kind.__module__.partition(".")[0], kind.__qualname__))
+    if columns is not None:
+        _guard_size(value, math.prod(getattr(value, "shape", (len(value),))))
+        return columns(value)
     for name in CONVERSIONS:
         # Asked of the type: a proxy or mock that answers to any attribute has no conversion.
         if not isinstance(value, type) and callable(getattr(kind, name, None)):
             if name == "tolist":
-                _guard_size(value)
+                _guard_size(value, _size(value))
             return getattr(value, name)()
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, Sequence | AbstractSet | ValuesView | deque):
+        _guard_size(value, len(value))
+        return list(value)
+    if kind.__module__.partition(".")[0] in _TEXTS:
+        return str(value)
     raise Unserializable(f"{_type_name(value)} has no form on the wire{_hint(value)}")
 
 
@@ -123,13 +153,18 @@ def refuse(value: Any, error: Exception) -> NoReturn:
     raise Unserializable(f"a value could not be converted: {type(error).__name__}{place}", path) from error
 
 
-def _guard_size(value: Any) -> None:
+def _size(value: Any) -> int:
+    """How many elements `tolist` would give, as far as the object says."""
     size = getattr(value, "size", None)
-    if type(size) is not int:
-        try:
-            size = len(value)
-        except TypeError:
-            return  # a scalar
+    if type(size) is int:
+        return size
+    try:
+        return len(value)
+    except TypeError:
+        return 1  # a scalar
+
+
+def _guard_size(value: Any, size: int) -> None:
     if size > TOLIST_LIMIT:
         raise Unserializable(
             f"{_type_name(value)} has {size} elements, and at most {TOLIST_LIMIT} are converted to a list: "

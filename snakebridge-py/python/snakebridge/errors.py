@@ -6,9 +6,12 @@ error's type and must not change when a module moves.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import msgspec
+
+Executed: TypeAlias = Literal["never", "maybe", "yes"]
+"""Whether a tool ran."""
 
 
 class AdapterError(Exception):
@@ -54,28 +57,91 @@ class ToolError(Exception):
 
 
 class HostToolError(Exception):
-    """A tool of the host, called from Python, did not give a result.
+    """The host answered a call from Python with an error.
 
     Attributes:
-        code: The stable error code: ``"host_tool"`` where the tool itself failed, else for instance
-            ``"tool_not_found"``, ``"invalid_argument"``, ``"deadline_exceeded"`` or ``"call_ended"``.
+        code: A stable name for the failure. Where the tool itself failed it is the tool's own, such as
+            ``"out_of_stock"`` (``"error"`` where the tool has none, ``"panic"`` where it panicked); else for
+            instance ``"tool_not_found"``, ``"invalid_argument"``, ``"deadline_exceeded"`` or
+            ``"call_ended"``.
         message: What went wrong, for people.
         data: What the host's tool attached to its error, or None.
+        executed: Whether the tool ran: ``"never"``, ``"maybe"`` or ``"yes"``.
+        reported: Whether the tool itself gave this error as its answer. It did not where it was not found,
+            refused its arguments, was cancelled, took too long or panicked.
     """
 
     __module__ = "snakebridge"
 
-    def __init__(self, code: str, message: str, data: Any = None) -> None:
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        data: Any = None,
+        executed: Executed = "maybe",
+        reported: bool = False,
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.data = data
+        self.executed = executed
+        self.reported = reported
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.code, self.message, self.data)
+        return type(self), (self.code, self.message, self.data, self.executed, self.reported)
 
     def __str__(self) -> str:
         return f"{self.code}: {self.message}"
+
+
+class SessionError(HostToolError):
+    """The host did not let a call read or change the state of its session, nor use the session's tools."""
+
+    __module__ = "snakebridge"
+
+    wire_code = "session_error"
+    """The code by which the host says it."""
+
+    def __init__(self, message: str, data: Any = None, executed: Executed = "never") -> None:
+        super().__init__(self.wire_code, message, data, executed)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.message, self.data, self.executed)
+
+
+class SessionNotFound(SessionError):
+    """The call belongs to no session, or to one that was closed."""
+
+    __module__ = "snakebridge"
+    wire_code = "session_not_found"
+
+
+class SessionExpired(SessionError):
+    """The session's time ran out while the call was running; it does not come back."""
+
+    __module__ = "snakebridge"
+    wire_code = "session_expired"
+
+
+class SessionQuota(SessionError):
+    """The value, the session's state or that of all sessions would be larger than the host allows."""
+
+    __module__ = "snakebridge"
+    wire_code = "session_quota"
+
+
+class Conflict(SessionError):
+    """`compare_and_set` found another version than the expected one: read again and decide anew."""
+
+    __module__ = "snakebridge"
+    wire_code = "conflict"
+
+    @property
+    def current_version(self) -> int:
+        """The version that the key has now; 0 where it is not there."""
+        version = self.data.get("version") if isinstance(self.data, dict) else None
+        return version if isinstance(version, int) else 0
 
 
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -92,12 +158,12 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     """What the tool declares; for ``invalid`` the reason."""
     actual: str | None = None
     suggestion: str | None = None
-    """The parameter's name that comes nearest to an unknown one."""
+    """The name or value that comes nearest to the wrong one."""
 
     def __str__(self) -> str:
         match self.problem:
             case "missing":
-                return f"`{self.parameter}` is missing (expected {self.expected})"
+                return f"`{self.path or self.parameter}` is missing (expected {self.expected})"
             case "unknown":
                 hint = f": did you mean `{self.suggestion}`?" if self.suggestion else f" ({self.expected})"
                 return f"`{self.parameter}` is not a parameter{hint}"
@@ -109,13 +175,15 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
                 return f"`{self.path or self.parameter}`: {self.expected}"
             case _:
                 actual = f", got {self.actual}" if self.actual else ""
-                return f"`{self.path or self.parameter}`: expected {self.expected}{actual}"
+                hint = f": did you mean {self.suggestion!r}?" if self.suggestion else ""
+                return f"`{self.path or self.parameter}`: expected {self.expected}{actual}{hint}"
 
 
 def mismatch(parameter: str, place: str, error: Exception) -> Problem:
     """What msgspec says about a value at `place`, in words and a path, as a problem with its parts."""
-    text, _, path = str(error).partition(" - at `$")
-    where = place + path.removesuffix("`")
+    # A conversion inside a conversion has a place inside a place, the inner one first.
+    text, *paths = str(error).split(" - at `$")
+    where = place + "".join(path.removesuffix("`") for path in reversed(paths))
     expected, _, actual = text.partition(", got ")
     if expected.startswith("Expected "):
         return Problem(parameter, "mismatch", where, expected.removeprefix("Expected "), actual or None)
@@ -136,6 +204,20 @@ class InvalidArgument(Exception):
 
     tool_ran = True
     """False only on the worker's own refusals: it is the promise that the tool was not entered."""
+
+    def __init__(self, message: str, problems: tuple[Problem, ...] = ()) -> None:
+        super().__init__(message)
+        self.problems = problems
+
+
+class InvalidResult(Exception):
+    """The result of a tool that declares ``validate="full"`` does not fit the tool's return annotation.
+
+    Attributes:
+        problems: What does not fit.
+    """
+
+    __module__ = "snakebridge"
 
     def __init__(self, message: str, problems: tuple[Problem, ...] = ()) -> None:
         super().__init__(message)

@@ -12,7 +12,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from snakebridge.encoding import encode, encode_checked
-from snakebridge.errors import HostToolError, InvalidArgument, ToolError, Unserializable
+from snakebridge.errors import HostToolError, InvalidArgument, InvalidResult, ToolError, Unserializable
 from snakebridge.trampoline import FILE_NAME
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def _with_data(parts: dict[str, Any], error: BaseException) -> bytes:
         parts.update(message=_text(lambda: error.message, MESSAGE_LIMIT), code=error.code, data=error.data)
         if isinstance(error, ToolError):
             parts["retryable"] = error.retryable
-    elif isinstance(error, InvalidArgument) and error.problems:
+    elif isinstance(error, InvalidArgument | InvalidResult) and error.problems:
         parts["data"] = {"problems": error.problems}
     elif isinstance(error, Unserializable) and error.path:
         parts["data"] = {"path": error.path}
@@ -227,3 +227,27 @@ def _cut_middle(text: str, limit: int) -> str:
     head, tail = limit // 4, limit - limit // 4 - 64
     first, last = encoded[:head].decode("utf-8", "ignore"), encoded[-tail:].decode("utf-8", "ignore")
     return f"{first}\n  ... cut ...\n{last}"
+
+
+def failure_report(why: str, error: BaseException, module: str | None) -> dict[str, Any]:
+    """Why the adapter cannot be loaded, as the host reads it.
+
+    Args:
+        why: What failed: ``import``, ``adapter`` or ``init``.
+        error: What was raised.
+        module: The adapter's module.
+    """
+    parts = error_parts(error)
+    message = "\n".join([parts["message"], *(parts["notes"] or [])])
+    if isinstance(error, SystemExit):
+        # `sys.exit` takes a code or something to say.
+        is_code = error.code is None or isinstance(error.code, int)
+        how = f"with exit code {error.code or 0}" if is_code else f"saying {message!r}"
+        message = f"the adapter ended the process {how} while it was loaded"
+    return {
+        "why": why,
+        "type": parts["type"],
+        "message": message,
+        "traceback": parts["traceback"],
+        "module": (error.name if isinstance(error, ImportError) else None) or module,
+    }

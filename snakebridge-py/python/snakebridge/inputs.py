@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from snakebridge.conversion.decoding import decoder, wire_annotation
 from snakebridge.errors import InvalidArgument, Problem, mismatch
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class InputType(msgspec.Struct, frozen=True):
     @property
     def wire(self) -> Any:
         """What arguments are decoded into: the number of a stream, or the list itself."""
-        return msgspec.msgpack.Ext | list[self.item]  # type: ignore[name-defined]
+        return msgspec.msgpack.Ext | list[wire_annotation(self.item)]  # type: ignore[misc]
 
 
 def input_type(annotation: Any) -> InputType | None:
@@ -70,7 +71,7 @@ class InputReader:
     def __init__(self, parameter: str, kind: InputType) -> None:
         self._parameter = parameter
         self._is_async = kind.is_async
-        self._decode = msgspec.msgpack.Decoder(kind.item).decode
+        self._decode = decoder(wire_annotation(kind.item))
 
     def open(self, value: Any) -> Any:
         """The iterator of a call's argument: `value` is a stream's number, a list, or a default."""

@@ -9,17 +9,25 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from snakebridge.annotations import type_text, undecodable
 from snakebridge.base_adapter import BaseAdapter
+from snakebridge.conversion.decoding import decode, wire_annotation
 from snakebridge.definitions import ToolDefinition, tools_of_instance, tools_of_module
+from snakebridge.encoding import encode
 from snakebridge.errors import AdapterError
-from snakebridge.signature import CO_VARKEYWORDS
+from snakebridge.life import AdapterLife
+from snakebridge.signature import CO_VARKEYWORDS, resolve_annotations
 from snakebridge.suggestions import did_you_mean
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
     from types import ModuleType
 
 SPEC = re.compile(r"(?P<module>[^\W\d]\w*(?:\.[^\W\d]\w*)*)(?::(?P<name>[^\W\d]\w*))?")
 """``ident(.ident)*(:ident)?``, and nothing else: a spec is never a path and never code."""
+
+FOREIGN = "snakebridge.compat.snakepit"
+"""The module that knows adapters without a base class; it is loaded where the host asks for it."""
 
 NO_TOOLS_HINT = "decorate its methods, or the module's functions, with @tool"
 
@@ -39,6 +47,8 @@ class LoadedAdapter(msgspec.Struct, frozen=True):
     instance: Any
     """The adapter object; the module where that is the adapter."""
     tools: list[ToolDefinition]
+    """Each with a function that does what has to happen around a call."""
+    life: AdapterLife
 
     @property
     def name(self) -> str:
@@ -90,6 +100,8 @@ def find_adapter(module: ModuleType, name: str | None) -> AdapterSource:
         if target is None:
             there_is = did_you_mean(name, classes) if classes else "; it defines no adapter class"
             raise AdapterError(f"module `{module.__name__}` has no class `{name}`{there_is}")
+        if _is_foreign(target):
+            target = sys.modules[FOREIGN].adapt(target)
         if not (isinstance(target, type) and issubclass(target, BaseAdapter)):
             raise AdapterError(
                 f"`{module.__name__}:{name}` is no adapter: it must inherit from snakebridge.BaseAdapter"
@@ -112,8 +124,10 @@ def find_adapter(module: ModuleType, name: str | None) -> AdapterSource:
 def make_adapter(source: AdapterSource, config: Any) -> Any:
     """Make the adapter, with the host's configuration where its constructor has a parameter `config`.
 
+    The configuration is checked against the parameter's annotation, and arrives as what that says.
+
     Raises:
-        AdapterError: If the host gave a configuration that nothing would read.
+        AdapterError: If the host gave a configuration that nothing would read, or that does not fit.
         Exception: Whatever the constructor raises.
     """
     takes_config, needs_config = _config_parameter(source)
@@ -123,11 +137,21 @@ def make_adapter(source: AdapterSource, config: Any) -> Any:
         )
     if not isinstance(source.target, type):
         return source.target
-    return source.target(config=config) if needs_config or config is not None else source.target()
+    if not needs_config and config is None:
+        return source.target()
+    return source.target(config=_checked_config(source, config))
 
 
-def collect_tools(source: AdapterSource, instance: Any) -> LoadedAdapter:
+def collect_tools(
+    source: AdapterSource, instance: Any, config: Any, complete: Callable[[Awaitable[Any]], Any]
+) -> LoadedAdapter:
     """The tools of a made adapter.
+
+    Args:
+        source: Where it comes from.
+        instance: The adapter object.
+        config: The configuration, for further objects.
+        complete: Runs what an asynchronous hook gives, while the worker does not serve.
 
     Raises:
         AdapterError: If it has none, or one cannot be called as it is written.
@@ -135,7 +159,8 @@ def collect_tools(source: AdapterSource, instance: Any) -> LoadedAdapter:
     tools = tools_of_module(instance) if instance is source.target else tools_of_instance(instance)
     if not tools:
         raise AdapterError(f"adapter `{source.spec}` has no tools: {NO_TOOLS_HINT}")
-    return LoadedAdapter(source.spec, instance, tools)
+    life = AdapterLife(instance, lambda: make_adapter(source, config), complete)
+    return LoadedAdapter(source.spec, instance, [life.surround(tool) for tool in tools], life)
 
 
 def import_module(name: str) -> ModuleType:
@@ -154,6 +179,18 @@ def import_module(name: str) -> ModuleType:
                 "Give the folder that holds it as a Python path."
             )
         raise
+
+
+def _is_foreign(target: Any) -> bool:
+    """Whether it is an adapter of a kind that has no base class, in a process that serves such."""
+    foreign = sys.modules.get(FOREIGN)
+    is_served = foreign is not None and foreign.is_installed()
+    return (
+        is_served
+        and isinstance(target, type)
+        and not issubclass(target, BaseAdapter)
+        and callable(getattr(target, "execute_tool", None))
+    )
 
 
 def _adapter_classes(module: ModuleType) -> dict[str, type]:
@@ -183,3 +220,22 @@ def _config_parameter(source: AdapterSource) -> tuple[bool, bool]:
         *(getattr(constructor, "__kwdefaults__", None) or ()),
     }
     return True, "config" not in optional
+
+
+def _checked_config(source: AdapterSource, config: Any) -> Any:
+    constructor = source.target.__init__
+    declared = {name: value for name, value in constructor.__annotations__.items() if name == "config"}
+    owner = f"adapter `{source.spec}`"
+    annotation = resolve_annotations(declared, constructor.__globals__, owner).get("config", Any)
+    if annotation is Any:
+        return config
+    annotation, body = wire_annotation(annotation), encode(config)
+    if (reason := undecodable(annotation)) is not None:
+        raise AdapterError(f"{owner}: `config` cannot be of type {type_text(annotation)}: {reason}")
+    try:
+        return decode(body, annotation)
+    except Exception:
+        from snakebridge.conversion.problems import find_problems  # only where something is wrong
+
+        problems = "; ".join(map(str, find_problems("config", annotation, msgspec.Raw(body))))
+        raise AdapterError(f"the configuration of {owner} does not fit: {problems}") from None

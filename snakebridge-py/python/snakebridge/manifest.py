@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import typing
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from snakebridge.annotations import description_of, json_schema, type_text
+from snakebridge.annotations import json_schema, type_text
 from snakebridge.errors import AdapterError
 from snakebridge.inputs import input_type
+from snakebridge.streams import StreamChunk
 
 if TYPE_CHECKING:
     from snakebridge.definitions import ToolDefinition
@@ -47,7 +49,7 @@ def build_manifest(
             "name": name,
             "version": version,
             "description": description,
-            "tools": [_tool(definition) for definition in sorted(tools, key=lambda tool: tool.name)],
+            "tools": [describe_tool(definition) for definition in sorted(tools, key=lambda tool: tool.name)],
         }
     )
     if len(encoded) > MANIFEST_LIMIT:
@@ -58,8 +60,19 @@ def build_manifest(
     return encoded
 
 
-def _tool(definition: ToolDefinition) -> dict[str, Any]:
-    options, returns = definition.options, definition.signature.returns
+def describe_tool(definition: ToolDefinition) -> dict[str, Any]:
+    """One tool as the manifest describes it."""
+    options = definition.options
+    said = {
+        "version": options.version,
+        "examples": [plain_value(example) for example in options.examples],
+        "read_only": options.read_only,
+        "destructive": options.destructive,
+        "deprecated": options.deprecated,
+        "hidden": options.hidden,
+        "session": None if options.session == "none" else options.session,
+        "required_variables": list(options.required_variables),
+    }
     return {
         "name": definition.name,
         "description": definition.description,
@@ -67,9 +80,23 @@ def _tool(definition: ToolDefinition) -> dict[str, Any]:
         "idempotent": options.idempotent,
         "timeout_ms": None if options.timeout is None else max(1, round(options.timeout * 1000)),
         "parameters": [_parameter(parameter) for parameter in definition.parameters],
-        "returns": {"type": type_text(returns), "schema": json_schema(returns)},
+        "returns": _returns(definition),
         "tags": list(options.tags),
+        # What is not said is left out: most tools say none of it.
+        **{name: value for name, value in said.items() if value},
     }
+
+
+def _returns(definition: ToolDefinition) -> dict[str, Any]:
+    """What a tool returns. The schema of a stream is that of one item."""
+    returns = definition.signature.returns
+    stream = input_type(returns) if definition.streams else None
+    if stream is None:
+        return {"type": type_text(returns), "schema": json_schema(returns)}
+    # A chunk is an envelope, and nothing says what will be inside.
+    items = typing.get_args(stream.item) or (stream.item,)
+    schema = None if StreamChunk in items else json_schema(stream.item)
+    return {"type": type_text(returns), "schema": schema}
 
 
 def _parameter(parameter: Parameter) -> dict[str, Any]:
@@ -79,18 +106,16 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
         "type": type_text(parameter.annotation),
         # Of one item, where it is a stream of them.
         "schema": json_schema(parameter.annotation if stream is None else stream.item),
-        "description": description_of(parameter.annotation),
+        "description": parameter.description,
         "required": parameter.required,
-        "default": _default(parameter.default),
+        "default": None if parameter.default is msgspec.UNSET else plain_value(parameter.default),
         "kind": parameter.kind,
     }
     return described if stream is None else {**described, "stream": True}
 
 
-def _default(value: Any) -> Any:
-    """The default as a plain value; None where there is none, or only Python can say it."""
-    if value is msgspec.UNSET:
-        return None
+def plain_value(value: Any) -> Any:
+    """A default or an example as a plain value; None where only Python can say it."""
     try:
         # Dates, enumerations and the like become texts and numbers: no type is declared for a default.
         plain = msgspec.to_builtins(value, builtin_types=(bytes,))

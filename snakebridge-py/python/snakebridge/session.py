@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
-from snakebridge.host_tools import HostStub, HostTools, call_host, encode_arguments
+from snakebridge.host.state import SessionState
+from snakebridge.host.streams import HostStream
+from snakebridge.host.stub import HostStub
+from snakebridge.host.tools import HostTools, acall_host, call_host, encode_arguments
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+REGISTER_TARGET = "$tools.register"
+"""System target of the host that exposes the adapter's tools to the session of the call."""
 
 
 class CallMetadata(msgspec.Struct, frozen=True):
@@ -41,25 +50,28 @@ class SessionStub(HostStub, Protocol):
     def end_shield(self) -> None:
         """Raise the cancellation that was held back, if this was the outermost shield."""
 
-    async def acall(self, target: str, arguments: bytes) -> bytes:
-        """The same as `call`; other coroutines run meanwhile."""
-
 
 class SessionContext:
-    """The call that runs: whose it is, how long it may take, and the host's tools.
+    """The call that runs: whose it is, how long it may take, its session's state and the host's tools.
 
     Adapters reach it as ``self.session_context``, or as any parameter annotated with `SessionContext`. It
     belongs to one call: what it offers of the host ends with that call.
 
     Args:
-        stub: What carries requests to the host.
+        stub: What carries requests to the host: a `SessionStub`, or a remote stub with the method
+            ``GetExposedElixirTools``, for code that makes its contexts by hand.
         session_id: The caller's session.
     """
 
-    def __init__(self, stub: SessionStub, session_id: str = "") -> None:
-        self._stub = stub
+    def __init__(self, stub: SessionStub | Any, session_id: str = "") -> None:
+        if hasattr(stub, "GetExposedElixirTools"):
+            from snakebridge.host.remote import RemoteStub  # nothing in a worker makes such a context
+
+            stub = RemoteStub(stub, session_id)
+        self._stub: SessionStub = stub
         self._session_id = session_id
         self._tools: HostTools | None = None
+        self._state: SessionState | None = None
 
     @property
     def session_id(self) -> str:
@@ -113,10 +125,20 @@ class SessionContext:
         return Shield(self._stub)
 
     @property
+    def state(self) -> SessionState:
+        """The state of the session, which the host keeps: it survives the worker and the call."""
+        if self._state is None:
+            self._state = SessionState(self._stub)
+        return self._state
+
+    @property
     def tools(self) -> HostTools:
-        """The host's tools, callable as ``context.tools.name(...)``; asked for once a call, at first use."""
+        """The host's tools, callable as ``context.tools.name(...)``.
+
+        What there is, the host is asked at first use, and again only when it has changed.
+        """
         if self._tools is None:
-            self._tools = HostTools.load(self._stub)
+            self._tools = HostTools(self._stub, self._session_id)
         return self._tools
 
     @property
@@ -141,12 +163,39 @@ class SessionContext:
             HostToolError: If the host has no such tool, or the tool failed.
             Unserializable: If an argument has no form on the wire.
         """
-        arguments = encode_arguments(args, kwargs)
-        return msgspec.msgpack.decode(await self._stub.acall(tool_name, arguments))
+        return await acall_host(self._stub, tool_name, args, kwargs)
+
+    def stream_tool(self, tool_name: str, /, *args: Any, **kwargs: Any) -> HostStream:
+        """Call a streaming tool of the host by name: an iterator of its items, also an asynchronous one.
+
+        The tool begins with the first item that is asked for. Closing or dropping the stream cancels it.
+
+        Raises:
+            Unserializable: If an argument has no form on the wire.
+            HostToolError: While it is iterated over, as in `call_tool`.
+        """
+        return HostStream(self._stub, tool_name, encode_arguments(args, kwargs))
 
     def call_elixir_tool(self, tool_name: str, /, **kwargs: Any) -> Any:
         """The same as `call_tool`, with named arguments."""
         return call_host(self._stub, tool_name, (), kwargs)
+
+    def register_tools(self, names: Iterable[str]) -> list[str]:
+        """Expose tools of the loaded adapter to this session, and return the host's ids of them.
+
+        The host knows the tools already: it records their names, and no code travels. Doing it again does no
+        harm.
+
+        Raises:
+            HostToolError: With code ``"tool_not_found"``, if the adapter has no tool of such a name.
+            SessionNotFound: If the call belongs to no session.
+            SessionExpired: If the session ended while the call was running.
+        """
+        return list(call_host(self._stub, REGISTER_TARGET, (), {"tools": list(names)}))
+
+    async def aregister_tools(self, names: Iterable[str]) -> list[str]:
+        """The same as `register_tools`, from an asynchronous tool."""
+        return list(await acall_host(self._stub, REGISTER_TARGET, (), {"tools": list(names)}))
 
     def __repr__(self) -> str:
         return f"<SessionContext of session {self._session_id!r}>"

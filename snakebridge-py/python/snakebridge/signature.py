@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
+from snakebridge.conversion.decoding import bind_recursion, wire_annotation
 from snakebridge.errors import AdapterError
 from snakebridge.inputs import input_type
 from snakebridge.session import SessionContext
@@ -34,15 +35,16 @@ class Parameter(msgspec.Struct, frozen=True):
     """The type, resolved; `Any` where there is none. A default of None makes the type optional."""
     default: Any = msgspec.UNSET
 
+    description: str = ""
     injected: bool = False
     """Whether the worker gives it, because it is annotated with `SessionContext`; calls cannot."""
 
     @property
     def wire_type(self) -> Any:
-        """What its argument is decoded into: the annotation, but for a stream."""
+        """What its argument is decoded into: the annotation, but for a stream and what msgspec refuses."""
         kind = input_type(self.annotation)
         if kind is None:
-            return self.annotation
+            return wire_annotation(self.annotation)
         return kind.wire if self.default is msgspec.UNSET else kind.wire | None
 
     @property
@@ -76,12 +78,13 @@ class Signature(msgspec.Struct, frozen=True):
         return bool(self.flags & (CO_GENERATOR | CO_ASYNC_GENERATOR))
 
 
-def read_signature(function: Callable[..., Any], name: str) -> Signature:
+def read_signature(function: Callable[..., Any], name: str, takes_context: bool = False) -> Signature:
     """Read the signature that callers of a function see: for a wrapper that of the wrapped function.
 
     Args:
         function: A function, a bound method, or anything callable.
         name: The tool's name, for error messages.
+        takes_context: Whether the first parameter is the session context, whatever its annotation.
 
     Raises:
         AdapterError: If the function has `*args`, or an annotation names something that does not exist.
@@ -98,7 +101,11 @@ def read_signature(function: Callable[..., Any], name: str) -> Signature:
     defaults = dict(zip(reversed(names[:positional]), reversed(target.__defaults__ or ()), strict=False))
     defaults.update(target.__kwdefaults__ or {})
     first = 1 if bound else 0
-    annotations = _resolve(target.__annotations__, target.__globals__, name, names[:first])
+    injected = names[first : first + 1] if takes_context else ()
+    annotations = resolve_annotations(
+        target.__annotations__, target.__globals__, f"tool `{name}`", (*names[:first], *injected)
+    )
+    annotations.update(dict.fromkeys(injected, SessionContext))
 
     parameters = []
     for index, parameter in enumerate(names[first:], first):
@@ -127,10 +134,20 @@ def _unwrap(function: Any) -> tuple[Any, bool, int]:
         function = inner
 
 
-def _resolve(
-    annotations: Mapping[str, Any], namespace: dict[str, Any], tool: str, ignored: tuple[str, ...]
+def resolve_annotations(
+    annotations: Mapping[str, Any], namespace: dict[str, Any], owner: str, ignored: tuple[str, ...] = ()
 ) -> dict[str, Any]:
-    """Annotations as types; strings are looked up one by one, so that an error names the culprit."""
+    """Annotations as types; strings are looked up one by one, so that an error names the culprit.
+
+    Args:
+        annotations: As the function has them.
+        namespace: The names of the function's module.
+        owner: Whose annotations they are, for error messages.
+        ignored: Parameters whose annotations do not matter.
+
+    Raises:
+        AdapterError: If one names something that does not exist.
+    """
     resolved: dict[str, Any] = {}
     for name, annotation in annotations.items():
         if name in ignored:
@@ -140,13 +157,14 @@ def _resolve(
             continue
         holder = _Annotated({name: annotation})
         try:
-            resolved.update(typing.get_type_hints(holder, namespace, include_extras=True))
+            hints = typing.get_type_hints(holder, namespace, include_extras=True)
+            resolved.update({name: bind_recursion(hint, namespace) for name, hint in hints.items()})
         except Exception as error:
             if name == "return":  # results are not checked against it, so it need not exist at run time
                 resolved[name] = str(annotation)
                 continue
             raise AdapterError(
-                f"tool `{tool}`: the annotation {annotation!r} of parameter `{name}` cannot be resolved: "
+                f"{owner}: the annotation {annotation!r} of parameter `{name}` cannot be resolved: "
                 f"{error}; it must exist at run time, so not inside a function or under TYPE_CHECKING"
             ) from error
     return resolved
@@ -168,7 +186,7 @@ def _parameter(
     if default is None and annotation is not Any:
         annotation = typing.Optional[annotation]  # noqa: UP045 - `|` does not work on every annotation
     injected = annotation is SessionContext or annotation == SessionContext | None
-    return Parameter(name, kind, annotation, default, injected)
+    return Parameter(name, kind, annotation, default, injected=injected)
 
 
 def _no_star_args(tool: str, name: str) -> AdapterError:
@@ -191,7 +209,7 @@ def _read_by_inspect(function: Callable[..., Any], tool: str, flags: int) -> Sig
     given = {
         name: annotation for name, annotation in raw.items() if annotation is not inspect.Signature.empty
     }
-    annotations = _resolve(given, namespace, tool, ())
+    annotations = resolve_annotations(given, namespace, f"tool `{tool}`")
     kinds: dict[Any, Kind] = {
         inspect.Parameter.POSITIONAL_ONLY: "positional_only",
         inspect.Parameter.POSITIONAL_OR_KEYWORD: "positional_or_keyword",

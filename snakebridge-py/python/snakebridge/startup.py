@@ -7,7 +7,7 @@ import io
 import os
 import signal
 import sys
-from typing import Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import msgspec
 
@@ -15,7 +15,7 @@ from snakebridge import _native
 from snakebridge.current import set_context
 from snakebridge.encoding import encode, encode_chunk, refuse, result_encoder
 from snakebridge.errors import AdapterError
-from snakebridge.failures import describe, error_parts
+from snakebridge.failures import describe, failure_report
 from snakebridge.loading import (
     LoadedAdapter,
     collect_tools,
@@ -27,6 +27,9 @@ from snakebridge.loading import (
 from snakebridge.manifest import build_manifest
 from snakebridge.streams import StreamChunk
 from snakebridge.trampoline import build_trampoline
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
 
 Why = Literal["import", "init", "adapter"]
 
@@ -54,6 +57,8 @@ class HostHello(msgspec.Struct, frozen=True):
     adapter: str | None = None
     config: Any = None
     python_path: list[str] = []
+    compat: Literal["snakepit"] | None = None
+    """For which other bridge the adapter was written."""
     threads: int = 0
     """Executor threads for the tools that do not say where they run; none: they run on the main thread."""
 
@@ -61,9 +66,14 @@ class HostHello(msgspec.Struct, frozen=True):
 def run(greeting: bytes) -> None:
     """Serve the adapter that the host's HELLO names until the host closes the wire."""
     hello = msgspec.msgpack.decode(greeting, type=HostHello)
-    sys.path[:0] = hello.python_path
+    if sys.path[: len(hello.python_path)] != hello.python_path:  # a template has them already
+        sys.path[:0] = hello.python_path
     _print_promptly()
     _install_hooks()
+    if hello.compat == "snakepit":
+        from snakebridge.compat import snakepit  # only for adapters that need it
+
+        snakepit.install()
     adapter, manifest, tools = _load(hello)
     _native.ready(manifest, tools, FUNCTIONS)
     try:
@@ -154,7 +164,7 @@ def _load(hello: HostHello) -> tuple[LoadedAdapter, bytes, list[_native.ToolEntr
         why = "init"
         instance = make_adapter(source, hello.config)
         why = "adapter"
-        adapter = collect_tools(source, instance)
+        adapter = collect_tools(source, instance, hello.config, _complete)
         tools = [
             (tool.name, tool.streams, tool.place(hello.threads), build_trampoline(tool))
             for tool in adapter.tools
@@ -163,26 +173,21 @@ def _load(hello: HostHello) -> tuple[LoadedAdapter, bytes, list[_native.ToolEntr
             adapter.spec, adapter.name, adapter.version, adapter.description, adapter.tools
         )
         why = "init"
-        _run_hook(instance, "initialize")
+        adapter.life.start()
     except BaseException as error:
         _fail("adapter" if isinstance(error, AdapterError) else why, error, module_name)
     return adapter, manifest, tools
 
 
-def _run_hook(instance: Any, name: str) -> None:
-    hook = getattr(instance, name, None)
-    if hook is None:  # a module needs no hooks
-        return
-    result = hook()
-    if hasattr(type(result), "__await__"):
-        from snakebridge import asynchronous  # only for adapters that use it
+def _complete(awaitable: Awaitable[Any]) -> Any:
+    from snakebridge import asynchronous  # only for adapters that use it
 
-        asynchronous.complete(result)
+    return asynchronous.complete(awaitable)
 
 
 def _clean_up(adapter: LoadedAdapter) -> None:
     try:
-        _run_hook(adapter.instance, "cleanup")
+        adapter.life.stop()
     except BaseException:
         sys.excepthook(*sys.exc_info())  # nobody is left to tell but the log
     finally:
@@ -191,18 +196,4 @@ def _clean_up(adapter: LoadedAdapter) -> None:
 
 
 def _fail(why: Why, error: BaseException, module: str | None) -> NoReturn:
-    parts = error_parts(error)
-    message = "\n".join([parts["message"], *(parts["notes"] or [])])
-    if isinstance(error, SystemExit):
-        # `sys.exit` takes a code or something to say.
-        is_code = error.code is None or isinstance(error.code, int)
-        how = f"with exit code {error.code or 0}" if is_code else f"saying {message!r}"
-        message = f"the adapter ended the process {how} while it was loaded"
-    report = {
-        "why": why,
-        "type": parts["type"],
-        "message": message,
-        "traceback": parts["traceback"],
-        "module": (error.name if isinstance(error, ImportError) else None) or module,
-    }
-    _native.fail(EXIT_CODES[why], encode(report))
+    _native.fail(EXIT_CODES[why], encode(failure_report(why, error, module)))

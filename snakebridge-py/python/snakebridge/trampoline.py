@@ -9,15 +9,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from snakebridge.arguments import ArgumentReader
 from snakebridge.current import current_context
-from snakebridge.encoding import refuse, result_encoder
-from snakebridge.inputs import opener
+from snakebridge.encoding import encode, refuse, result_encoder
+from snakebridge.errors import AdapterError, InvalidArgument
+from snakebridge.inputs import input_type, opener
+from snakebridge.results import result_check
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from snakebridge.definitions import ToolDefinition
+    from snakebridge.results import ResultCheck
     from snakebridge.signature import Parameter
 
 FILE_NAME = "<snakebridge trampoline>"
@@ -70,18 +75,24 @@ try:
 _OPEN = "arguments, extra = read_open(body)"
 
 
-def build_trampoline(definition: ToolDefinition) -> Callable[[bytes], Any]:
+def build_trampoline(definition: ToolDefinition, send_all: Any = None) -> Callable[[bytes], Any]:
     """Generate the function that runs a tool from the body of a CALL.
 
     It returns the encoded result, or, for a streaming tool, an iterator of values. For an asynchronous tool
     it returns a coroutine that gives the encoded result, or sends the items. What the tool raises passes
     through unchanged; a body that does not fit raises InvalidArgument before the tool is entered.
 
+    Args:
+        definition: The tool.
+        send_all: Sends the items of an asynchronous stream (default: to the host, from the worker's loop).
+
     Raises:
         AdapterError: If a parameter's type is one that arguments cannot be decoded into.
     """
     signature = definition.signature
-    reader = ArgumentReader(definition.name, definition.parameters)
+    reader = ArgumentReader(definition.name, _checked(definition))
+    _check_examples(definition, reader)
+    result = result_check(definition)
     is_open = any(parameter.kind == "var_keyword" for parameter in definition.parameters)
     namespace: dict[str, Any] = {
         "function": definition.function,
@@ -98,12 +109,13 @@ def build_trampoline(definition: ToolDefinition) -> Callable[[bytes], Any]:
             namespace[f"open_{parameter.name}"] = opens
     values = [_pass(parameter, f"open_{parameter.name}" in namespace) for parameter in signature.parameters]
     call = f"function({', '.join(values)})"
-    if signature.is_async:
+    if signature.is_async and send_all is None:
         from snakebridge import asynchronous  # asyncio doubles a worker's memory
 
-        namespace["send_all"] = asynchronous.send_all
+        send_all = asynchronous.send_all
+    namespace["send_all"] = send_all
     if definition.streams:
-        namespace["check"] = _items_check(definition.name)
+        namespace["check"] = _items_check(definition.name, result)
     match signature.is_async, definition.streams:
         case False, False:
             template = _UNARY
@@ -117,7 +129,28 @@ def build_trampoline(definition: ToolDefinition) -> Callable[[bytes], Any]:
     # What varies in the source are the names of parameters, which are identifiers.
     exec(compile(source, FILE_NAME, "exec"), namespace)
     run: Callable[[bytes], Any] = namespace["run"]
-    return run
+    return run if result is None or definition.streams else result.after(run, signature.is_async)
+
+
+def _check_examples(definition: ToolDefinition, reader: ArgumentReader) -> None:
+    for number, example in enumerate(definition.options.examples, 1):
+        body = encode(example)
+        try:
+            reader.read_open(body) if reader.is_open else reader.read(body)
+        except InvalidArgument as refusal:
+            raise AdapterError(f"example {number} of tool `{definition.name}`: {refusal}") from None
+
+
+def _checked(definition: ToolDefinition) -> list[Parameter]:
+    """The parameters as their arguments are checked: all of any type, where the tool wants no checks."""
+    if definition.options.validate != "off":
+        return definition.parameters
+    return [
+        parameter
+        if input_type(parameter.annotation) is not None
+        else msgspec.structs.replace(parameter, annotation=Any)
+        for parameter in definition.parameters
+    ]
 
 
 def _pass(parameter: Parameter, is_stream: bool) -> str:
@@ -130,7 +163,7 @@ def _pass(parameter: Parameter, is_stream: bool) -> str:
     return f"{parameter.name}={value}" if parameter.kind == "keyword_only" else value
 
 
-def _items_check(tool: str) -> Callable[[Any], Any]:
+def _items_check(tool: str, check_items: ResultCheck | None) -> Callable[[Any], Any]:
     """A check of what a streaming tool returns: a generator, or anything else to iterate over on purpose."""
 
     def check(result: Any) -> Any:
@@ -141,6 +174,6 @@ def _items_check(tool: str) -> Callable[[Any], Any]:
                 f"tool `{tool}` is declared with supports_streaming=True and returned "
                 f"{kind.__name__}: yield the items, or return an iterator of them"
             )
-        return result
+        return result if check_items is None else check_items.items(result)
 
     return check

@@ -74,14 +74,14 @@ impl Core {
     /// As [`take_input`](Self::take_input); waits until it is here.
     pub(crate) fn await_input(&self, inside: Inside<'_>, stream: u64) -> Awaited<NextInput> {
         let mut has_granted = false;
-        let take = |state: &mut State| self.next_input(inside.id, stream, state, &mut has_granted);
+        let take = |state: &mut State, _| self.next_input(inside.id, stream, state, &mut has_granted);
         let awaited = self.await_arrival(inside, None, take);
         self.write_grant(has_granted);
         awaited
     }
 
     /// The host may wait for the credit that it got, and what the tool does next may take its time.
-    fn write_grant(&self, has_granted: bool) {
+    pub(super) fn write_grant(&self, has_granted: bool) {
         if has_granted {
             self.write_pending();
         }

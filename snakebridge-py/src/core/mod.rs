@@ -11,7 +11,8 @@
 //! instead of read(2), and reads only what is surely there.
 //!
 //! What a frame means is decided in one place, [`routing`], by whichever thread has read it. What that thread cannot do
-//! itself is left for the main thread or for a waiting one ([`state`]).
+//! itself is left for the main thread or for a waiting one ([`state`]). A thread that waits for a tool of the host runs what
+//! that tool calls here ([`nested`]).
 //!
 //! # Locks
 //!
@@ -42,7 +43,9 @@
 mod activity;
 mod call_state;
 mod ending;
+mod host_streams;
 mod inputs;
+mod nested;
 mod output;
 mod reading;
 mod receive_buffer;
@@ -65,9 +68,11 @@ use snakebridge::wire::{Limits, Peer, Role};
 
 use self::activity::Activity;
 pub(crate) use self::call_state::CallState;
+pub(crate) use self::host_streams::NextItem;
 pub(crate) use self::inputs::NextInput;
+pub(crate) use self::nested::{Surroundings, this_thread};
 use self::output::Output;
-pub(crate) use self::reading::{Awaited, Inside, Waited};
+pub(crate) use self::reading::{Arrival, Awaited, Inside, Waited};
 use self::receive_buffer::Reader;
 use self::running::OnMain;
 pub(crate) use self::running::Place;

@@ -7,8 +7,9 @@ use rustix::io::Errno;
 
 use super::Core;
 use super::call_state::CallState;
+use super::nested::Surroundings;
 use super::receive_buffer::Reader;
-use super::state::State;
+use super::state::{CallRequest, State};
 use super::writing::Written;
 use crate::system::clock::Nanoseconds;
 use crate::system::descriptors::{is_readable, wait_readable, wait_readable_or_writable};
@@ -43,11 +44,24 @@ pub(crate) enum Awaited<T> {
     Signal,
 }
 
+/// What a thread that waits for the host goes on with.
+#[derive(Debug)]
+pub(crate) enum Arrival<T> {
+    /// What it waits for.
+    Awaited(T),
+    /// A nested call, which it runs meanwhile.
+    Call(CallRequest, Vec<u8>),
+    /// A nested stream, which could go on.
+    Turn,
+}
+
 /// The call inside which a thread waits for the host.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Inside<'a> {
     pub(crate) id: u64,
     pub(crate) state: &'a CallState,
+    /// Who waits for the call in this worker.
+    pub(crate) surroundings: Surroundings,
     /// Whether it is the waiting thread that runs the call. It is told of a cancellation once, and may then ask the host for
     /// what its clean-up needs.
     pub(crate) is_own: bool,
@@ -157,12 +171,33 @@ impl Core {
         }
     }
 
-    /// Inside a tool: waits for something of the host that `take` takes once it is there.
+    /// Inside a tool: waits for something of the host that `take` takes once it is there, or for what is nested in the wait:
+    /// calls, and room for the `streams` that have begun.
+    pub(super) fn await_or_nest<T>(
+        &self,
+        inside: Inside<'_>,
+        deadline: Option<Nanoseconds>,
+        streams: &[u64],
+        mut take: impl FnMut(&mut State) -> Option<T>,
+    ) -> Awaited<Arrival<T>> {
+        let waiter = self.waiter(inside);
+        self.await_arrival(inside, deadline, |state, has_room| {
+            if let Some(awaited) = take(state) {
+                return Some(Arrival::Awaited(awaited));
+            }
+            let nested = state.take_nested(waiter).map(|(request, body)| Arrival::Call(request, body));
+            // While there is no room nothing else may add to what waits for it.
+            nested.or_else(|| (has_room && state.has_turn(streams)).then_some(Arrival::Turn))
+        })
+    }
+
+    /// Inside a tool: waits for something of the host that `take` takes once it is there. `take` is told whether there is
+    /// room in the pipe.
     pub(super) fn await_arrival<T>(
         &self,
         inside: Inside<'_>,
         deadline: Option<Nanoseconds>,
-        take: impl FnMut(&mut State) -> Option<T>,
+        take: impl FnMut(&mut State, bool) -> Option<T>,
     ) -> Awaited<T> {
         if self.is_main_thread() {
             self.await_reading(inside, deadline, take)
@@ -176,7 +211,7 @@ impl Core {
         &self,
         inside: Inside<'_>,
         deadline: Option<Nanoseconds>,
-        mut take: impl FnMut(&mut State) -> Option<T>,
+        mut take: impl FnMut(&mut State, bool) -> Option<T>,
     ) -> Awaited<T> {
         loop {
             let written = self.write_on_return();
@@ -186,11 +221,12 @@ impl Core {
                 continue; // a PONG, say
             }
             // As above: with the reader in hand, what is not here yet cannot come behind our back.
-            if let Some(arrival) = take(&mut self.state()) {
-                return Awaited::Done(arrival);
-            }
+            // First whether anybody waits for what we wait for: when nobody does, the host has ended it as well.
             if inside.is_cancelled() {
                 return Awaited::Cancelled;
+            }
+            if let Some(arrival) = take(&mut self.state(), written != Written::NoRoom) {
+                return Awaited::Done(arrival);
             }
             let left = deadline.map(|deadline| deadline.since(Nanoseconds::now()));
             if left == Some(Duration::ZERO) {
@@ -209,16 +245,16 @@ impl Core {
         &self,
         inside: Inside<'_>,
         deadline: Option<Nanoseconds>,
-        mut take: impl FnMut(&mut State) -> Option<T>,
+        mut take: impl FnMut(&mut State, bool) -> Option<T>,
     ) -> Awaited<T> {
         self.flush_all();
         let mut state = self.state();
         loop {
-            if let Some(arrival) = take(&mut state) {
-                return Awaited::Done(arrival);
-            }
             if inside.is_cancelled() {
                 return Awaited::Cancelled;
+            }
+            if let Some(arrival) = take(&mut state, true) {
+                return Awaited::Done(arrival);
             }
             let left = deadline.map_or(LONG, |deadline| deadline.since(Nanoseconds::now()));
             if left.is_zero() {

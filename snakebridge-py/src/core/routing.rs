@@ -11,6 +11,7 @@ use snakebridge::error::Exception;
 use snakebridge::wire::frame::{CallHeader, call_flag};
 use snakebridge::wire::{Event, Executed, Violation, codec};
 
+use super::nested::Surroundings;
 use super::receive_buffer::Reader;
 use super::running::Place;
 use super::state::{Answer, CallRequest, Interest, Job, State};
@@ -137,11 +138,18 @@ impl Core {
                     metadata: call.meta.map(Into::into),
                     deadline,
                     inputs: call.inputs,
+                    tools: call.tools,
                     place: tool.place,
+                    surroundings: Surroundings::of(tool.place),
                     state: None,
                 });
                 if let Some(request) = &run {
                     state.inputs.begin(request.id, request.inputs);
+                }
+                if let Some(parent) = call.parent
+                    && let Some(request) = run.take()
+                {
+                    run = self.nest(parent, request, &mut owned, state);
                 }
                 if let Some(request) = run.take_if(|request| request.place == Place::Thread) {
                     state.add_job(Job::Call(request, owned()));
@@ -153,6 +161,11 @@ impl Core {
             Ok(Event::Failed { id, call, code, executed }) => {
                 self.deliver(state, id, call, || Answer::Failure { code: code.into(), executed, body: owned() });
             }
+            Ok(Event::Item { id, call, .. }) => {
+                let interest = *call;
+                self.receive_item(id, interest, owned(), state);
+            }
+            Ok(Event::End { id, call, .. }) => self.deliver(state, id, call, || Answer::End),
             Ok(Event::Credit { id, .. }) => self.credit(id, state),
             Ok(Event::Input { id, stream }) => self.input(id, stream, Some(owned()), state),
             Ok(Event::InputEnd { id, stream }) => self.input(id, stream, None, state),
@@ -160,7 +173,7 @@ impl Core {
             Ok(Event::Withdrawn { id }) => self.refuse_cancelled(id, state),
             Ok(Event::Cancel { id, .. }) => self.cancel(id, state),
             Ok(Event::Ping { nonce }) => self.answer_ping(nonce, state),
-            // A worker asks for no streams and no PONG, and only a host hears READY and a failed start.
+            // A worker asks for no PONG, and only a host hears READY and a failed start.
             Ok(_) => {}
         }
         let (length, part) = (frame.length, frame.body);
@@ -209,7 +222,7 @@ impl Core {
     }
 
     /// Answers a call that did not run.
-    fn refuse(&self, id: u64, code: &str, error: &Exception, state: &mut State) {
+    pub(super) fn refuse(&self, id: u64, code: &str, error: &Exception, state: &mut State) {
         let body = snakebridge::body::encode(error).unwrap_or_default();
         // Refused only when somebody has answered it already.
         let _ = state.peer.error(id, code, Executed::Never, &body, self.output().frames());
@@ -218,18 +231,22 @@ impl Core {
     fn deliver(&self, state: &mut State, id: u64, interest: Interest, answer: impl FnOnce() -> Answer) {
         match interest {
             Interest::Abandoned => return,
-            Interest::Thread => self.arrivals.notify_all(),
-            Interest::Loop => {
+            Interest::Thread(_) => self.arrivals.notify_all(),
+            Interest::Loop(_) => {
                 state.awakened.push(id);
                 self.announce();
             }
         }
         state.answers.insert(id, answer());
+        self.release_nested(id, state);
     }
 
     /// The stream that answers call `id` may have room again: whoever feeds it is to see.
     pub(super) fn credit(&self, id: u64, state: &mut State) {
         let Some(call) = state.beside.get_mut(id) else { return };
+        if call.is_nested {
+            return self.arrivals.notify_all();
+        }
         match call.place {
             Place::Main => self.announce(),
             Place::Thread => self.unpark(id, state),
@@ -245,7 +262,9 @@ impl Core {
             call.state.cancel(id);
             // Threads that wait for the host inside it.
             self.arrivals.notify_all();
-            if call.place == Place::Thread {
+            // At rest, a nested stream waits for a thread that may be busy with something else.
+            let rests_nested = call.is_nested && call.state.running().is_none();
+            if call.place == Place::Thread && !rests_nested {
                 self.unpark(id, state);
             } else if self.running.runs(id) {
                 self.main_thread.interrupt();

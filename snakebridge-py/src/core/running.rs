@@ -26,8 +26,17 @@ pub(crate) enum Place {
 pub(crate) struct OnMain {
     /// The calls that have no state of their own.
     shared: CallState,
-    /// A stream's turn, or a coroutine's step.
-    own: Mutex<Option<Arc<CallState>>>,
+    own: Mutex<Own>,
+}
+
+/// What runs that has a state of its own.
+#[derive(Debug, Default)]
+struct Own {
+    /// A stream's turn, a coroutine's step, or a nested call.
+    running: Option<Arc<CallState>>,
+    /// What the main thread has set aside while it waits for the host, innermost last: what is nested in it runs instead,
+    /// and it hears of its own cancellation when that has ended.
+    aside: Vec<Option<Arc<CallState>>>,
 }
 
 impl OnMain {
@@ -43,7 +52,20 @@ impl OnMain {
 
     /// The call with this state of its own is what runs; with `None` it is none of those. Returns what was. Under `state`.
     pub(super) fn switch(&self, to: Option<Arc<CallState>>) -> Option<Arc<CallState>> {
-        std::mem::replace(&mut *self.own(), to)
+        std::mem::replace(&mut self.own().running, to)
+    }
+
+    /// The main thread waits for the host: what runs rests, and nothing does. Under `state`.
+    pub(super) fn set_aside(&self) {
+        let mut own = self.own();
+        let running = own.running.take();
+        own.aside.push(running);
+    }
+
+    /// What was set aside last is what runs again. Under `state`.
+    pub(super) fn take_up(&self) {
+        let mut own = self.own();
+        own.running = own.aside.pop().flatten();
     }
 
     /// The state of the calls that have none of their own.
@@ -79,10 +101,14 @@ impl OnMain {
     /// Asks the call that runs.
     fn with<R>(&self, ask: impl FnOnce(&CallState) -> R) -> R {
         let own = self.own();
-        ask(own.as_deref().unwrap_or(&self.shared))
+        match &own.running {
+            Some(running) => ask(running),
+            None if own.aside.is_empty() => ask(&self.shared),
+            None => ask(&CallState::default()),
+        }
     }
 
-    fn own(&self) -> MutexGuard<'_, Option<Arc<CallState>>> {
+    fn own(&self) -> MutexGuard<'_, Own> {
         lock(&self.own)
     }
 }
@@ -94,6 +120,8 @@ pub(super) struct Beside {
     pub(super) place: Place,
     /// Whether it is a stream of an executor thread that waits for credit and occupies no thread.
     pub(super) is_parked: bool,
+    /// Whether a thread runs it that waits for the host.
+    pub(super) is_nested: bool,
 }
 
 /// The calls that have a state of their own, by id.
@@ -103,9 +131,18 @@ pub(super) struct BesideMain(BTreeMap<u64, Beside>);
 impl BesideMain {
     /// Call `id` runs at `place`, where others run beside it. Returns its state.
     pub(super) fn begin(&mut self, id: u64, place: Place) -> Arc<CallState> {
+        self.insert(id, place, false)
+    }
+
+    /// Call `id` runs at `place`, on a thread that waits for the host. Returns its state.
+    pub(super) fn begin_nested(&mut self, id: u64, place: Place) -> Arc<CallState> {
+        self.insert(id, place, true)
+    }
+
+    fn insert(&mut self, id: u64, place: Place, is_nested: bool) -> Arc<CallState> {
         let state = Arc::new(CallState::default());
         state.begin(id);
-        self.0.insert(id, Beside { state: state.clone(), place, is_parked: false });
+        self.0.insert(id, Beside { state: state.clone(), place, is_parked: false, is_nested });
         state
     }
 
@@ -152,6 +189,27 @@ mod tests {
         assert_eq!(beside.oldest(&on_main).0, 7);
         beside.end(7);
         assert_eq!(beside.oldest(&on_main).0, 0);
+    }
+
+    #[test]
+    fn what_is_nested_is_told_of_its_own_cancellation_only_and_what_it_is_nested_in_when_it_has_ended() {
+        let (on_main, mut beside) = (OnMain::default(), BesideMain::default());
+        on_main.begin(1);
+        on_main.shared().cancel(1);
+        on_main.set_aside();
+        assert!(!on_main.take_cancellation(), "between two nested calls");
+        let nested = beside.begin_nested(3, Place::Main);
+        on_main.switch(Some(nested.clone()));
+        assert!(on_main.runs(3) && !on_main.take_cancellation());
+        nested.cancel(3);
+        assert!(on_main.take_cancellation());
+        on_main.set_aside();
+        on_main.switch(Some(beside.begin_nested(5, Place::Main)));
+        assert!(on_main.runs(5));
+        on_main.take_up();
+        assert!(on_main.runs(3));
+        on_main.take_up();
+        assert!(on_main.runs(1) && on_main.take_cancellation());
     }
 
     #[test]

@@ -7,7 +7,9 @@ use snakebridge::wire::Executed;
 use snakebridge::wire::Peer;
 
 use super::call_state::CallState;
+use super::host_streams::HostStreams;
 use super::inputs::Inputs;
+use super::nested::{NestedCalls, Surroundings, Waiter};
 use super::running::{BesideMain, Place};
 use crate::system::clock::Nanoseconds;
 
@@ -29,8 +31,12 @@ pub(crate) struct CallRequest {
     pub(crate) deadline: Option<Nanoseconds>,
     /// How many streams are among its arguments, numbered from 1.
     pub(crate) inputs: u64,
+    /// The generation of the host's tools that it may use.
+    pub(crate) tools: u64,
     /// Where it runs.
     pub(crate) place: Place,
+    /// Who waits for it in this worker.
+    pub(crate) surroundings: Surroundings,
     /// Its own state, once it has started, where others run beside it.
     pub(crate) state: Option<Arc<CallState>>,
 }
@@ -49,6 +55,8 @@ pub(crate) enum Job {
 pub(crate) enum Answer {
     /// REPLY with its body.
     Reply(Vec<u8>),
+    /// END, behind the items.
+    End,
     /// ERROR.
     Failure {
         /// The stable code.
@@ -64,9 +72,9 @@ pub(crate) enum Answer {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Interest {
     /// By a thread that blocks.
-    Thread,
-    /// By a coroutine on the event loop.
-    Loop,
+    Thread(Waiter),
+    /// By a coroutine on the event loop, in these surroundings.
+    Loop(Surroundings),
     /// By nobody any more.
     Abandoned,
 }
@@ -81,12 +89,16 @@ pub(super) struct State {
     queued_bytes: usize,
     /// What the executor threads are to do, oldest first.
     jobs: VecDeque<Job>,
+    /// Calls that threads are to run which wait for the host.
+    pub(super) nested: NestedCalls,
     /// The executor threads are to end.
     pub(super) no_more_jobs: bool,
     /// Calls that others run beside.
     pub(super) beside: BesideMain,
     /// Streams that are arguments.
     pub(super) inputs: Inputs,
+    /// Streams that answer calls of ours.
+    pub(super) host_streams: HostStreams,
     /// Cancelled calls of the main thread that it did not run at that moment: streams and coroutines at rest.
     pub(super) cancelled: Vec<u64>,
     /// Calls that coroutines may be waiting for: streams of theirs that got credit, calls of ours that were answered.
@@ -104,9 +116,11 @@ impl State {
             queue: VecDeque::new(),
             queued_bytes: 0,
             jobs: VecDeque::new(),
+            nested: NestedCalls::default(),
             no_more_jobs: false,
             beside: BesideMain::default(),
             inputs: Inputs::default(),
+            host_streams: HostStreams::default(),
             cancelled: Vec::new(),
             awakened: Vec::new(),
             answers: HashMap::new(),
@@ -116,7 +130,7 @@ impl State {
 
     /// Queues a call.
     pub(super) fn enqueue(&mut self, request: CallRequest, body: Vec<u8>) {
-        self.queued_bytes += body.len();
+        self.count_bytes(&body);
         self.queue.push_back((request, body));
     }
 
@@ -161,8 +175,19 @@ impl State {
                 _ => None,
             }
         };
+        let body = body.or_else(|| self.nested.withdraw(id));
         self.queued_bytes -= body.as_ref().map_or(0, Vec::len);
         body.is_some()
+    }
+
+    /// The arguments of a call wait here.
+    pub(super) fn count_bytes(&mut self, body: &[u8]) {
+        self.queued_bytes += body.len();
+    }
+
+    /// They do not wait any more.
+    pub(super) fn forget_bytes(&mut self, body: &[u8]) {
+        self.queued_bytes -= body.len();
     }
 
     /// Whether more may be read ahead.
@@ -178,7 +203,18 @@ mod tests {
     use super::*;
 
     fn request(id: u64, place: Place) -> CallRequest {
-        CallRequest { id, tool: 0, session: None, metadata: None, deadline: None, inputs: 0, place, state: None }
+        CallRequest {
+            id,
+            tool: 0,
+            session: None,
+            metadata: None,
+            deadline: None,
+            inputs: 0,
+            tools: 0,
+            place,
+            surroundings: Surroundings::default(),
+            state: None,
+        }
     }
 
     fn state() -> State {

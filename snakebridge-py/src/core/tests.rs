@@ -75,6 +75,8 @@ fn core_with_a_large_reply(core: &Core) {
         meta: None,
         total: None,
         inputs: 0,
+        tools: 0,
+        window: None,
     };
     put(&mut reader, &Header::Call(call));
     core.route_all(&mut reader);

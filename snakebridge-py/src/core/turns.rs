@@ -51,6 +51,14 @@ impl Core {
         own.is_cancelled(id)
     }
 
+    /// Call `own` is what the main thread runs, if it is there that it runs.
+    pub(crate) fn go_on(&self, own: &Arc<CallState>, place: Place) {
+        if place == Place::Main {
+            let _state = self.state();
+            self.running.switch(Some(own.clone()));
+        }
+    }
+
     /// A stream's generator is about to be closed: it counts as running and is not interrupted.
     pub(crate) fn begin_cleanup(&self, id: u64, own: &Arc<CallState>, place: Place) {
         let _state = self.state();
@@ -66,6 +74,15 @@ impl Core {
             page.finished(id);
         }
         self.state().beside.end(id);
+    }
+
+    /// Nested call `id` has left user code for good.
+    pub(crate) fn left_nested(&self, id: u64, place: Place) {
+        self.left_beside(id);
+        if place == Place::Main {
+            let _state = self.state();
+            self.running.switch(None);
+        }
     }
 
     /// On the main thread: a coroutine makes a step. Returns what ran before, for [`end_step`](Self::end_step).

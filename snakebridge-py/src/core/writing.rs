@@ -9,7 +9,7 @@ use snakebridge::wire::fragment::Body;
 use snakebridge::wire::peer::{Refused, Request};
 
 use super::state::{Answer, Interest};
-use super::{Awaited, Core, Inside, ToolTable};
+use super::{Arrival, Awaited, Core, Inside, ToolTable};
 use crate::system::clock::Nanoseconds;
 use crate::system::descriptors::wait_writable;
 use crate::system::exit;
@@ -102,12 +102,24 @@ impl Core {
             return None;
         }
         let call = state.peer.call(request, body, interest, self.output().frames());
+        if let Ok(id) = call
+            && request.stream
+        {
+            state.host_streams.begin(id);
+        }
         Some(call.map_err(|(refused, _)| refused))
     }
 
-    /// Inside a tool: waits for the answer to call `id` of ours.
-    pub(crate) fn await_answer(&self, id: u64, inside: Inside<'_>, deadline: Option<Nanoseconds>) -> Awaited<Answer> {
-        self.await_arrival(inside, deadline, |state| state.answers.remove(&id))
+    /// Inside a tool: waits for the answer to call `id` of ours. Meanwhile the thread runs what is nested in it: calls, and
+    /// the `streams` that it has begun.
+    pub(crate) fn await_answer(
+        &self,
+        id: u64,
+        inside: Inside<'_>,
+        deadline: Option<Nanoseconds>,
+        streams: &[u64],
+    ) -> Awaited<Arrival<Answer>> {
+        self.await_or_nest(inside, deadline, streams, |state| state.answers.remove(&id))
     }
 
     /// The answer to call `id` of ours, if it has come.
@@ -119,6 +131,10 @@ impl Core {
     pub(crate) fn abandon(&self, id: u64, reason: &str) {
         let mut state = self.state();
         state.answers.remove(&id);
+        state.host_streams.end(id);
+        // Another thread may be waiting for it.
+        self.arrivals.notify_all();
+        self.release_nested(id, &mut state);
         if let Some(interest) = state.peer.in_flight_mut(id) {
             *interest = Interest::Abandoned;
         }

@@ -11,7 +11,7 @@ use pyo3::types::PyBytes;
 use super::exceptions::cancellation;
 use super::serving::Serving;
 use super::{CORE, core};
-use crate::core::{Awaited, CallRequest, CallState, Core, Inside, NextInput, Place};
+use crate::core::{Awaited, CallRequest, CallState, Core, Inside, NextInput, Place, Surroundings};
 use crate::system::clock::Nanoseconds;
 
 /// One call that this worker was asked to run. Alive while it runs.
@@ -30,7 +30,11 @@ pub(crate) struct Call {
     /// When the caller stops waiting, on the clock of `time.monotonic()`.
     #[pyo3(get)]
     pub(super) deadline: Option<f64>,
+    /// The generation of the host's tools that it may use, 0 where the host named none.
+    #[pyo3(get)]
+    tools_generation: u64,
     place: Place,
+    pub(super) surroundings: Surroundings,
     /// Its own state, where others run beside it. A stream gets one only after its function has returned.
     state: OnceLock<Arc<CallState>>,
     was_cancelled: AtomicBool,
@@ -139,7 +143,8 @@ impl Call {
 
     /// This call, as that inside which the calling thread asks the host for something.
     pub(super) fn inside<'a>(&'a self, core: &'a Core) -> Inside<'a> {
-        Inside { id: self.id, state: self.state(core), is_own: self.is_current() }
+        let (id, state, surroundings) = (self.id, self.state(core), self.surroundings);
+        Inside { id, state, surroundings, is_own: self.is_current() }
     }
 
     /// Whether the calling thread is inside the call's coroutine, or beside it on the event loop.
@@ -185,8 +190,18 @@ impl ActiveCall {
     /// Takes the call out of the hands of somebody who has it by reference, and leaves one that has ended.
     pub(super) fn take(&mut self) -> Self {
         let (id, tool, place) = (self.request.id, self.request.tool, self.request.place);
-        let rest =
-            CallRequest { id, tool, session: None, metadata: None, deadline: None, inputs: 0, place, state: None };
+        let rest = CallRequest {
+            id,
+            tool,
+            session: None,
+            metadata: None,
+            deadline: None,
+            inputs: 0,
+            tools: 0,
+            place,
+            surroundings: Surroundings::default(),
+            state: None,
+        };
         std::mem::replace(self, Self::new(rest))
     }
 
@@ -196,6 +211,11 @@ impl ActiveCall {
 
     pub(super) fn place(&self) -> Place {
         self.request.place
+    }
+
+    /// From now on it runs there.
+    pub(super) fn move_to(&mut self, place: Place) {
+        self.request.place = place;
     }
 
     /// From now on others run beside it.
@@ -234,7 +254,9 @@ impl ActiveCall {
             session_id: self.request.session.as_deref().map(Into::into),
             metadata: self.request.metadata.as_deref().map(|map| PyBytes::new(py, map).unbind()),
             deadline: self.request.deadline.map(Nanoseconds::seconds),
+            tools_generation: self.request.tools,
             place: self.request.place,
+            surroundings: self.request.surroundings,
             state: self.request.state.clone().map_or_else(OnceLock::new, OnceLock::from),
             was_cancelled: AtomicBool::new(false),
             ended: AtomicBool::new(false),
@@ -243,7 +265,8 @@ impl ActiveCall {
         Ok(self.object.insert(Py::new(py, call)?).clone_ref(py))
     }
 
-    fn context(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+    /// Its context, if it was asked for.
+    pub(super) fn context(&self, py: Python<'_>) -> Option<Py<PyAny>> {
         self.object.as_ref()?.get().context(py)
     }
 }

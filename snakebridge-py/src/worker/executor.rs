@@ -106,6 +106,13 @@ fn go_on(py: Python<'_>, stream: Stream, serving: &Serving) {
     }
 }
 
+/// A stream that was nested has its turns here from now on.
+pub(super) fn adopt(stream: Stream, serving: &Serving) {
+    let id = stream.id();
+    put_away(stream);
+    serving.core.queue_turn(id);
+}
+
 fn put_away(stream: Stream) {
     let mut at_rest = AT_REST.lock().unwrap_or_else(PoisonError::into_inner);
     at_rest.get_or_insert_default().insert(stream.id(), stream);

@@ -12,8 +12,8 @@ use snakebridge::wire::peer::{Refused, Request};
 use super::call::Call;
 use super::errors::{error_body, too_large_body};
 use super::exceptions::{cancellation, remote_error};
-use super::{core, fork};
-use crate::core::{Answer, Awaited, Core, Interest};
+use super::{core, fork, nested};
+use crate::core::{Answer, Arrival, Awaited, Core, Interest};
 use crate::system::clock::Nanoseconds;
 
 /// Call a tool of the host inside `call` and wait for its reply (GIL released). Raises `RemoteError`, or `Cancelled`.
@@ -27,12 +27,23 @@ pub(crate) fn host_call<'py>(
     timeout: Option<f64>,
 ) -> PyResult<Bound<'py, PyBytes>> {
     let (core, call) = (host()?, call.get());
-    let (id, patience) = send(core, call, target, body, timeout, Interest::Thread)?;
     let inside = call.inside(core);
+    let (id, patience) = send(core, call, target, body, timeout, false, Interest::Thread(core.waiter(inside)))?;
     loop {
-        let awaited = py.detach(|| core.await_answer(id, inside, patience));
-        let (reason, error) = match awaited {
-            Awaited::Done(answer) => return result(py, answer),
+        let streams = nested::streams_here();
+        let (reason, error) = match py.detach(|| core.await_answer(id, inside, patience, &streams)) {
+            Awaited::Done(Arrival::Awaited(answer)) => {
+                nested::let_go(id);
+                return result(py, answer);
+            }
+            Awaited::Done(Arrival::Call(request, body)) => {
+                nested::run(py, request, &body);
+                continue;
+            }
+            Awaited::Done(Arrival::Turn) => {
+                nested::turn(py);
+                continue;
+            }
             Awaited::Signal => match py.check_signals() {
                 Ok(()) => continue,
                 Err(error) => ("interrupted", error),
@@ -44,6 +55,7 @@ pub(crate) fn host_call<'py>(
             core.abandon(id, reason);
             core.flush();
         });
+        nested::let_go(id);
         return Err(error);
     }
 }
@@ -52,7 +64,8 @@ pub(crate) fn host_call<'py>(
 /// when the answer has come.
 #[pyfunction]
 pub(crate) fn begin_host_call(call: &Bound<'_, Call>, target: &str, body: &[u8]) -> PyResult<u64> {
-    send(host()?, call.get(), target, body, None, Interest::Loop).map(|(id, _)| id)
+    let call = call.get();
+    send(host()?, call, target, body, None, false, Interest::Loop(call.surroundings)).map(|(id, _)| id)
 }
 
 /// The answer to the call `id` of ours, which has come. Raises `RemoteError`.
@@ -72,7 +85,7 @@ pub(crate) fn abandon_host_call(id: u64) -> PyResult<()> {
 }
 
 /// The worker, for what it asks of its host.
-fn host() -> PyResult<&'static Core> {
+pub(super) fn host() -> PyResult<&'static Core> {
     if fork::is_forked() {
         return Err(PyRuntimeError::new_err(
             "a forked child has no host: call the host's tools from the worker itself",
@@ -82,12 +95,13 @@ fn host() -> PyResult<&'static Core> {
 }
 
 /// CALL. Returns its id, and the end of the wait for its answer.
-fn send(
+pub(super) fn send(
     core: &Core,
     call: &Call,
     target: &str,
     body: &[u8],
     timeout: Option<f64>,
+    stream: bool,
     interest: Interest,
 ) -> PyResult<(u64, Option<Nanoseconds>)> {
     let now = Nanoseconds::now();
@@ -102,6 +116,7 @@ fn send(
     }
     let request = Request {
         target,
+        stream,
         remaining: remaining.map(|remaining| u64::try_from(remaining.as_millis()).unwrap_or(u64::MAX).max(1)),
         parent: Some(call.id()),
         ..Request::default()
@@ -120,6 +135,8 @@ fn result(py: Python<'_>, answer: Answer) -> PyResult<Bound<'_, PyBytes>> {
     match answer {
         Answer::Reply(body) => Ok(PyBytes::new(py, &body)),
         Answer::Failure { code, executed, body } => Err(remote_error(&code, executed, &body)),
+        // Only a stream has an end.
+        Answer::End => Ok(PyBytes::new(py, &[])),
     }
 }
 

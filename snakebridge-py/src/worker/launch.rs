@@ -66,6 +66,12 @@ pub(crate) fn start(py: Python<'_>) -> PyResult<Py<PyBytes>> {
     Ok(PyBytes::new(py, &hello).unbind())
 }
 
+/// Tie the life of this process, which is no worker, to that of its parent, and give up what no tool needs.
+#[pyfunction]
+pub(crate) fn harden(parent: i32) {
+    hardening::arm(Some(parent));
+}
+
 /// Tell the host why this worker cannot start (ERROR with id 0, code `start_failed`) and end the process.
 #[pyfunction]
 pub(crate) fn fail(py: Python<'_>, exit_code: i32, body: &[u8]) -> PyResult<()> {
@@ -177,8 +183,11 @@ fn identity(py: Python<'_>) -> PyResult<Vec<u8>> {
 /// The page that the host's HELLO names, if it does and this is it.
 fn status_page(hello: &[u8], parent: Option<i32>, nonce: &str) -> Option<StatusPage> {
     let greeting: Value = body::decode(hello).ok()?;
-    let host = parent.unwrap_or_else(|| rustix::process::Pid::as_raw(rustix::process::getppid()));
-    StatusPage::open(host, greeting["status_fd"].as_u64()?, nonce)
+    // The parent of a forked worker is its template. A host in another namespace has another number there.
+    let host = greeting["pid"].as_i64().and_then(|pid| pid.try_into().ok());
+    let descriptor = greeting["status_fd"].as_u64()?;
+    let parent = parent.unwrap_or_else(|| rustix::process::Pid::as_raw(rustix::process::getppid()));
+    [host, Some(parent)].into_iter().flatten().find_map(|host| StatusPage::open(host, descriptor, nonce))
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use super::call::{self, ActiveCall};
 use super::objects::call_with;
 use super::serving::Serving;
 use super::stream::{Stream, Turn};
-use super::{coroutine, fork};
+use super::{coroutine, fork, nested};
 use crate::core::{CallRequest, Place};
 
 /// The main thread's part of serving.
@@ -45,7 +45,7 @@ impl Server {
     /// The wire has ended: a watcher would take that for the death of the host and end the process under Python's clean-up.
     pub(super) fn end(&mut self, py: Python<'_>) {
         py.detach(|| fork::end_watching(self.serving.core));
-        for stream in self.streams.drain(..) {
+        for stream in self.streams.drain(..).chain(nested::drain()) {
             stream.abandon(py, self.serving);
         }
     }
@@ -76,6 +76,7 @@ impl Server {
         match place.and_then(|place| self.streams.remove(place)) {
             Some(stream) => stream.cancel(py, self.serving),
             // Or it has ended while the CANCEL was read.
+            None if nested::cancel(py, id, self.serving) => {}
             None => coroutine::cancel(py, id),
         }
     }
@@ -131,6 +132,7 @@ impl Server {
     /// Gives every stream a turn; true when one could go on at once.
     fn pull_streams(&mut self, py: Python<'_>) -> bool {
         let mut may_go_on = false;
+        self.streams.extend(nested::left_over());
         if !self.streams.is_empty() {
             self.serving.core.move_on();
         }

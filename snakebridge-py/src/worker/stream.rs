@@ -60,6 +60,11 @@ impl Stream {
         self.call.id()
     }
 
+    /// From now on it has its turns there.
+    pub(super) fn move_to(&mut self, place: Place) {
+        self.call.move_to(place);
+    }
+
     /// Whether its caller does not want the rest.
     pub(super) fn is_cancelled(&self) -> bool {
         self.own.is_cancelled(self.id())

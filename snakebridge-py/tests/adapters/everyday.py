@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from snakebridge import BaseAdapter, Cancelled, SessionContext, ToolError, tool
+from snakebridge import BaseAdapter, Cancelled, Conflict, SessionContext, ToolError, tool
 
 
 class Everyday(BaseAdapter):
@@ -117,3 +117,19 @@ class Everyday(BaseAdapter):
         except asyncio.CancelledError:
             self.seen.append("async cancelled")
             raise
+
+    @tool
+    def remember(self, key: str, value: int):
+        state = self.session_context.state
+        try:
+            return state.compare_and_set(key, 1, value)
+        except Conflict as conflict:
+            return conflict.current_version
+
+    @tool
+    async def recall(self, key: str):
+        return await self.session_context.state.aget(key, "nothing")
+
+    @tool
+    def join(self):
+        return self.register_with_session(self.session_context.session_id)

@@ -135,10 +135,11 @@ def test_no_exception_of_a_tool_ends_the_worker(host, name):
 
 def test_a_tool_knows_its_call(host):
     meta = {"correlation_id": "c", "metadata": {"user": 7}}
-    number, session, metadata, left, cancelled = host.ask("identity", remaining=5000, session="s", meta=meta)
-    assert (number, session, metadata, cancelled) == (1, "s", encode(meta), False)
+    known = host.ask("identity", remaining=5000, session="s", meta=meta, tools=1 << 40)
+    number, session, metadata, left, cancelled, tools = known
+    assert (number, session, metadata, cancelled, tools) == (1, "s", encode(meta), False, 1 << 40)
     assert 4.0 < left <= 5.0
-    assert host.ask("identity")[1:] == [None, None, None, False]
+    assert host.ask("identity")[1:] == [None, None, None, False, 0]
 
 
 def test_a_call_object_that_outlives_its_call_has_ended_and_cannot_call_the_host(host):

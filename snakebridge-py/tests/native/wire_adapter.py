@@ -181,6 +181,7 @@ class Wire(BaseAdapter):
             call.metadata,
             call.deadline and call.deadline - time.monotonic(),
             call.cancelled,
+            call.tools_generation,
         ]
 
     @tool

@@ -51,6 +51,30 @@ impl std::fmt::Debug for Encoded {
     }
 }
 
+impl Encoded {
+    /// Adds a named argument of bytes.
+    #[cfg(feature = "host")]
+    pub(crate) fn add_binary(&mut self, name: &str, data: &bytes::Bytes) -> Result<()> {
+        let mut reader = Reader::new(&self.body);
+        // Encoded by this side: positional arguments and a map, or the map alone.
+        if reader.array().is_ok() {
+            let _ = reader.value(u64::MAX, u64::MAX);
+        } else {
+            reader = Reader::new(&self.body);
+        }
+        let map = reader.position();
+        let Ok(entries) = reader.map() else { return Ok(()) };
+        let mut body = Vec::with_capacity(self.body.len() + name.len() + data.len() + 16);
+        body.extend_from_slice(&self.body[..map]);
+        put_map(&mut body, u32::try_from(entries).unwrap_or(u32::MAX).saturating_add(1));
+        body.extend_from_slice(&self.body[reader.position()..]);
+        put_str(&mut body, name);
+        encode_into(&mut body, data)?;
+        self.body = body;
+        Ok(())
+    }
+}
+
 /// The most entries of a map whose head is one byte.
 const SHORT_MAP: u32 = 15;
 
@@ -98,12 +122,27 @@ impl Arguments {
         self.keep(encoded, || format!("argument `{name}`"))
     }
 
+    /// Adds a named argument of bytes, which Python sees as `bytes`.
+    #[must_use]
+    pub fn binary(self, name: &str, data: impl Into<bytes::Bytes>) -> Self {
+        self.named(name, &data.into())
+    }
+
     /// Adds a named argument that is left out when it is `None`, so that Python's own default applies.
     #[must_use]
     pub fn optional<T: Serialize>(self, name: &str, value: &Option<T>) -> Self {
         match value {
             Some(value) => self.named(name, value),
             None => self,
+        }
+    }
+
+    /// Adds a named argument that is something else when it is `None`.
+    #[must_use]
+    pub fn optional_or<T: Serialize>(self, name: &str, value: &Option<T>, default: impl FnOnce() -> T) -> Self {
+        match value {
+            Some(value) => self.named(name, value),
+            None => self.named(name, &default()),
         }
     }
 
@@ -176,6 +215,8 @@ impl Arguments {
 pub struct Received<'a> {
     positional: Vec<&'a [u8]>,
     named: Vec<(&'a str, &'a [u8])>,
+    /// The map that the named ones are in.
+    map: &'a [u8],
 }
 
 impl<'a> Received<'a> {
@@ -184,7 +225,7 @@ impl<'a> Received<'a> {
         check(body, limits)?;
         let wrong = |_| Error::invalid_argument("arguments are a map, or an array of positional ones and a map");
         let mut reader = Reader::new(body);
-        let mut received = Self { positional: Vec::new(), named: Vec::new() };
+        let mut received = Self { positional: Vec::new(), named: Vec::new(), map: &[] };
         if !matches!(reader.peek(), Some(0x80..=0x8f | 0xde | 0xdf)) {
             if reader.array().map_err(wrong)? != 2 {
                 return Err(wrong(Violation::Shape("")));
@@ -193,11 +234,30 @@ impl<'a> Received<'a> {
                 received.positional.push(reader.value(limits.depth, limits.items).map_err(wrong)?);
             }
         }
+        received.map = &body[reader.position()..];
         for _ in 0..reader.map().map_err(wrong)? {
             let name = reader.str().map_err(|_| Error::invalid_argument("argument names are strings"))?;
             received.named.push((name, reader.value(limits.depth, limits.items).map_err(wrong)?));
         }
         Ok(received)
+    }
+
+    /// All arguments as one map, still encoded. Refuses positional ones, and two of one name.
+    pub fn all_named(self) -> Result<&'a [u8]> {
+        match self.positional.len() {
+            0 => {}
+            1 => return Err(Error::invalid_argument("1 positional argument was given; it takes named ones only")),
+            given => {
+                return Err(Error::invalid_argument(format!(
+                    "{given} positional arguments were given; it takes named ones only"
+                )));
+            }
+        }
+        let mut seen = std::collections::HashSet::new();
+        match self.named.iter().find(|(name, _)| !seen.insert(name)) {
+            Some((name, _)) => Err(Error::invalid_argument(format!("argument `{name}` was given twice"))),
+            None => Ok(self.map),
+        }
     }
 
     /// Matches the arguments with a tool's parameters, in their order: what belongs to each, or nothing.
@@ -230,10 +290,30 @@ impl<'a> Received<'a> {
 mod tests {
     use super::*;
 
+    #[cfg(feature = "host")]
+    #[test]
+    fn bytes_join_arguments_of_every_form() {
+        let data = bytes::Bytes::from_static(b"\x00\xff");
+        let with_bytes = |arguments: Arguments| {
+            let mut encoded = arguments.finish().unwrap();
+            encoded.add_binary("data", &data).unwrap();
+            encoded.body
+        };
+        let at_once = |arguments: Arguments| arguments.binary("data", data.clone()).finish().unwrap().body;
+        let many = || (0..20).fold(Arguments::new(), |arguments, index| arguments.named(&format!("a{index}"), &index));
+        assert_eq!(with_bytes(Arguments::new()), at_once(Arguments::new()));
+        assert_eq!(with_bytes(Arguments::new().named("a", &1)), at_once(Arguments::new().named("a", &1)));
+        assert_eq!(with_bytes(many()), at_once(many()));
+        let positional = || Arguments::new().positional(&vec![1, 2]).positional(&"x").named("a", &1);
+        assert_eq!(with_bytes(positional()), at_once(positional()));
+    }
+
     #[test]
     fn arguments_are_a_map_or_an_array_and_a_map() {
         let named = Arguments::new().named("a", &1).optional("b", &None::<i32>).finish().unwrap().body;
         assert_eq!(named[..], [0x81, 0xa1, b'a', 1]);
+        let defaulted = Arguments::new().optional_or("a", &Some(1), || 2).optional_or("b", &None, || 2);
+        assert_eq!(defaulted.finish().unwrap().body[..], [0x82, 0xa1, b'a', 1, 0xa1, b'b', 2]);
         let both = Arguments::new().positional(&1).named("b", &2).finish().unwrap().body;
         assert_eq!(both[..], [0x92, 0x91, 1, 0x81, 0xa1, b'b', 2]);
         assert_eq!(Arguments::new().finish().unwrap().body[..], [0x80]);

@@ -1,6 +1,7 @@
 //! Errors to the bodies of ERROR frames and back.
 
 use crate::error::{Error, ErrorKind, Exception};
+use crate::value::Value;
 use crate::wire::Executed;
 
 impl Error {
@@ -36,6 +37,10 @@ impl Error {
             ErrorKind::Tool(exception) | ErrorKind::Other { exception, .. } => (**exception).clone(),
             ErrorKind::HostTool { code, message, data } => {
                 Exception { data: data.clone(), ..Exception::new(code, message) }
+            }
+            kind @ ErrorKind::Conflict { version } => {
+                let data = Value::Map(vec![("version".into(), (*version).into())]);
+                Exception { data: Some(data), ..Exception::new(kind.code(), kind.to_string()) }
             }
             kind => Exception::new(kind.code(), kind.to_string()),
         };

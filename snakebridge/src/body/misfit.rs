@@ -39,6 +39,8 @@ fn without_repetition(text: &str) -> String {
     match said.and_then(|said| said.rsplit_once(", expected ")) {
         Some((got, _)) if got.starts_with("string \"") => "a string".to_owned(),
         Some((got, _)) => got.replace("unit value", "`None`"),
+        None if text.starts_with("missing field ") => text.replacen("missing", "a map without the", 1),
+        None if text.starts_with("unknown field ") => text.replacen("unknown", "a map with the unknown", 1),
         None => text.to_owned(),
     }
 }
@@ -78,5 +80,19 @@ mod tests {
         assert_eq!(complaint::<char>("hunter2"), "expected `char`, got a string", "its text may be a secret");
         let text = complaint::<u64>(());
         assert!(text.contains("`None`"), "{text}");
+    }
+
+    #[test]
+    fn a_struct_that_lacks_a_field_or_has_one_too_many_is_a_map_to_its_sender() {
+        #[derive(Debug, serde::Deserialize)]
+        #[serde(deny_unknown_fields)]
+        #[expect(dead_code, reason = "never decoded")]
+        struct Point {
+            x: f64,
+        }
+        let text = complaint::<Point>(BTreeMap::<String, f64>::new());
+        assert!(text.ends_with("::Point`, got a map without the field `x`"), "{text}");
+        let text = complaint::<Point>(BTreeMap::from([("y", 1.0)]));
+        assert!(text.contains("::Point`, got a map with the unknown field `y`, expected `x`"), "{text}");
     }
 }

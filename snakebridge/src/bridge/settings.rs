@@ -2,8 +2,9 @@
 
 use std::ops::RangeInclusive;
 
-use crate::error::{Error, Result, StartFailure};
+use crate::error::{Error, ErrorKind, Result, StartFailure};
 use crate::wire::Limits;
+use crate::wire::limits::WINDOWS;
 
 /// The most calls that one worker can be given at once, whatever it allows itself.
 const MAX_CONCURRENCY: usize = 1_000_000;
@@ -13,6 +14,14 @@ const GIB: u64 = 1 << 30;
 
 pub(super) fn configuration(message: &str) -> Error {
     Error::start_failed(StartFailure::Configuration, message)
+}
+
+/// The error of a start, with the name of the pool that it is about.
+pub(super) fn in_pool(name: &str, error: Error) -> Error {
+    match error.kind() {
+        ErrorKind::StartFailed { why, message } => Error::start_failed(*why, format!("pool `{name}`: {message}")),
+        _ => error,
+    }
 }
 
 pub(super) fn check_concurrency(number: Option<usize>) -> Result<()> {
@@ -34,8 +43,7 @@ pub(super) fn check_limits(limits: &Limits) -> Result<()> {
         // Decoders recurse: each level takes its part of a thread's stack.
         ("depth", limits.depth, 16..=256, "levels"),
         ("items", limits.items, 10_000..=GIB, "values"),
-        // Credit comes for half a window at a time, and credits are counted against floods.
-        ("window", limits.window, 64 * KIB..=GIB, "bytes"),
+        ("window", limits.window, WINDOWS, "bytes"),
         ("calls", limits.calls, 1..=1_000_000, "calls"),
     ];
     for (name, value, range, unit) in checks {

@@ -5,9 +5,12 @@ use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
+use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
+use super::cache::Key;
 use super::options::option_methods;
 use super::prepared::Prepared;
 use super::{CallOptions, Caller};
@@ -21,9 +24,16 @@ use crate::link::{PendingCall, ToolName};
 /// Dropping it cancels it: waiting, it never runs; running, Python is told to stop.
 #[must_use = "a call does nothing until it is awaited"]
 pub struct Call<T, E = Error> {
+    ongoing: Ongoing,
+    output: PhantomData<fn() -> Result<T, E>>,
+}
+
+/// A call, whatever it returns.
+struct Ongoing {
     prepared: Prepared,
     state: State,
-    output: PhantomData<fn() -> Result<T, E>>,
+    /// What its result is to be kept under, if it is to be kept.
+    key: Option<Box<Key>>,
 }
 
 enum State {
@@ -33,17 +43,72 @@ enum State {
     Done,
 }
 
+/// What a notification returns: an encoded nil.
+const NOTHING: &[u8] = &[0xc0];
+
 impl<T, E> Call<T, E> {
     pub(super) fn new(caller: &Caller, tool: ToolName, arguments: Result<Encoded>, options: CallOptions) -> Self {
-        Self { prepared: Prepared::new(caller, tool, options), state: State::New(arguments), output: PhantomData }
+        let ongoing =
+            Ongoing { prepared: Prepared::new(caller, tool, options), state: State::New(arguments), key: None };
+        Self { ongoing, output: PhantomData }
     }
 
-    option_methods!();
+    option_methods!(ongoing.prepared.options);
+
+    /// Keeps the result for so long, for calls of the same tool with the same arguments in the same session that say how old
+    /// it may be in this manner; and takes one that is kept so instead of running. Only for tools whose result depends on
+    /// nothing else. Errors are not kept.
+    #[must_use]
+    pub fn cache(mut self, kept: Duration) -> Self {
+        self.ongoing.prepared.options.cache = Some(kept);
+        self
+    }
+
+    /// Runs, whatever is kept, and keeps nothing.
+    #[must_use]
+    pub fn no_cache(mut self) -> Self {
+        self.ongoing.prepared.options.cache = None;
+        self
+    }
+
+    /// Adds a named argument of bytes to those that the call has.
+    #[must_use]
+    pub fn binary(mut self, name: &str, data: impl Into<Bytes>) -> Self {
+        if let State::New(arguments) = &mut self.ongoing.state {
+            add_binary(arguments, name, &data.into());
+        }
+        self
+    }
+
+    /// Makes it a notification: it is ready as soon as the pool has admitted it, so that a full queue is still an error
+    /// here. Its result is dropped, and dropping it cancels nothing. A failure after that is an
+    /// [`Event::NotificationFailed`](crate::telemetry::Event::NotificationFailed). The deadline counts as usual, and
+    /// [`Bridge::shutdown`](crate::Bridge::shutdown) waits for it as for any call.
+    pub fn notify(mut self) -> Call<(), E> {
+        self.ongoing.prepared.options.notify = true;
+        Call { ongoing: self.ongoing, output: PhantomData }
+    }
+}
+
+impl<T: DeserializeOwned, E: From<Error>> Call<T, E> {
+    /// Waits for the result on this thread, in a program that is not asynchronous. The bridge has to be driven by other
+    /// threads: by its own runtime ([`Builder::own_runtime`](crate::Builder::own_runtime)), or by one of several threads.
+    ///
+    /// # Errors
+    /// As those of the call, and `InvalidArgument` when the runtime of the bridge has a single thread, which would wait for
+    /// itself.
+    ///
+    /// # Panics
+    /// Inside a `LocalSet` on a runtime of several threads, as `tokio::task::block_in_place` does.
+    pub fn wait(self) -> Result<T, E> {
+        let shared = self.ongoing.prepared.shared()?;
+        shared.wait_for(self)?
+    }
 }
 
 impl<T, E> std::fmt::Debug for Call<T, E> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Call").field("prepared", &self.prepared).finish_non_exhaustive()
+        f.debug_struct("Call").field("prepared", &self.ongoing.prepared).finish_non_exhaustive()
     }
 }
 
@@ -51,23 +116,55 @@ impl<T: DeserializeOwned, E: From<Error>> Future for Call<T, E> {
     type Output = Result<T, E>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let Ongoing { prepared, state, key } = &mut self.ongoing;
         // A call may be answered without ever waiting: it still takes turns with the other tasks.
         let turn = ready!(tokio::task::coop::poll_proceed(context));
-        let this = &mut *self;
-        if let State::New(_) = this.state {
-            let State::New(arguments) = std::mem::replace(&mut this.state, State::Done) else { unreachable!() };
-            match this.prepared.submit(arguments, false) {
-                Ok(call) => this.state = State::Waiting(call),
+        if let State::New(_) = state {
+            let State::New(arguments) = std::mem::replace(state, State::Done) else { unreachable!() };
+            if prepared.options.notify {
+                return Poll::Ready(notify(prepared, arguments).map_err(E::from));
+            }
+            if prepared.options.cache.is_some() {
+                *key = prepared.cache_key(&arguments).map_err(E::from)?.map(Box::new);
+                if let Some(kept) = key.as_deref().and_then(|key| prepared.kept(key)) {
+                    turn.made_progress();
+                    return Poll::Ready(decode(&prepared.tool, &kept).map_err(E::from));
+                }
+            }
+            match prepared.submit(arguments, false) {
+                Ok(call) => *state = State::Waiting(call),
                 Err(error) => return Poll::Ready(Err(error.into())),
             }
         }
-        let outcome = match &this.state {
+        let outcome = match state {
             State::Waiting(call) => ready!(call.poll_outcome(context)),
             State::New(_) | State::Done => panic!("a call was polled after it had completed"),
         };
         turn.made_progress();
-        this.state = State::Done;
-        Poll::Ready(outcome.and_then(|bytes| decode(&this.prepared.tool, &bytes)).map_err(E::from))
+        *state = State::Done;
+        if let (Ok(result), Some(key)) = (&outcome, key.take()) {
+            prepared.keep(*key, result);
+        }
+        Poll::Ready(outcome.and_then(|bytes| decode(&prepared.tool, &bytes)).map_err(E::from))
+    }
+}
+
+/// Sends a call for whose result nobody waits. A type that wants one is refused before anything runs.
+fn notify<T: DeserializeOwned>(prepared: &mut Prepared, arguments: Result<Encoded>) -> Result<T> {
+    let nothing = body::decode(NOTHING).map_err(|_| {
+        let message = "a notification returns nothing: expected `Result<()>` where it is declared";
+        Error::invalid_argument(message).for_tool(&prepared.tool)
+    })?;
+    let call = prepared.submit(arguments, false)?;
+    prepared.attend(call);
+    Ok(nothing)
+}
+
+/// Adds an argument of bytes to those of a call that is not sent yet.
+pub(super) fn add_binary(arguments: &mut Result<Encoded>, name: &str, data: &Bytes) {
+    let added = arguments.as_mut().map(|arguments| arguments.add_binary(name, data));
+    if let Ok(Err(error)) = added {
+        *arguments = Err(error);
     }
 }
 
@@ -79,7 +176,7 @@ pub(super) fn decode<T: DeserializeOwned>(tool: &str, bytes: &[u8]) -> Result<T>
     })
 }
 
-impl<T, E> Drop for Call<T, E> {
+impl Drop for Ongoing {
     fn drop(&mut self) {
         if let State::Waiting(call) = &self.state {
             self.prepared.abandon(call);

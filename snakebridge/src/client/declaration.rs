@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+pub use crate::manifest::SessionUse;
+
+use crate::link::Priority;
+
 /// One tool, as a method of a trait declares it.
 ///
 /// ```
@@ -86,30 +90,6 @@ pub enum Shape {
     List(&'static Shape),
     /// Maps, whose keys and values look like this.
     Map(&'static Shape, &'static Shape),
-}
-
-/// Who goes first when calls wait for a worker. Among equals it is first come, first served.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub enum Priority {
-    /// After the others; but it is not held up for ever.
-    Low,
-    /// What a call has that names none.
-    #[default]
-    Normal,
-    /// Before the others.
-    High,
-}
-
-/// What a tool needs of the session that it is called in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum SessionUse {
-    /// Nothing.
-    #[default]
-    None,
-    /// What it left in its worker: the calls of a session go to one worker.
-    Affine,
-    /// The same, and no other call of the session beside it.
-    Exclusive,
 }
 
 impl ToolDeclaration {

@@ -1,24 +1,37 @@
 //! What generated and dynamic code calls: a [`Caller`] makes [`Call`]s and [`ToolStream`]s.
 
+mod blocking;
+mod cache;
 mod call;
 mod check;
 mod declaration;
+mod fit;
+mod home;
 mod options;
 mod output;
 mod prepared;
+mod schemas;
+mod shared;
 mod stream;
 
 use std::sync::Arc;
 
+pub(crate) use self::blocking::wait_for;
+pub(crate) use self::cache::Cache;
+pub use self::cache::CacheStatistics;
 pub use self::call::Call;
-pub use self::declaration::{ParameterDeclaration, Priority, SessionUse, Shape, ToolDeclaration};
+pub use self::declaration::{ParameterDeclaration, SessionUse, Shape, ToolDeclaration};
+pub(crate) use self::home::Home;
 pub(crate) use self::options::CallOptions;
 pub use self::output::{CallOutput, StreamOutput};
-pub use self::stream::{Chunk, Chunks, ToolStream};
+pub use self::schemas::{Schemas, ToolSchemas};
+pub(crate) use self::shared::{Driver, OwnRuntime, Shared};
+pub use self::stream::{BlockingItems, Chunk, Chunks, ToolStream};
 use crate::body::Arguments;
-use crate::error::Result;
-use crate::link::ToolName;
-use crate::pool::PoolHandle;
+use crate::error::{Error, ErrorKind, Executed, Result};
+pub use crate::link::Priority;
+use crate::link::{Chain, ToolName};
+use crate::session::SessionName;
 
 /// A client that `#[python_tool]` generated.
 #[diagnostic::on_unimplemented(
@@ -31,11 +44,16 @@ pub trait PythonTools: Sized {
     /// The tools.
     const TOOLS: &'static [ToolDeclaration];
 
+    /// The JSON Schemas of the types that the tools take and give, with the feature `schema` and of types that have one.
+    fn schemas() -> Schemas {
+        Schemas::new()
+    }
+
     /// A client that calls through `caller`.
     fn from_caller(caller: Caller) -> Self;
 }
 
-/// What a client can be made from: a bridge, or another caller.
+/// What a client can be made from: a bridge, another caller, or the context of a tool.
 pub trait AsCaller {
     /// A caller with this one's defaults.
     fn caller(&self) -> Caller;
@@ -44,7 +62,14 @@ pub trait AsCaller {
 /// Makes calls. Cheap to clone; every client holds one.
 #[derive(Debug, Clone)]
 pub struct Caller {
-    pub(crate) pool: Arc<PoolHandle>,
+    /// `None` when the bridge is gone whose tool was to make calls.
+    pub(crate) shared: Option<Arc<Shared>>,
+    /// The pool that its calls go to; without one, it is chosen for each by its tool.
+    pub(crate) pool: Option<usize>,
+    /// The session of calls that name none.
+    pub(crate) session: Option<SessionName>,
+    /// The tool for which it makes them; else it is the one that the task runs which makes a call, if it runs one.
+    pub(crate) chain: Option<Chain>,
 }
 
 impl AsCaller for Caller {
@@ -54,8 +79,18 @@ impl AsCaller for Caller {
 }
 
 impl Caller {
-    pub(crate) fn new(pool: Arc<PoolHandle>) -> Self {
-        Self { pool }
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared: Some(shared), pool: None, session: None, chain: None }
+    }
+
+    /// What its calls go through.
+    pub(crate) fn shared(&self) -> Result<&Arc<Shared>> {
+        self.shared.as_ref().ok_or_else(|| Error::new(ErrorKind::ShuttingDown, Executed::Never))
+    }
+
+    /// The same for calls in `session`.
+    pub(crate) fn in_session(&self, session: SessionName) -> Self {
+        Self { session: Some(session), ..self.clone() }
     }
 
     /// A call of a declared tool. An argument that cannot be encoded comes out when the call is first polled.
@@ -78,12 +113,19 @@ impl Caller {
         ToolStream::new(self, ToolName::Named(tool.into()), arguments.finish(), CallOptions::default())
     }
 
-    /// Whether the workers' manifest has every tool that a client declares, in the same manner.
-    pub(crate) fn check<C: PythonTools>(&self) -> Result<()> {
-        match self.pool.manifest() {
-            Some(manifest) => check::check(&manifest, C::TOOLS, std::any::type_name::<C>()),
-            None => Ok(()),
+    /// A client of the pool that loads its adapter, or else of the default one; of the pool `named`, if one is. The pool's
+    /// manifest has every tool that the client declares, with parameters and results that fit.
+    pub(crate) fn client<C: PythonTools>(&self, named: Option<&str>) -> Result<C> {
+        let pools = &self.shared()?.pools;
+        let loading = || C::ADAPTER.map_or(Ok(None), |adapter| pools.of_adapter(adapter));
+        let place = match named {
+            Some(name) => pools.named(name)?,
+            None => loading()?.map_or_else(|| pools.default(), Ok)?,
+        };
+        if let Some(manifest) = pools.at(place).manifest() {
+            check::check(&manifest, C::TOOLS, &C::schemas(), std::any::type_name::<C>())?;
         }
+        Ok(C::from_caller(Self { pool: Some(place), ..self.clone() }))
     }
 }
 

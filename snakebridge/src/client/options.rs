@@ -6,19 +6,32 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::Serialize;
 
-use super::ToolDeclaration;
+use super::{SessionUse, ToolDeclaration};
 use crate::body;
 use crate::error::{Error, Result};
+use crate::link::Handling;
+use crate::session::{Affinity, SessionName};
 use crate::value::Value;
 use crate::wire::frame::check_meta;
-use crate::wire::limits::{MAX_META, is_session_id};
+use crate::wire::limits::{MAX_META, WINDOWS};
 
 /// Options of one call. Set through the methods of [`Call`](super::Call) and [`ToolStream`](super::ToolStream).
 #[derive(Debug, Clone, Default)]
 pub(crate) struct CallOptions {
     pub(crate) timeout: Option<Duration>,
-    pub(crate) session: Option<Arc<str>>,
+    pub(crate) session: Option<SessionName>,
+    pub(crate) affinity: Option<Affinity>,
+    pub(crate) session_use: SessionUse,
     pub(crate) idempotent: bool,
+    pub(crate) handling: Handling,
+    /// The pool that it goes to, if it is not the tool's.
+    pub(crate) pool: Option<Arc<str>>,
+    /// For how long the result is kept, and for how long one that is kept is good enough.
+    pub(crate) cache: Option<Duration>,
+    /// Nobody waits for the result.
+    pub(crate) notify: bool,
+    /// It goes on when its caller stops waiting.
+    pub(crate) no_cancel: bool,
     pub(crate) correlation_id: Option<String>,
     pub(crate) metadata: Vec<(Value, Value)>,
 }
@@ -33,16 +46,31 @@ struct Meta<'a> {
 
 impl CallOptions {
     pub(crate) fn declared(tool: &ToolDeclaration) -> Self {
-        Self { timeout: tool.timeout, idempotent: tool.idempotent, ..Self::default() }
+        Self {
+            timeout: tool.timeout,
+            session_use: tool.session,
+            idempotent: tool.idempotent,
+            handling: Handling { priority: tool.priority, retries: tool.retries, window: tool.window },
+            cache: tool.cache,
+            notify: tool.notify,
+            no_cancel: tool.no_cancel,
+            ..Self::default()
+        }
     }
 
-    /// Checks what a program may have got from outside.
-    pub(crate) fn check(&self) -> Result<()> {
-        match &self.session {
-            Some(session) if !is_session_id(session) => Err(Error::invalid_argument(format!(
-                "session id `{}`: expected 1 to 256 bytes of text without control characters",
-                session.escape_debug()
-            ))),
+    /// What a stream cannot do, whatever its declaration says.
+    pub(crate) fn check_stream(&self) -> Result<()> {
+        match self {
+            Self { cache: Some(_), .. } => {
+                Err(Error::invalid_argument("`cache` of a stream: only the results of calls are kept"))
+            }
+            Self { notify: true, .. } => {
+                Err(Error::invalid_argument("`notify` of a stream: only calls are notifications; see `no_cancel`"))
+            }
+            Self { handling: Handling { window: Some(window), .. }, .. } if !WINDOWS.contains(window) => {
+                let (least, most) = (WINDOWS.start(), WINDOWS.end());
+                Err(Error::invalid_argument(format!("`window({window})`: expected {least} to {most} bytes")))
+            }
             _ => Ok(()),
         }
     }
@@ -67,39 +95,83 @@ impl CallOptions {
 
 /// The option methods, the same on a call and on a stream.
 macro_rules! option_methods {
-    () => {
+    ($($options:ident).+) => {
         /// How long to wait for the whole call, the time in the queue included. Counted from when the call was made.
         #[must_use]
         pub fn timeout(mut self, timeout: std::time::Duration) -> Self {
-            self.prepared.options.timeout = Some(timeout);
+            self.$($options).+.timeout = Some(timeout);
             self
         }
 
-        /// The session the call runs in, as Python's `session_context.session_id` shows it.
+        /// The session the call runs in: one that is at hand, or the id of one. Python's `session_context.session_id` shows
+        /// the id. A session that is not there is `session_not_found`, and nothing runs, unless
+        /// [`create_on_use`](crate::session::SessionConfig::create_on_use) says otherwise.
         #[must_use]
-        pub fn session(mut self, session: impl Into<std::sync::Arc<str>>) -> Self {
-            self.prepared.options.session = Some(session.into());
+        pub fn session(mut self, session: impl Into<$crate::session::SessionName>) -> Self {
+            self.$($options).+.session = Some(session.into());
             self
         }
 
-        /// Declares that repeating this call does no harm: when its worker is lost, it is given to another one.
+        /// Where the call goes within its session, instead of what the tool and the bridge say. Means nothing without a
+        /// session.
+        #[must_use]
+        pub fn affinity(mut self, affinity: $crate::session::Affinity) -> Self {
+            self.$($options).+.affinity = Some(affinity);
+            self
+        }
+
+        /// Declares that repeating this call does no harm: when its worker is lost, it is given to another one, as often as
+        /// [`retries`](Self::retries) or the pool says.
         #[must_use]
         pub fn idempotent(mut self) -> Self {
-            self.prepared.options.idempotent = true;
+            self.$($options).+.idempotent = true;
+            self
+        }
+
+        /// The pool it goes to, of several. Default: the one of its client; for a call by name the pool `default`, or where
+        /// that has no such tool, the one that has.
+        #[must_use]
+        pub fn pool(mut self, pool: impl Into<std::sync::Arc<str>>) -> Self {
+            self.$($options).+.pool = Some(pool.into());
+            self
+        }
+
+        /// How often the call is repeated when its worker is lost and nobody knows if it ran. Only for calls that may be
+        /// repeated: [`idempotent`](Self::idempotent), or declared so in Python; others are refused. A call that did not run
+        /// goes to another worker in any case. Default: the pool's, which is once.
+        #[must_use]
+        pub fn retries(mut self, retries: u32) -> Self {
+            self.$($options).+.handling.retries = Some(retries);
+            self
+        }
+
+        /// Lets the tool go on when this is dropped: its result is dropped too, and a stream's generator runs to its end. The
+        /// deadline still cancels it.
+        #[must_use]
+        pub fn no_cancel(mut self) -> Self {
+            self.$($options).+.no_cancel = true;
+            self
+        }
+
+        /// Who goes first when calls wait for a worker. Among equals it is first come, first served, and even `Low` gets its
+        /// turn. Default: `Normal`.
+        #[must_use]
+        pub fn priority(mut self, priority: $crate::client::Priority) -> Self {
+            self.$($options).+.handling.priority = priority;
             self
         }
 
         /// An id that Python's logs and context carry too.
         #[must_use]
         pub fn correlation_id(mut self, id: impl Into<String>) -> Self {
-            self.prepared.options.correlation_id = Some(id.into());
+            self.$($options).+.correlation_id = Some(id.into());
             self
         }
 
         /// An entry of the request metadata, as Python's `session_context.request_metadata` shows it.
         #[must_use]
         pub fn metadata(mut self, key: impl Into<String>, value: impl Into<$crate::value::Value>) -> Self {
-            self.prepared.options.metadata.push(($crate::value::Value::Str(key.into()), value.into()));
+            self.$($options).+.metadata.push(($crate::value::Value::Str(key.into()), value.into()));
             self
         }
     };

@@ -3,12 +3,17 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::{CallOptions, Caller};
-use crate::body::Encoded;
+use bytes::Bytes;
+
+use super::cache::Key;
+use super::{CallOptions, Caller, Shared};
+use crate::body::{self, Encoded};
 use crate::error::{Error, ErrorKind, Executed, Result};
-use crate::link::{PendingCall, ToolName};
-use crate::pool::Submission;
-use crate::tools::inherited_deadline;
+use crate::link::{Chain, PendingCall, ToolName};
+use crate::pool::{InSession, PoolHandle, Submission};
+use crate::session::SessionName;
+use crate::tools::current_chain;
+use crate::value::Value;
 use crate::wire::limits::is_tool_name;
 
 /// A call that is not sent yet.
@@ -18,21 +23,26 @@ pub(super) struct Prepared {
     pub(super) tool: ToolName,
     /// The deadline counts from here.
     created: Instant,
-    /// The deadline of the call that the tool serves which makes this one.
-    inherited: Option<Instant>,
+    /// The tool that makes the call, if one does.
+    chain: Option<Chain>,
     pub(super) options: CallOptions,
+    /// Where the pool is that has it, once one has.
+    place: usize,
 }
 
 impl Prepared {
     pub(super) fn new(caller: &Caller, tool: ToolName, options: CallOptions) -> Self {
-        Self { caller: caller.clone(), tool, created: Instant::now(), inherited: inherited_deadline(), options }
+        let chain = caller.chain.clone().or_else(current_chain);
+        Self { caller: caller.clone(), tool, created: Instant::now(), chain, options, place: 0 }
     }
 
     /// Hands the call to the pool, for one reply or for a stream.
-    pub(super) fn submit(&self, arguments: Result<Encoded>, stream: bool) -> Result<Arc<PendingCall>> {
+    pub(super) fn submit(&mut self, arguments: Result<Encoded>, stream: bool) -> Result<Arc<PendingCall>> {
         let submission = || {
             check_name(&self.tool)?;
-            self.options.check()?;
+            if stream {
+                self.options.check_stream()?;
+            }
             let Encoded { body, inputs } = arguments?;
             Ok(Submission {
                 target: self.tool.clone(),
@@ -40,22 +50,113 @@ impl Prepared {
                 inputs,
                 stream,
                 created: self.created,
-                inherited: self.inherited,
+                chain: self.chain.clone(),
                 timeout: self.options.timeout,
-                session: self.options.session.clone(),
+                session: self.session()?,
                 meta: self.options.meta()?,
                 idempotent: self.options.idempotent,
+                handling: self.options.handling,
             })
         };
-        submission()
-            .and_then(|submission| self.caller.pool.submit(submission))
-            .map_err(|error| error.for_tool(&self.tool))
+        let submitted = submission().and_then(|submission| -> Result<_> {
+            let place = self.choose_pool()?;
+            Ok((place, self.caller.shared()?.pools.at(place).submit(submission)?))
+        });
+        let (place, call) = submitted.map_err(|error| error.for_tool(&self.tool))?;
+        self.place = place;
+        Ok(call)
+    }
+
+    /// The pool that the call names, or its client; else it is the tool's.
+    fn choose_pool(&self) -> Result<usize> {
+        let pools = &self.caller.shared()?.pools;
+        match (&self.options.pool, self.caller.pool) {
+            (Some(name), _) => pools.named(name),
+            (None, Some(place)) => Ok(place),
+            (None, None) => pools.of_tool(&self.tool),
+        }
+    }
+
+    /// What the result of the call is kept under, if it is to be kept.
+    pub(super) fn cache_key(&self, arguments: &Result<Encoded>) -> Result<Option<Key>> {
+        let (Some(_), Ok(arguments)) = (self.options.cache, arguments) else { return Ok(None) };
+        if !arguments.inputs.is_empty() {
+            let message = "`cache` of a call with a stream among its arguments: what it will yield is not known";
+            return Err(Error::invalid_argument(message).for_tool(&self.tool));
+        }
+        // Said first: whoever is in no session that lives gets nothing out of one.
+        let session = self.session().map_err(|error| error.for_tool(&self.tool))?;
+        let pool = self.choose_pool().map_err(|error| error.for_tool(&self.tool))?;
+        Ok(Some(Key {
+            pool,
+            manifest: self.caller.shared()?.pools.at(pool).manifest_hash(),
+            tool: self.tool.clone(),
+            session: session.map(|InSession { pin, .. }| pin.identity().life_of_id()),
+            metadata: body::encode(&Value::Map(self.options.metadata.clone()))?,
+            arguments: arguments.body.clone(),
+        }))
+    }
+
+    /// The result that is kept under `key`.
+    pub(super) fn kept(&self, key: &Key) -> Option<Bytes> {
+        self.caller.shared().ok()?.cache().get(key, Instant::now())
+    }
+
+    /// Keeps a result under `key`.
+    pub(super) fn keep(&self, key: Key, result: &[u8]) {
+        if let (Some(kept), Ok(shared)) = (self.options.cache, self.caller.shared()) {
+            shared.cache().insert(key, result, kept, Instant::now());
+        }
+    }
+
+    /// What it shares with all calls of its bridge.
+    pub(super) fn shared(&self) -> Result<Arc<Shared>> {
+        self.caller.shared().cloned()
+    }
+
+    /// The pool that has it.
+    fn pool(&self) -> Result<&PoolHandle> {
+        Ok(self.caller.shared()?.pools.at(self.place))
+    }
+
+    /// The session that this call names, or that of its caller.
+    fn named_session(&self) -> Option<&SessionName> {
+        self.options.session.as_ref().or(self.caller.session.as_ref())
+    }
+
+    /// The session that this call names, or that of its caller, of the call inside which it is made, or of its task; and
+    /// where in it the call goes.
+    fn session(&self) -> Result<Option<InSession>> {
+        let sessions = &self.caller.shared()?.sessions;
+        let pin = match self.named_session() {
+            Some(name) => Some(sessions.begin_call(name)?),
+            None => match self.chain.as_ref().and_then(Chain::session) {
+                Some(session) => Some(sessions.begin_call(&SessionName::known(session))?),
+                None => sessions.begin_unnamed_call()?,
+            },
+        };
+        let Some(pin) = pin else { return Ok(None) };
+        let (affinity, default_affinity) = (self.options.affinity, sessions.config().affinity);
+        Ok(Some(InSession { pin, affinity, default_affinity, needs: self.options.session_use }))
+    }
+
+    /// Nobody will wait for `call`, which this became.
+    pub(super) fn attend(&self, call: Arc<PendingCall>) {
+        if let Ok(pool) = self.pool() {
+            pool.attend(call);
+        }
     }
 
     /// Nobody waits for `call`, which this became, any more.
     pub(super) fn abandon(&self, call: &Arc<PendingCall>) {
-        if !call.is_done() {
-            self.caller.pool.abandon(call);
+        let Ok(pool) = self.pool() else { return };
+        if call.is_done() {
+            return;
+        }
+        if !self.options.no_cancel {
+            pool.abandon(call);
+        } else if call.request.stream {
+            pool.exhaust(call);
         }
     }
 }

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use futures::Stream;
+use futures::{Stream, StreamExt};
 use serde::de::DeserializeOwned;
 
-use super::call::decode;
+use super::call::{add_binary, decode};
 use super::options::option_methods;
 use super::prepared::Prepared;
 use super::{CallOptions, Caller};
@@ -58,7 +58,7 @@ impl<T, E> ToolStream<T, E> {
         Self { prepared: Prepared::new(caller, tool, options), state: State::New(arguments), output: PhantomData }
     }
 
-    option_methods!();
+    option_methods!(prepared.options);
 
     /// The same stream with each item in its envelope: whether it is marked final, and its metadata.
     pub fn chunks(self) -> Chunks<T, E> {
@@ -87,6 +87,29 @@ impl<T, E> ToolStream<T, E> {
             State::Ended(value) if !value.is_empty() => decode(&self.prepared.tool, value).map(Some),
             _ => Ok(None),
         }
+    }
+
+    /// How many bytes of items may be ahead of the consumer, in Python, in the pipe and here, together with one item beyond
+    /// that: 64 KiB to 1 GiB. Larger ones let a generator run ahead of a consumer that takes items in bursts, smaller ones
+    /// save memory. Default: [`Limits::window`](crate::wire::Limits::window) of the pool, which is 256 KiB.
+    pub fn window(mut self, bytes: u64) -> Self {
+        self.prepared.options.handling.window = Some(bytes);
+        self
+    }
+
+    /// Adds a named argument of bytes to those that the stream has.
+    #[must_use]
+    pub fn binary(mut self, name: &str, data: impl Into<Bytes>) -> Self {
+        if let State::New(arguments) = &mut self.state {
+            add_binary(arguments, name, &data.into());
+        }
+        self
+    }
+
+    /// The items, each of which is waited for on this thread, in a program that is not asynchronous. Where that is possible,
+    /// [`Call::wait`](super::Call::wait) says; where it is not, the only item is an error.
+    pub fn wait(self) -> BlockingItems<T, E> {
+        BlockingItems { stream: Some(self) }
     }
 
     /// The next item, still encoded.
@@ -163,6 +186,26 @@ impl<T: DeserializeOwned, E: From<Error>> Stream for ToolStream<T, E> {
 impl<T, E> Drop for ToolStream<T, E> {
     fn drop(&mut self) {
         self.close();
+    }
+}
+
+/// See [`ToolStream::wait`]. Dropping it closes the generator.
+#[derive(Debug)]
+#[must_use = "a stream does nothing until it is polled"]
+pub struct BlockingItems<T, E = Error> {
+    stream: Option<ToolStream<T, E>>,
+}
+
+impl<T: DeserializeOwned, E: From<Error>> Iterator for BlockingItems<T, E> {
+    type Item = Result<T, E>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let stream = self.stream.as_mut()?;
+        let next = stream.prepared.shared().and_then(|shared| shared.wait_for(stream.next()));
+        if !matches!(next, Ok(Some(_))) {
+            self.stream = None;
+        }
+        next.unwrap_or_else(|error| Some(Err(error.into())))
     }
 }
 

@@ -8,10 +8,13 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tokio::sync::Notify;
 use tokio::sync::futures::OwnedNotified;
+use tokio_util::sync::CancellationToken;
 
-use super::{Link, ToolName};
+use super::host_calls::HostCalls;
+use super::{Chain, Handling, Link, ToolName};
 use crate::body::InputStream;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Executed, Result};
+use crate::session::{Identity, Pin, Tie};
 use crate::wire::Body;
 
 /// What a call asks for, owned, so that it can be sent again.
@@ -29,6 +32,8 @@ pub struct OwnedRequest {
     pub body: Vec<u8>,
     /// How many of them are streams.
     pub inputs: u64,
+    /// The generation of the host's tools that it may use.
+    pub tools: u64,
 }
 
 /// The arguments of a call as a body that is kept by keeping the call: large ones are never copied.
@@ -93,6 +98,10 @@ struct State {
     /// Items that came, delivered or not. With one, the call is committed: it is not repeated.
     received: u64,
     inputs: Option<Box<Inputs>>,
+    /// Keeps its session until it is over.
+    pin: Option<Pin>,
+    /// Calls to the host that are made inside it, once there is one.
+    host_calls: Option<Box<HostCalls>>,
     outcome: Option<Result<Bytes>>,
     waker: Option<Waker>,
 }
@@ -126,8 +135,16 @@ pub struct PendingCall {
     pub timeout: Duration,
     /// Whether it may be repeated when nobody knows if it ran.
     pub idempotent: bool,
+    /// How the pool is to treat it.
+    pub handling: Handling,
     /// When it was admitted.
     pub admitted: Instant,
+    /// The session it runs in.
+    pub(crate) session: Option<Arc<Identity>>,
+    /// What that means for where it goes.
+    pub(crate) tie: Option<Box<Tie>>,
+    /// The tool that makes it, if one does.
+    chain: Option<Chain>,
     state: Mutex<State>,
 }
 
@@ -157,10 +174,29 @@ impl PendingCall {
             items: VecDeque::new(),
             received: 0,
             inputs: None,
+            pin: None,
+            host_calls: None,
             outcome: None,
             waker: None,
         };
-        Self { request, deadline, timeout, idempotent, admitted, state: Mutex::new(state) }
+        let (handling, session, tie, chain) = (Handling::default(), None, None, None);
+        let state = Mutex::new(state);
+        Self { request, deadline, timeout, idempotent, handling, admitted, session, tie, chain, state }
+    }
+
+    /// The same, made by a tool of the host that Python called.
+    pub fn inside(self, chain: Option<Chain>) -> Self {
+        Self { chain, ..self }
+    }
+
+    /// The tool that makes it, if one does.
+    pub fn chain(&self) -> Option<&Chain> {
+        self.chain.as_ref()
+    }
+
+    /// How many calls of the host it is inside of, itself included.
+    pub fn depth(&self) -> u32 {
+        self.chain.as_ref().map_or(1, |chain| chain.depth() + 1)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -190,6 +226,19 @@ impl PendingCall {
     /// Whether items of it have come.
     pub fn has_received(&self) -> bool {
         self.lock().received > 0
+    }
+
+    /// Says how the pool is to treat it.
+    pub fn with_handling(self, handling: Handling) -> Self {
+        Self { handling, ..self }
+    }
+
+    /// Lets it run in a session, which lives until it is over.
+    pub(crate) fn in_session(mut self, pin: Pin, tie: Option<Tie>) -> Self {
+        self.tie = tie.map(Box::new);
+        self.session = Some(Arc::clone(pin.identity()));
+        self.lock().pin = Some(pin);
+        self
     }
 
     /// Gives it the streams that its arguments name.
@@ -254,6 +303,9 @@ impl PendingCall {
         }
         state.attempts += 1;
         state.stage = Stage::Sent { link: Arc::clone(link), id };
+        if let Some(chain) = &self.chain {
+            chain.count(link, true);
+        }
         state.tell_inputs();
         true
     }
@@ -262,10 +314,42 @@ impl PendingCall {
     pub fn requeue(&self) -> bool {
         let mut state = self.lock();
         let wanted = !matches!(state.stage, Stage::Done) && !state.is_committed();
-        if wanted {
-            state.stage = Stage::Queued;
+        if !wanted {
+            return false;
         }
-        wanted
+        self.leave(&mut state, Stage::Queued);
+        let begun = state.host_calls.take();
+        drop(state);
+        end_all(begun);
+        true
+    }
+
+    /// It leaves the place where it was for another. Returns where it was.
+    fn leave(&self, state: &mut State, next: Stage) -> Stage {
+        let before = std::mem::replace(&mut state.stage, next);
+        if let (Some(chain), Stage::Sent { link, .. }) = (&self.chain, &before) {
+            chain.count(link, false);
+        }
+        before
+    }
+
+    /// Python makes a call to the host inside it, under `key`; `cancellation` ends that with this one.
+    ///
+    /// # Errors
+    /// `CallEnded` when it is over; `queue_full` when there were too many.
+    pub fn begin_host_call(&self, key: (u64, u64), cancellation: &CancellationToken) -> Result<()> {
+        let mut state = self.lock();
+        match state.stage {
+            Stage::Done => Err(Error::new(ErrorKind::CallEnded, Executed::Never)),
+            _ => state.host_calls.get_or_insert_default().begin(key, cancellation.clone()),
+        }
+    }
+
+    /// A call to the host inside it has ended.
+    pub fn end_host_call(&self, key: (u64, u64)) {
+        if let Some(calls) = &mut self.lock().host_calls {
+            calls.end(key);
+        }
     }
 
     /// It goes back to the queue because its worker took no more calls: it never ran there, and that was no attempt. False
@@ -281,18 +365,29 @@ impl PendingCall {
 
     /// Its answer. Returns false, and does nothing, when it had one already or was given up.
     pub fn complete(&self, outcome: Result<Bytes>) -> bool {
-        let waker = {
+        let (waker, pin, host_calls) = {
             let mut state = self.lock();
             if matches!(state.stage, Stage::Done) {
                 return false;
             }
-            state.stage = Stage::Done;
+            let worker = match self.leave(&mut state, Stage::Done) {
+                Stage::Sent { link, .. } => Some(link.worker()),
+                Stage::Queued | Stage::Done => None,
+            };
             let attempts = state.attempts;
-            state.outcome =
-                Some(outcome.map_err(|error| error.for_tool(&self.request.target).after_attempts(attempts)));
+            state.outcome = Some(outcome.map_err(|error| {
+                let error = error.for_tool(&self.request.target).after_attempts(attempts);
+                match worker {
+                    Some(worker) => error.on_worker(worker),
+                    None => error,
+                }
+            }));
             state.tell_inputs();
-            state.waker.take()
+            (state.waker.take(), state.pin.take(), state.host_calls.take())
         };
+        // First: whoever hears of the end finds its session without it.
+        drop(pin);
+        end_all(host_calls);
         if let Some(waker) = waker {
             waker.wake();
         }
@@ -321,7 +416,12 @@ impl PendingCall {
         state.waker = None;
         state.items.clear();
         state.tell_inputs();
-        std::mem::replace(&mut state.stage, Stage::Done)
+        let stage = self.leave(&mut state, Stage::Done);
+        let (pin, host_calls) = (state.pin.take(), state.host_calls.take());
+        drop(state);
+        drop(pin);
+        end_all(host_calls);
+        stage
     }
 
     /// Waits for the answer.
@@ -353,6 +453,13 @@ impl PendingCall {
                 Poll::Pending
             }
         }
+    }
+}
+
+/// The call inside which these were made is over, and they with it.
+fn end_all(host_calls: Option<Box<HostCalls>>) {
+    if let Some(calls) = host_calls {
+        calls.cancel();
     }
 }
 

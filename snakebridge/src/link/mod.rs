@@ -5,7 +5,11 @@
 //! and completes calls. Reader and writer never wait for each other, so two peers that both write more than a pipe
 //! holds cannot deadlock.
 
+mod answers;
 mod call;
+mod chain;
+mod handling;
+mod host_calls;
 mod input;
 mod reader;
 #[cfg(test)]
@@ -13,6 +17,7 @@ mod tests;
 mod tool_name;
 mod writer;
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Instant;
@@ -20,16 +25,21 @@ use std::time::Instant;
 use bytes::Bytes;
 use tokio::io::AsyncWrite;
 use tokio::runtime::Handle;
+use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedSender;
 
+use self::answers::Sender;
 use self::call::ArgumentsOf;
 pub(crate) use self::call::{Item, Next, OwnedRequest, PendingCall, Stage};
+pub(crate) use self::chain::Chain;
+pub(crate) use self::handling::Handling;
+pub use self::handling::Priority;
+pub(crate) use self::host_calls::queue_full;
 use self::reader::Reading;
 pub(crate) use self::reader::{Control, Incoming, Service, Source};
 pub(crate) use self::tool_name::ToolName;
 use self::writer::Output;
 pub(crate) use self::writer::WriteFailure;
-use crate::error::{Error, ErrorKind, Executed};
 use crate::wire::peer::{Refused, Request};
 use crate::wire::{Limits, Millis, Peer, Role, Violation};
 
@@ -75,8 +85,10 @@ struct State {
     small_frames: u32,
     /// Calls whose large arguments have all been written, until the writer task tells.
     arrived: Vec<Arc<PendingCall>>,
-    /// Calls with streams among their arguments that wait until what is pending is written.
-    held_back: Vec<Arc<PendingCall>>,
+    /// Streams that wait until what is pending is written.
+    held_back: Vec<Sender>,
+    /// Streams that answer calls of the worker, by the calls' ids; told when there may be room.
+    streams: HashMap<u64, Arc<Notify>>,
 }
 
 /// So many small frames pass a large body before a fragment of it goes first.
@@ -84,7 +96,7 @@ const SMALL_FRAMES: u32 = 32;
 /// Bytes of large answers that a worker may have asked for and not read, before it counts as one that asks and does not
 /// listen.
 const UNREAD_LARGE_ANSWERS: u64 = 1 << 30;
-/// Items of argument streams wait while so many bytes are pending. Credit alone does not bound them: it is the worker's to
+/// Items of streams wait while so many bytes are pending. Credit alone does not bound them: it is the worker's to
 /// choose.
 const PULLED_AHEAD: u64 = 1 << 20;
 /// A large result that nobody wants any more has to come on by so much in each grace.
@@ -124,20 +136,25 @@ impl State {
 
     /// Appends a fragment of a large body, if there is one.
     fn append_fragment(&mut self) -> bool {
-        let Self { peer, output, small_frames, arrived, .. } = self;
+        let Self { peer, output, small_frames, arrived, streams, .. } = self;
         *small_frames = 0;
         if output.is_closed() {
             return false;
         }
         let Some(fragment) = output.append(|out| peer.fragment(out)) else { return false };
-        if fragment.last
-            && let Some(sent) = peer.in_flight_mut(fragment.id)
-        {
-            if fragment.stream == 0 {
+        if !fragment.last {
+            return true;
+        }
+        match peer.in_flight_mut(fragment.id) {
+            Some(sent) if fragment.stream == 0 => {
                 sent.end = output.end();
                 arrived.push(Arc::clone(&sent.call));
-            } else {
-                sent.call.has_room();
+            }
+            Some(sent) => sent.call.has_room(),
+            None => {
+                if let Some(room) = streams.get(&fragment.id) {
+                    room.notify_one();
+                }
             }
         }
         true
@@ -198,7 +215,14 @@ impl Link {
         output.append(|out| peer.hello(greeting.hello, out));
         let link = Arc::new(Self {
             worker,
-            state: Mutex::new(State { peer, output, small_frames: 0, arrived: Vec::new(), held_back: Vec::new() }),
+            state: Mutex::new(State {
+                peer,
+                output,
+                small_frames: 0,
+                arrived: Vec::new(),
+                held_back: Vec::new(),
+                streams: HashMap::new(),
+            }),
             reading: Mutex::new(Some(Reading::new(pipes.source, Arc::clone(&service), control))),
             service,
             started: Instant::now(),
@@ -242,8 +266,10 @@ impl Link {
             inputs: request.inputs,
             remaining,
             session: request.session.as_deref(),
-            parent: None,
+            parent: call.chain().and_then(|chain| chain.parent_on(self)),
             meta: request.meta.as_deref(),
+            tools: request.tools,
+            window: call.handling.window,
         };
         let mut state = self.lock();
         let State { peer, output, .. } = &mut *state;
@@ -307,7 +333,7 @@ impl Link {
         }
         let has_room = output.end() - output.written() < PULLED_AHEAD;
         if !has_room && let Some(sent) = peer.in_flight_mut(id) {
-            held_back.push(Arc::clone(&sent.call));
+            held_back.push(Sender::Arguments(Arc::clone(&sent.call)));
         }
         has_room
     }
@@ -332,27 +358,6 @@ impl Link {
         if output.append(|out| peer.consumed(id, 0, length, out)) {
             state.flush(true);
         }
-    }
-
-    /// Answers a call of the worker. Does nothing when the connection is over.
-    pub fn answer(&self, id: u64, result: &Result<Bytes, Error>) {
-        let mut state = self.lock();
-        let State { peer, output, .. } = &mut *state;
-        output.answer(|out| {
-            let refused = match result {
-                Ok(body) => peer.reply(id, body, out).err(),
-                Err(error) => peer.error(id, error.code(), error.executed(), &error.to_wire(), out).err(),
-            };
-            if let Some(Refused::TooLarge { size, limit }) = refused {
-                let error = Error::new(ErrorKind::PayloadTooLarge { size, limit }, Executed::Yes);
-                // Refused only when the call is not owed any more, and then nobody waits for it.
-                let _ = peer.error(id, error.code(), error.executed(), &error.to_wire(), out);
-            }
-        });
-        if peer.has_fragments() && peer.unsent_answers() > UNREAD_LARGE_ANSWERS {
-            output.fail(WriteFailure::Flood);
-        }
-        state.flush(true);
     }
 
     /// How many unanswered calls the worker allows.

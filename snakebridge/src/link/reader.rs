@@ -1,16 +1,18 @@
 //! The reading half: bytes to frames to completed calls.
 
+use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
 use bytes::{Bytes, BytesMut};
 use tokio::io::AsyncRead;
+use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::io::poll_read_buf;
 
 use super::writer::WriteFailure;
-use super::{CloseReason, Item, Link, PendingCall, Sent, State, Unanswered};
+use super::{CloseReason, Item, Link, PendingCall, Sender, Sent, State, Unanswered};
 use crate::error::{Error, ErrorKind, Executed, Result};
 use crate::wire::codec::{self, Preamble};
 use crate::wire::fragment::Whole;
@@ -78,9 +80,9 @@ pub struct Incoming {
     pub body: Bytes,
     /// How long the caller waits.
     pub remaining: Option<Millis>,
-    /// The call of the host inside which it was made, if that is still running; the session and everything else that
-    /// a worker must not choose itself comes from there.
-    pub parent: Option<Arc<PendingCall>>,
+    /// The call of the host inside which it was made, with its id, if that is still running; the session and everything
+    /// else that a worker must not choose itself comes from there.
+    pub parent: Option<(u64, Arc<PendingCall>)>,
 }
 
 /// What a connection needs of its surroundings.
@@ -111,7 +113,7 @@ enum Delivery {
     Incoming(Incoming),
     Cancel(u64),
     Withdrawn(u64),
-    Room(Arc<PendingCall>),
+    Room(Sender),
     Answering(Arc<PendingCall>),
     Ping(u64),
     Control(Control),
@@ -225,6 +227,11 @@ impl Reading {
         }
         for delivery in self.deliveries.drain(..) {
             match delivery {
+                // Its caller may make the next call of its session at once, which is to find the worker free.
+                Delivery::Finished(call, outcome) if call.tie.is_some() => {
+                    self.service.finished(&call);
+                    call.complete(outcome);
+                }
                 Delivery::Finished(call, outcome) => {
                     call.complete(outcome);
                     self.service.finished(&call);
@@ -235,7 +242,7 @@ impl Reading {
                 Delivery::Withdrawn(id) => {
                     link.answer(id, &Err(Error::new(ErrorKind::Cancelled, Executed::Never)));
                 }
-                Delivery::Room(call) => call.has_room(),
+                Delivery::Room(sender) => sender.tell(),
                 Delivery::Answering(call) => self.service.answering(&call),
                 Delivery::Ping(nonce) => link.pong(nonce),
                 // Nobody listens any more only when the host shuts down.
@@ -272,7 +279,7 @@ impl Reading {
         }
         let now = link.now();
         let mut state = link.lock();
-        let State { peer, .. } = &mut *state;
+        let State { peer, streams, .. } = &mut *state;
         let limit = peer.limits().frame;
         while let Some(length) = codec::frame_length(&self.buffer, limit)?
             && self.buffer.len() >= length
@@ -291,7 +298,7 @@ impl Reading {
             let missing = Missing::of(&event);
             let delivery = interpret(event, body);
             missing.check(peer)?;
-            self.deliveries.extend(missing.add(delivery, peer));
+            self.deliveries.extend(missing.add(delivery, peer, streams));
         }
         Ok(())
     }
@@ -334,7 +341,7 @@ enum Missing {
     Nothing,
     /// The call inside which the worker calls.
     Parent(u64),
-    /// The call of ours whose stream has room.
+    /// The call whose stream has room: one of ours for a stream among its arguments, or one of the worker.
     Room(u64),
     /// The calls behind a GOAWAY.
     Above(u64, String),
@@ -346,7 +353,7 @@ impl Missing {
     fn of(event: &Event<'_, '_, Sent>) -> Self {
         match *event {
             Event::Call(CallHeader { parent: Some(parent), .. }) => Self::Parent(parent),
-            Event::Credit { id, stream } if stream > 0 => Self::Room(id),
+            Event::Credit { id, .. } => Self::Room(id),
             Event::GoAway { last, reason } => Self::Above(last, reason.to_owned()),
             Event::Hello => Self::Greeting,
             _ => Self::Nothing,
@@ -368,13 +375,22 @@ impl Missing {
         }
     }
 
-    fn add(self, delivery: Option<Delivery>, peer: &mut Peer<Sent>) -> Option<Delivery> {
+    fn add(
+        self,
+        delivery: Option<Delivery>,
+        peer: &mut Peer<Sent>,
+        streams: &HashMap<u64, Arc<Notify>>,
+    ) -> Option<Delivery> {
         let mut call = |id| peer.in_flight_mut(id).map(|sent| Arc::clone(&sent.call));
         match (self, delivery) {
             (Self::Parent(parent), Some(Delivery::Incoming(incoming))) => {
-                Some(Delivery::Incoming(Incoming { parent: call(parent), ..incoming }))
+                let parent = call(parent).map(|call| (parent, call));
+                Some(Delivery::Incoming(Incoming { parent, ..incoming }))
             }
-            (Self::Room(id), _) => call(id).map(Delivery::Room),
+            (Self::Room(id), _) => {
+                let answer = || streams.get(&id).map(|room| Sender::Answer(Arc::clone(room)));
+                call(id).map(Sender::Arguments).or_else(answer).map(Delivery::Room)
+            }
             (Self::Above(last, reason), _) => {
                 let never_ran = peer.take_above(last).into_iter();
                 let never_ran = never_ran.map(|(id, sent)| Unanswered { id, call: sent.call, sent: false }).collect();

@@ -16,6 +16,8 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, DuplexStream, ReadBuf, R
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::*;
+use crate::error::{Error, Executed};
+use crate::session::{Affinity, Tie};
 use crate::wire::{Event, MAGIC, codec};
 
 /// Bytes that are there at once, beside a pipe that the runtime watches.
@@ -54,7 +56,9 @@ impl Service for NoTools {
     fn arrived(&self, _: &Arc<PendingCall>) {}
     fn gave_up(&self) {}
     fn answering(&self, _: &Arc<PendingCall>) {}
-    fn finished(&self, _: &Arc<PendingCall>) {}
+    fn finished(&self, call: &Arc<PendingCall>) {
+        assert_eq!(call.is_done(), call.tie.is_none(), "only the caller of a tied call goes on later");
+    }
 }
 
 /// The worker's end.
@@ -150,7 +154,7 @@ fn call(target: &'static str, stream: bool) -> Arc<PendingCall> {
 
 fn pending(target: &'static str, stream: bool, body: Vec<u8>, inputs: u64) -> PendingCall {
     let target = ToolName::Declared(target);
-    let request = OwnedRequest { target, stream, session: None, meta: None, body, inputs };
+    let request = OwnedRequest { target, stream, session: None, meta: None, body, inputs, tools: 0 };
     PendingCall::new(request, None, Duration::ZERO, false, Instant::now())
 }
 
@@ -182,6 +186,21 @@ async fn an_answer_that_is_there_already_is_fetched_without_the_runtime() {
     link.look_for_answers();
     assert!(quick.is_done());
     assert_eq!(outcome(&quick).await.unwrap()[..], [7]);
+}
+
+#[tokio::test]
+async fn the_worker_of_a_call_that_is_tied_to_it_is_free_before_its_caller_goes_on() {
+    let (link, mut worker) = open_link().await;
+    let (binding, affinity) = (Arc::default(), Affinity::StrictFailFast);
+    let mut tied = pending("tied", false, vec![0x80], 0);
+    tied.tie = Some(Box::new(Tie { binding, affinity, exclusive: false, chain: None }));
+    let tied = Arc::new(tied);
+    link.send(&tied, Instant::now()).unwrap();
+    assert_eq!(worker.next().await, "call 1 tied");
+    worker.peer.reply(1, b"\x07", &mut worker.at_once.lock().unwrap()).unwrap();
+    // Here, so that the service's complaint is this test's.
+    link.look_for_answers();
+    assert_eq!(outcome(&tied).await.unwrap()[..], [7]);
 }
 
 #[tokio::test]

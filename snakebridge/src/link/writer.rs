@@ -173,8 +173,8 @@ pub(super) async fn run(link: Weak<Link>) {
         for call in arrived {
             link.service.arrived(&call);
         }
-        for call in held_back {
-            call.has_room();
+        for sender in held_back {
+            sender.tell();
         }
         ended.map_or(Poll::Pending, Poll::Ready)
     })

@@ -3,6 +3,8 @@
 //! A worker names the hash of its manifest in READY and sends the manifest when asked (`$manifest`); the hash is over
 //! the exact bytes, so neither side has to agree on a canonical form. Clients are checked against it when they are made.
 
+mod json;
+
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -55,6 +57,22 @@ pub struct Tool {
     pub returns: TypeInfo,
     /// Free labels.
     pub tags: Vec<String>,
+    /// What it needs of its session, if anything.
+    pub session: Option<SessionUse>,
+}
+
+/// What a tool needs of the session that it is called in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SessionUse {
+    /// What it left in its worker: the calls of a session go to one worker.
+    Affine,
+    /// The same, and no other call of the session beside it, among those that say so.
+    Exclusive,
+    /// Nothing.
+    #[default]
+    #[serde(other)]
+    None,
 }
 
 /// One parameter of a tool.
@@ -77,6 +95,15 @@ pub struct Parameter {
     pub default: Option<Value>,
     /// How it may be given: `positional_or_keyword`, `keyword_only`, `positional_only` or `var_keyword`.
     pub kind: String,
+    /// Whether it takes a stream; the schema is that of one item.
+    pub stream: bool,
+}
+
+impl Parameter {
+    /// Whether it takes arguments of any name: Python's `**kwargs`.
+    pub(crate) fn takes_anything(&self) -> bool {
+        self.kind == "var_keyword"
+    }
 }
 
 /// A type, by name and by schema.
@@ -115,9 +142,25 @@ impl Manifest {
         Ok(manifest)
     }
 
+    /// The manifest as JSON, to be committed: `#[python_tool(manifest = "..")]` compares a trait with such a file.
+    ///
+    /// It ends with a newline, and of the same manifest it is always the same text. What JSON has no form for is
+    /// written like this: bytes as an array of numbers, infinite floats and `NaN` as `null`, map keys that are no text
+    /// as their text.
+    pub fn to_json(&self) -> String {
+        // A manifest is made of texts, flags and values.
+        let value = Value::from_serialize(self).unwrap_or_default();
+        json::pretty(&value)
+    }
+
     /// The tool of that name.
     pub fn tool(&self, name: &str) -> Option<&Tool> {
         self.tools.iter().find(|tool| tool.name == name)
+    }
+
+    /// Whether the tool of that name, if there is one, may be repeated.
+    pub fn is_idempotent(&self, name: &str) -> bool {
+        self.tool(name).is_some_and(|tool| tool.idempotent)
     }
 
     /// The known name nearest to `name`, when one is near enough to be a typing mistake.
@@ -170,6 +213,17 @@ mod tests {
         assert_eq!(nearest("scaleArray", known), Some("scale_array"));
         assert_eq!(nearest("tokenise", known), Some("tokenize"));
         assert_eq!(nearest("delete_everything", known), None);
+    }
+
+    #[test]
+    fn what_a_tool_needs_of_its_session_is_nothing_unless_it_is_a_word_that_is_known() {
+        let needs = |said: Value| {
+            let tool = Value::Map(vec![("name".into(), "t".into()), ("session".into(), said)]);
+            tool.to::<Tool>().unwrap().session
+        };
+        assert_eq!(needs("affine".into()), Some(SessionUse::Affine));
+        assert_eq!(needs("exclusive".into()), Some(SessionUse::Exclusive));
+        assert_eq!((needs("something new".into()), needs(Value::Nil)), (Some(SessionUse::None), None));
     }
 
     #[test]

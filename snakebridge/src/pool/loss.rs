@@ -37,10 +37,10 @@ impl Pool {
             let tool = call.request.target.to_string();
             if self.may_repeat(worker, call, executed) && call.requeue() {
                 let (lost_worker, attempts) = (worker.number, call.attempts());
-                events.push(Event::CallRepeated { tool, lost_worker, executed, attempts });
+                events.push(Event::CallRepeated { pool: self.name(), tool, lost_worker, executed, attempts });
                 again.push((call, executed));
             } else if call.complete(Err(lost(ended, call, executed).on_worker(worker.number))) {
-                events.push(Event::CallLost { tool, worker: worker.number, executed });
+                events.push(Event::CallLost { pool: self.name(), tool, worker: worker.number, executed });
             }
         }
         let refused: Vec<_> = {
@@ -59,9 +59,9 @@ impl Pool {
         let (pid, exit, reason) = (worker.pid, ended.exit, ended.killed.clone());
         let in_good_order = worker.is_retired() && exit == Exit::Code(0) && reason.is_none() && maybe + never == 0;
         self.events.emit(if in_good_order {
-            Event::WorkerRetired { worker: worker.number, pid }
+            Event::WorkerRetired { pool: self.name(), worker: worker.number, pid }
         } else {
-            Event::WorkerLost { worker: worker.number, pid, exit, reason, maybe, never }
+            Event::WorkerLost { pool: self.name(), worker: worker.number, pid, exit, reason, maybe, never }
         });
         for event in events {
             self.events.emit(event);
@@ -74,15 +74,18 @@ impl Pool {
     pub(super) fn may_repeat(&self, worker: &Worker, call: &PendingCall, executed: Executed) -> bool {
         match executed {
             // Lost workers are not the fault of a call that never ran, up to a point.
-            Executed::Never => call.attempts() <= SILENT_ATTEMPTS,
-            _ => is_idempotent(worker, call) && !call.is_committed() && call.attempts() < self.config.attempts,
+            Executed::Never if call.attempts() <= SILENT_ATTEMPTS => true,
+            _ => {
+                let retries = call.handling.retries.unwrap_or(self.config.retries);
+                is_idempotent(worker, call) && !call.is_committed() && call.attempts() <= retries
+            }
         }
     }
 }
 
 /// Whether the call, or its tool in Python, is declared idempotent.
 fn is_idempotent(worker: &Worker, call: &PendingCall) -> bool {
-    call.idempotent || worker.manifest.tool(&call.request.target).is_some_and(|tool| tool.idempotent)
+    call.idempotent || worker.manifest.is_idempotent(&call.request.target)
 }
 
 /// The error of a call whose worker ended.

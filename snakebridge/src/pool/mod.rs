@@ -2,32 +2,39 @@
 //!
 //! [`scheduler`] decides and is pure; [`routing`] carries out what it decides; [`slot`] keeps one place filled with a
 //! living worker; [`loss`] settles what a dead one leaves; [`timekeeper`] ends calls whose time is up, and [`retirement`]
-//! workers that do not let go of them; [`shutdown`] ends everything.
+//! workers that do not let go of them; [`unattended`] stays with calls that
+//! nobody waits for; [`shutdown`] ends everything. [`pools`] says which of several pools a call goes to.
 
 mod alarm;
 mod backoff;
 mod loss;
+mod pools;
 mod retirement;
 mod routing;
 mod scheduler;
 mod shutdown;
 mod slot;
 mod timekeeper;
+mod unattended;
 
 use std::collections::HashMap;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore, mpsc, watch};
 use tokio_util::task::TaskTracker;
 
 use self::alarm::Alarm;
+pub(crate) use self::pools::{DEFAULT_POOL, Pools};
 use self::scheduler::{Scheduler, Task};
 use crate::body::InputStream;
 use crate::error::{Error, ErrorKind, Executed, Result, StartFailure};
-use crate::link::{PendingCall, ToolName};
-use crate::manifest::Manifest;
+use crate::link::{Chain, Handling, PendingCall, Priority, ToolName};
+use crate::manifest::{Manifest, SessionUse};
+use crate::session::{Affinity, Identity, Pin, Tie};
 use crate::telemetry::Events;
 use crate::tools::Registry;
 use crate::wire::fragment::FRAGMENT;
@@ -36,6 +43,8 @@ use crate::worker::{Sandbox, Worker, WorkerConfig};
 /// What a pool is made of.
 #[derive(Debug, Clone)]
 pub(crate) struct PoolConfig {
+    /// Its name.
+    pub name: Arc<str>,
     /// What each worker is.
     pub worker: WorkerConfig,
     /// How many of them. Default: the number of cores.
@@ -54,8 +63,20 @@ pub(crate) struct PoolConfig {
     pub cancel_grace: Duration,
     /// How long a shutdown lets running calls finish. Default 30 s.
     pub drain: Duration,
-    /// How often an idempotent call is handed to a worker. Default 2.
-    pub attempts: u32,
+    /// How often an idempotent call is repeated that names no number of its own. Default 1.
+    pub retries: u32,
+}
+
+/// In which session a call is made, and how.
+pub(crate) struct InSession {
+    /// The session, which lives until the call is over.
+    pub pin: Pin,
+    /// Where the call says that it goes.
+    pub affinity: Option<Affinity>,
+    /// Where it goes if neither it nor its tool says anything.
+    pub default_affinity: Affinity,
+    /// What its tool needs of the session by what Rust says of it.
+    pub needs: SessionUse,
 }
 
 /// A call to be made.
@@ -70,16 +91,18 @@ pub(crate) struct Submission {
     pub stream: bool,
     /// When the caller made the call: its deadline counts from here.
     pub created: Instant,
-    /// When the call inside which it is made ends: it is of no use after that.
-    pub inherited: Option<Instant>,
+    /// The tool that makes it, if one does: it has no more time.
+    pub chain: Option<Chain>,
     /// The deadline, if it is not the pool's.
     pub timeout: Option<Duration>,
     /// The session.
-    pub session: Option<Arc<str>>,
+    pub session: Option<InSession>,
     /// The metadata map.
     pub meta: Option<Bytes>,
     /// Whether it may be repeated.
     pub idempotent: bool,
+    /// How it is to be treated.
+    pub handling: Handling,
 }
 
 impl Task for Arc<PendingCall> {
@@ -97,6 +120,18 @@ impl Task for Arc<PendingCall> {
 
     fn is_large(&self) -> bool {
         self.request.body.len() > FRAGMENT
+    }
+
+    fn priority(&self) -> Priority {
+        self.handling.priority
+    }
+
+    fn admitted(&self) -> Instant {
+        self.admitted
+    }
+
+    fn tie(&self) -> Option<&Tie> {
+        self.tie.as_deref()
     }
 }
 
@@ -122,9 +157,12 @@ struct State {
     /// Workers that are about to be killed, and the call for which each is.
     condemned: HashMap<u64, Arc<PendingCall>>,
     manifests: HashMap<String, Arc<Manifest>>,
+    /// The hash of the newest one.
+    manifest_hash: Arc<str>,
     /// Deadlines that tools declare in Python, for calls that name none.
     declared_timeouts: HashMap<String, Duration>,
-    last_worker: u64,
+    /// What tools need of their session, as they declare in Python.
+    declared_uses: HashMap<String, SessionUse>,
     /// Set while no worker can be had: what every call is told at once, instead of after a wait.
     failed: Option<(StartFailure, String)>,
     /// Whether a worker has ever been ready. After that no failure is taken for permanent: what was there may come back.
@@ -132,11 +170,24 @@ struct State {
     draining: bool,
 }
 
+/// What the pools of a bridge have together.
+#[derive(Debug, Clone)]
+pub(crate) struct Common {
+    /// The tools of the host.
+    pub registry: Arc<Registry>,
+    /// Who is told what happens.
+    pub events: Events,
+    /// The last number that a worker was given.
+    pub numbers: Arc<AtomicU64>,
+}
+
 /// A pool as its tasks see it.
 struct Pool {
     config: PoolConfig,
     events: Events,
     registry: Arc<Registry>,
+    /// The last number of a worker, in all pools together.
+    numbers: Arc<AtomicU64>,
     state: Mutex<State>,
     alarm: Alarm,
     /// A call ended: a shutdown may be waiting for the last.
@@ -147,6 +198,8 @@ struct Pool {
     /// Bounds how many retired workers may be finishing their calls beside those that replace them.
     leaving: Arc<Semaphore>,
     tasks: TaskTracker,
+    /// Where they run: calls may be made by somebody who is in no runtime at all.
+    runtime: Handle,
 }
 
 /// A pool as its users see it. When the last one is dropped, the workers are killed.
@@ -155,10 +208,12 @@ pub(crate) struct PoolHandle {
 }
 
 /// One worker, as it is at this moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct WorkerInfo {
-    /// Its number, never used again.
+    /// Its pool.
+    pub pool: Arc<str>,
+    /// Its number, never used again in any pool.
     pub number: u64,
     /// Its process.
     pub pid: u32,
@@ -177,8 +232,15 @@ impl std::fmt::Debug for PoolHandle {
 }
 
 impl PoolHandle {
+    /// The Rust tools that its workers may call.
+    pub(crate) fn registry(&self) -> &Arc<Registry> {
+        &self.pool.registry
+    }
+
     /// Starts the workers and waits until the first is ready. The others follow in the background.
-    pub(crate) async fn start(config: PoolConfig, registry: Registry, events: Events) -> Result<Self> {
+    /// `common` is what the pools of a bridge have together.
+    pub(crate) async fn start(config: PoolConfig, common: Common) -> Result<Self> {
+        let Common { registry, events, numbers } = common;
         let workers = config.workers;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let state = State {
@@ -186,8 +248,9 @@ impl PoolHandle {
             workers: HashMap::new(),
             condemned: HashMap::new(),
             manifests: HashMap::new(),
+            manifest_hash: "".into(),
             declared_timeouts: HashMap::new(),
-            last_worker: 0,
+            declared_uses: HashMap::new(),
             failed: None,
             has_served: false,
             draining: false,
@@ -195,7 +258,8 @@ impl PoolHandle {
         let pool = Arc::new(Pool {
             config,
             events,
-            registry: Arc::new(registry),
+            registry,
+            numbers,
             state: Mutex::new(state),
             alarm: Alarm::new(),
             ended: Notify::new(),
@@ -203,6 +267,7 @@ impl PoolHandle {
             starts: Semaphore::new(cores),
             leaving: Arc::new(Semaphore::new(workers.min(Semaphore::MAX_PERMITS))),
             tasks: TaskTracker::new(),
+            runtime: Handle::current(),
         });
         // From here on a failure drops the handle, which ends everything.
         let handle = Self { pool: Arc::clone(&pool) };
@@ -234,6 +299,21 @@ impl PoolHandle {
         self.pool.abandon(call);
     }
 
+    /// The calls of `session` are of no use any more: those that wait leave, and those that run are cancelled.
+    pub(crate) fn cancel_session(&self, session: &Arc<Identity>) {
+        self.pool.cancel_session(session);
+    }
+
+    /// Nobody will wait for `call`: its failure is an event.
+    pub(crate) fn attend(&self, call: Arc<PendingCall>) {
+        self.pool.attend(call);
+    }
+
+    /// Nobody waits any more for `call`, a stream, which runs to its end nonetheless.
+    pub(crate) fn exhaust(&self, call: &Arc<PendingCall>) {
+        self.pool.exhaust(Arc::clone(call));
+    }
+
     /// The manifest of the newest worker.
     pub(crate) fn manifest(&self) -> Option<Arc<Manifest>> {
         let state = self.pool.lock();
@@ -245,12 +325,33 @@ impl PoolHandle {
             .or_else(|| state.manifests.values().next().cloned())
     }
 
+    /// The hash of the manifest of the worker that was ready last.
+    pub(crate) fn manifest_hash(&self) -> Arc<str> {
+        Arc::clone(&self.pool.lock().manifest_hash)
+    }
+
+    /// Its name.
+    pub(crate) fn name(&self) -> &str {
+        &self.pool.config.name
+    }
+
+    /// What its workers load.
+    pub(crate) fn adapter(&self) -> Option<&str> {
+        self.pool.config.worker.adapter.as_deref()
+    }
+
+    /// Whether its workers have this tool, as far as it is known.
+    pub(crate) fn has_tool(&self, name: &str) -> bool {
+        self.manifest().is_some_and(|manifest| manifest.tool(name).is_some())
+    }
+
     /// The workers that serve calls at this moment, by number.
     pub(crate) fn workers(&self) -> Vec<WorkerInfo> {
         let workers: Vec<_> = self.pool.lock().workers.values().cloned().collect();
         let mut workers: Vec<_> = workers
             .iter()
             .map(|worker| WorkerInfo {
+                pool: self.pool.name(),
                 number: worker.number,
                 pid: worker.pid,
                 in_flight: worker.link.in_flight(),
@@ -280,6 +381,10 @@ impl Drop for PoolHandle {
 }
 
 impl Pool {
+    fn name(&self) -> Arc<str> {
+        Arc::clone(&self.config.name)
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -30,7 +30,7 @@ struct Meta {
     correlation_id: Option<String>,
 }
 
-fn correlation_id(call: &PendingCall) -> Option<String> {
+pub(super) fn correlation_id(call: &PendingCall) -> Option<String> {
     // Encoded by this side, so what cannot be read is not there.
     call.request.meta.as_ref().and_then(|meta| body::decode::<Meta>(meta).ok()).unwrap_or_default().correlation_id
 }
@@ -41,9 +41,11 @@ impl Pool {
         if worker.retire() {
             self.lock().scheduler.close_worker(worker.number);
             let (pid, reason) = (worker.pid, reason());
-            self.events.emit(Event::WorkerDraining { worker: worker.number, pid, reason });
+            self.events.emit(Event::WorkerDraining { pool: self.name(), worker: worker.number, pid, reason });
             // It may have nothing left to do.
             self.alarm.set(Some(Instant::now()));
+            // Those that waited for it and no other.
+            self.dispatch();
         }
     }
 
@@ -67,7 +69,13 @@ impl Pool {
                     refused.push((call, executed, waits_again));
                 } else if executed != Executed::Never {
                     let (tool, attempts) = (call.request.target.to_string(), call.attempts());
-                    events.push(Event::CallRepeated { tool, lost_worker: worker.number, executed, attempts });
+                    events.push(Event::CallRepeated {
+                        pool: self.name(),
+                        tool,
+                        lost_worker: worker.number,
+                        executed,
+                        attempts,
+                    });
                 }
             }
         }
@@ -82,7 +90,7 @@ impl Pool {
             // Does nothing to one that nobody waits for any more.
             if call.complete(Err(Error::new(kind, executed).on_worker(worker.number))) && !handed_back {
                 let tool = call.request.target.to_string();
-                events.push(Event::CallLost { tool, worker: worker.number, executed });
+                events.push(Event::CallLost { pool: self.name(), tool, worker: worker.number, executed });
             }
         }
         for event in events {
@@ -145,6 +153,7 @@ impl Pool {
         let condemned = self.lock().condemned.remove(&worker.number);
         if let Some(call) = condemned {
             self.events.emit(Event::WorkerKilled {
+                pool: self.name(),
                 worker: worker.number,
                 pid: worker.pid,
                 tool: call.request.target.to_string(),

@@ -1,16 +1,22 @@
 //! Getting a call to a worker: from its admission to the frame, and away again.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::scheduler::{Placement, QueueFull};
-use super::{Pool, State, Submission};
+use super::scheduler::{Placement, Refusal};
+use super::{InSession, Pool, State, Submission};
 use crate::error::{Error, ErrorKind, Executed, Phase, Result, StartFailure};
-use crate::link::{Link, OwnedRequest, PendingCall, Stage};
+use crate::link::{Chain, Link, OwnedRequest, PendingCall, Stage};
+use crate::manifest::SessionUse;
+use crate::session::{Affinity, Identity, Tie};
 use crate::wire::msgpack::Reader;
 use crate::wire::peer::Refused;
 use crate::wire::{Limits, Violation};
 use crate::worker::Worker;
+
+/// How many calls of the host may be inside one another, each made by a tool that Python called in the one before.
+const MAX_DEPTH: u32 = 8;
 
 /// What became of a call that the scheduler gave to a worker.
 enum Sent {
@@ -55,18 +61,79 @@ fn check_body(body: &[u8], limits: &Limits) -> Result<()> {
     }
 }
 
+/// Whether a call that is to be repeated so often may be repeated at all.
+fn check_retries(state: &State, submission: &Submission) -> Result<()> {
+    let Some(retries @ 1..) = submission.handling.retries else { return Ok(()) };
+    let in_python = || state.manifests.values().any(|manifest| manifest.is_idempotent(&submission.target));
+    if submission.idempotent || in_python() {
+        return Ok(());
+    }
+    Err(Error::invalid_argument(format!(
+        "`retries({retries})` of a call that may not be repeated: say `.idempotent()` if repeating it does no harm, or \
+         declare the tool idempotent"
+    )))
+}
+
 /// A call that nobody has sent.
-fn prepare(submission: Submission, deadline: Option<Instant>, timeout: Duration, now: Instant) -> Arc<PendingCall> {
+fn prepare(
+    submission: Submission,
+    deadline: Option<Instant>,
+    timeout: Duration,
+    declared: &HashMap<String, SessionUse>,
+    tools: u64,
+    pool: &Arc<str>,
+    now: Instant,
+) -> Arc<PendingCall> {
+    let session = submission.session.as_ref().map(|session| Arc::clone(session.pin.identity().id()));
     let request = OwnedRequest {
         target: submission.target,
         stream: submission.stream,
-        session: submission.session,
+        session,
         meta: submission.meta,
         body: submission.body,
         inputs: submission.inputs.len() as u64,
+        tools,
     };
     let call = PendingCall::new(request, deadline, timeout, submission.idempotent, now);
-    Arc::new(call.with_inputs(submission.inputs))
+    let chain = submission.chain.as_ref().map(Chain::key);
+    let call = call.inside(submission.chain).with_handling(submission.handling).with_inputs(submission.inputs);
+    Arc::new(match submission.session {
+        Some(session) => in_session(call, session, declared, pool, chain),
+        None => call,
+    })
+}
+
+/// A call in a session, tied to a worker as far as it, its tool as Rust or Python declares it, or the bridge says.
+fn in_session(
+    call: PendingCall,
+    session: InSession,
+    declared: &HashMap<String, SessionUse>,
+    pool: &Arc<str>,
+    chain: Option<u64>,
+) -> PendingCall {
+    let InSession { pin, affinity, default_affinity, needs } = session;
+    let needs = match needs {
+        SessionUse::None => declared.get(&*call.request.target).copied().unwrap_or_default(),
+        needs => needs,
+    };
+    let affinity = affinity.unwrap_or(match needs {
+        SessionUse::None => default_affinity,
+        SessionUse::Affine | SessionUse::Exclusive => Affinity::StrictQueue,
+    });
+    let (binding, exclusive) = (pin.identity().binding(pool), needs == SessionUse::Exclusive);
+    let tied = exclusive || affinity != Affinity::None;
+    call.in_session(pin, tied.then_some(Tie { binding, affinity, exclusive, chain }))
+}
+
+/// The worker of this pool that waits for the tool that makes a call.
+fn waiting_worker(state: &State, chain: Option<&Chain>) -> Option<u64> {
+    let link = chain?.waiting()?;
+    state.workers.get(&link.worker()).filter(|worker| Arc::ptr_eq(&worker.link, link)).map(|worker| worker.number)
+}
+
+/// Whether a call waits for one worker, and is given as long as it has.
+fn waits_for_its_worker(call: &PendingCall) -> bool {
+    call.tie.as_ref().is_some_and(|tie| tie.is_bound())
 }
 
 impl Pool {
@@ -74,22 +141,35 @@ impl Pool {
     pub(super) fn submit(&self, submission: Submission) -> Result<Arc<PendingCall>> {
         let now = Instant::now();
         check_body(&submission.body, &self.config.worker.limits)?;
+        if submission.chain.as_ref().is_some_and(|chain| chain.depth() >= MAX_DEPTH) {
+            return Err(Error::new(ErrorKind::CallDepth { limit: MAX_DEPTH }, Executed::Never));
+        }
+        let session = submission.session.as_ref().map(|session| &**session.pin.identity().id());
+        let tools = self.registry.generation(session);
         // What is refused goes when the lock is free again: its arguments may be streams out of this very pool, whose end
         // takes the lock.
         let call;
         let worker = {
             let mut state = self.lock();
-            if state.draining {
+            let waiting = waiting_worker(&state, submission.chain.as_ref());
+            // What runs may finish, and a nested call is a part of that.
+            if state.draining && waiting.is_none() {
                 return Err(Error::new(ErrorKind::ShuttingDown, Executed::Never));
             }
             if let Some((why, message)) = &state.failed {
                 return Err(Error::start_failed(*why, message));
             }
+            check_retries(&state, &submission)?;
             let (deadline, timeout) = self.deadline(&state, &submission, now)?;
-            call = prepare(submission, deadline, timeout, now);
-            let placement = state.scheduler.submit(Arc::clone(&call), now).map_err(|QueueFull| {
-                Error::new(ErrorKind::QueueFull { limit: self.config.queue_limit }, Executed::Never)
-            })?;
+            call = prepare(submission, deadline, timeout, &state.declared_uses, tools, &self.config.name, now);
+            let placement = match waiting {
+                Some(worker) => {
+                    let is_served = call.chain().is_some_and(Chain::is_served);
+                    state.scheduler.nest(Arc::clone(&call), worker, is_served, now)
+                }
+                None => state.scheduler.submit(Arc::clone(&call), now),
+            };
+            let placement = placement.map_err(|refusal| self.refused(&call, refusal))?;
             if placement == Placement::Queued {
                 self.alarm.set(self.expiry(&call, true));
             }
@@ -108,6 +188,25 @@ impl Pool {
         Ok(call)
     }
 
+    /// The error for a call that the scheduler refuses.
+    fn refused(&self, call: &PendingCall, refusal: Refusal) -> Error {
+        let session = call.request.session.as_deref().unwrap_or_default().to_owned();
+        let kind = match refusal {
+            Refusal::QueueFull => ErrorKind::QueueFull { limit: self.config.queue_limit },
+            Refusal::SessionLost => ErrorKind::SessionLost { session },
+            Refusal::WorkerBusy => ErrorKind::SessionWorkerBusy { session },
+        };
+        // One that was with a worker before may have begun there.
+        Error::new(kind, if call.attempts() == 0 { Executed::Never } else { Executed::Maybe })
+    }
+
+    /// Tells those that were admitted and go nowhere.
+    fn refuse(&self, refused: Vec<(Arc<PendingCall>, Refusal)>) {
+        for (call, refusal) in refused {
+            call.complete(Err(self.refused(&call, refusal)));
+        }
+    }
+
     /// When a call ends, and how long that is: what the caller says, else the tool, else the pool; and no later than the
     /// call inside which it is made. Refused when that is over.
     fn deadline(&self, state: &State, submission: &Submission, now: Instant) -> Result<(Option<Instant>, Duration)> {
@@ -116,7 +215,7 @@ impl Pool {
         let timeout = submission.timeout.or_else(declared).unwrap_or(default);
         // A deadline beyond what the clock can say is none.
         let own = submission.created.checked_add(timeout);
-        let (deadline, timeout) = match submission.inherited {
+        let (deadline, timeout) = match submission.chain.as_ref().and_then(Chain::deadline) {
             Some(inherited) if own.is_none_or(|own| inherited < own) => {
                 (Some(inherited), inherited.saturating_duration_since(submission.created))
             }
@@ -131,7 +230,9 @@ impl Pool {
 
     /// When something has to be done about `call`.
     pub(super) fn expiry(&self, call: &PendingCall, queued: bool) -> Option<Instant> {
-        let queue = queued.then(|| call.admitted.checked_add(self.config.queue_timeout)).flatten();
+        let queue = (queued && !waits_for_its_worker(call))
+            .then(|| call.admitted.checked_add(self.config.queue_timeout))
+            .flatten();
         [call.deadline, queue].into_iter().flatten().min()
     }
 
@@ -143,6 +244,10 @@ impl Pool {
             self.lock().scheduler.release(worker.number, call);
             self.vacated(now);
             return Sent::Not;
+        }
+        if let Some(session) = &call.session {
+            // Before it is answered, which may be at once.
+            session.went_to(worker.number);
         }
         let refused = match worker.link.send(call, now) {
             Ok(alone) => {
@@ -194,14 +299,16 @@ impl Pool {
     /// A call of `worker` is answered: its place is free.
     pub(super) fn finished(&self, worker: u64, call: &Arc<PendingCall>) {
         let now = Instant::now();
-        let (next, draining) = {
+        let (next, refused, draining) = {
             let mut state = self.lock();
             if state.scheduler.finished(worker, call, now) {
                 // The timekeeper ends it.
                 self.alarm.set(Some(now));
             }
-            (Self::next(&mut state, now), state.draining)
+            let next = Self::next(&mut state, now);
+            (next, state.scheduler.take_refused(), state.draining)
         };
+        self.refuse(refused);
         if draining {
             self.ended.notify_waiters();
         }
@@ -226,7 +333,11 @@ impl Pool {
     pub(super) fn dispatch(&self) {
         loop {
             let now = Instant::now();
-            let next = Self::next(&mut self.lock(), now);
+            let (next, refused) = {
+                let mut state = self.lock();
+                (Self::next(&mut state, now), state.scheduler.take_refused())
+            };
+            self.refuse(refused);
             let Some((worker, call)) = next else { return };
             self.send(&worker, &call, now);
         }
@@ -255,6 +366,34 @@ impl Pool {
         self.lock().scheduler.give_up(call);
         link.cancel(id, reason, now);
         self.look_after_grace(now);
+    }
+
+    /// Cancels all calls of a session.
+    pub(super) fn cancel_session(&self, session: &Arc<Identity>) {
+        let is_of_it =
+            |call: &Arc<PendingCall>| call.session.as_ref().is_some_and(|identity| Arc::ptr_eq(identity, session));
+        let (waiting, workers) = {
+            let mut state = self.lock();
+            let workers: Vec<_> = state.workers.values().cloned().collect();
+            (state.scheduler.take_waiting(is_of_it), workers)
+        };
+        for call in waiting {
+            call.complete(Err(Error::new(ErrorKind::Cancelled, Executed::Never)));
+        }
+        for worker in workers {
+            let mut running = Vec::new();
+            worker.link.for_each(|id, call, _| {
+                if is_of_it(call) {
+                    running.push((id, Arc::clone(call)));
+                }
+            });
+            for (id, call) in running {
+                let error = Error::new(ErrorKind::Cancelled, Executed::Maybe).on_worker(worker.number);
+                if call.complete(Err(error)) {
+                    self.cancel(&worker.link, id, &call, "its session was closed");
+                }
+            }
+        }
     }
 
     /// Something was cancelled: when the grace is over, somebody looks whether that helped.

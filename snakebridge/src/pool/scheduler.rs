@@ -5,23 +5,33 @@
 //! [`PREFETCH_BUDGET`] by what is known of their tools. A tool never seen before counts as long. So a slow tool never
 //! holds a call that another worker could run. One that runs many calls at once takes so many, streams included.
 //!
+//! Calls that a session ties to one worker wait for it beside the queue, see [`ties`].
+//!
 //! A call whose arguments are large keeps nobody busy until they have arrived, nor one whose large result is on its way
 //! back: short calls go past them.
+//!
+//! Those who wait go by their priority, and none of them waits for ever.
 //!
 //! Nothing here takes longer when more calls are outstanding, but for what looks at all of them on purpose.
 
 #[cfg(test)]
 mod accounting;
+mod nesting;
 mod queue;
 #[cfg(test)]
 mod tests;
+mod ties;
+#[cfg(test)]
+mod ties_tests;
 
 use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use self::queue::Queue;
-use crate::link::ToolName;
+use crate::link::{Priority, ToolName};
+use crate::session::{Binding, Tie};
 use crate::wire::table::IdHasher;
 
 /// How much expected work may stand before a call in a worker. About what a wake-up across cores and a round trip cost
@@ -44,6 +54,12 @@ pub(super) trait Task: Clone {
     fn is_stream(&self) -> bool;
     /// Whether its arguments take a while to travel; [`Scheduler::arrived`] says when they are there.
     fn is_large(&self) -> bool;
+    /// Who goes first among those who wait.
+    fn priority(&self) -> Priority;
+    /// When it came: among equals, who came first goes first.
+    fn admitted(&self) -> Instant;
+    /// What ties it to a worker, or keeps others of its session away.
+    fn tie(&self) -> Option<&Tie>;
 }
 
 /// Where a submitted call went.
@@ -55,9 +71,16 @@ pub(super) enum Placement {
     Queued,
 }
 
-/// The queue is full.
+/// Why a call goes nowhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct QueueFull;
+pub(super) enum Refusal {
+    /// The queue is full.
+    QueueFull,
+    /// The worker that its session was bound to is gone.
+    SessionLost,
+    /// It would have to wait for its session's worker, and does not.
+    WorkerBusy,
+}
 
 /// How many calls a worker takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,6 +113,10 @@ struct Assigned {
     progress: Progress,
     /// Nobody waits for it any more: it may end without having run.
     given_up: bool,
+    /// The session that it has to itself.
+    exclusive: Option<Arc<Binding>>,
+    /// It runs inside another call of its worker, which waits for it.
+    nested: bool,
 }
 
 impl Assigned {
@@ -101,7 +128,7 @@ impl Assigned {
 
 /// A worker, as the scheduler sees it.
 #[derive(Debug)]
-struct Seat {
+struct Seat<C> {
     worker: u64,
     capacity: Capacity,
     /// It finishes what it has.
@@ -116,9 +143,23 @@ struct Seat {
     last_finished: Option<Instant>,
     /// Whether it has answered a call.
     answered: bool,
+    /// Calls that wait for this worker and no other.
+    line: Queue<C>,
+    /// How many calls in a row went past one that had waited longer: between those in the line and those that wait for any
+    /// worker.
+    overtaken: u32,
+    /// When it was bound to a session last, as a number in the order of bindings.
+    last_bound: u64,
 }
 
-impl Seat {
+impl<C: Task> Seat<C> {
+    /// Whether it takes `call`, which waits for any worker, before those that wait for this one.
+    fn takes(&self, call: &C, expected: Duration) -> bool {
+        // For most the line is empty, and that is quickly seen.
+        self.accepts(expected)
+            && (self.line.is_empty() || self.line.front().is_none_or(|first| self.goes_before(call, first)))
+    }
+
     /// Whether it takes another call, which is expected to take so long.
     fn accepts(&self, expected: Duration) -> bool {
         let held = self.assigned.len();
@@ -159,6 +200,10 @@ impl Seat {
         if assigned.progress != Progress::There || assigned.given_up {
             return None;
         }
+        if assigned.nested {
+            // It began at once, and what it is inside of goes on.
+            return assigned.occupies().then(|| now.saturating_duration_since(assigned.since));
+        }
         // It began when it was sent, or when the one before it ended.
         let began = self.last_finished.map_or(assigned.since, |finished| finished.max(assigned.since));
         self.last_finished = Some(now);
@@ -170,15 +215,32 @@ impl Seat {
 /// The state of a pool's routing.
 #[derive(Debug)]
 pub(super) struct Scheduler<C> {
-    seats: Vec<Seat>,
+    seats: Vec<Seat<C>>,
     queue: Queue<C>,
     queue_limit: usize,
+    /// Calls that wait until their session is free, by the key of its binding.
+    turns: ByKey<Queue<C>>,
+    /// How many calls wait beside the queue.
+    aside: usize,
+    /// Calls that were admitted and go nowhere.
+    refused: Vec<(C, Refusal)>,
+    /// How often a session was bound to a worker.
+    bindings: u64,
     durations: HashMap<ToolName, Duration>,
 }
 
 impl<C: Task> Scheduler<C> {
     pub(super) fn new(queue_limit: usize) -> Self {
-        Self { seats: Vec::new(), queue: Queue::new(), queue_limit, durations: HashMap::new() }
+        Self {
+            seats: Vec::new(),
+            queue: Queue::new(),
+            queue_limit,
+            turns: ByKey::default(),
+            aside: 0,
+            refused: Vec::new(),
+            bindings: 0,
+            durations: HashMap::new(),
+        }
     }
 
     /// A worker is ready. Call [`next`](Self::next) until nothing comes.
@@ -193,6 +255,9 @@ impl<C: Task> Scheduler<C> {
             arriving: 0,
             last_finished: None,
             answered: false,
+            line: Queue::new(),
+            overtaken: 0,
+            last_bound: 0,
         });
     }
 
@@ -200,42 +265,57 @@ impl<C: Task> Scheduler<C> {
     pub(super) fn close_worker(&mut self, worker: u64) {
         if let Some(seat) = self.seat(worker) {
             seat.closed = true;
+            let line = seat.line.take(|_| true);
+            self.scatter(line);
         }
     }
 
     /// A worker is gone.
     pub(super) fn remove_worker(&mut self, worker: u64) {
-        self.seats.retain(|seat| seat.worker != worker);
+        let Some(index) = self.seats.iter().position(|seat| seat.worker == worker) else { return };
+        let mut seat = self.seats.remove(index);
+        self.scatter(seat.line.take(|_| true));
+        for assigned in seat.assigned.into_values() {
+            self.leave(assigned.exclusive);
+        }
     }
 
     /// A new call.
-    pub(super) fn submit(&mut self, call: C, now: Instant) -> Result<Placement, QueueFull> {
-        // Nobody overtakes those who wait.
+    pub(super) fn submit(&mut self, call: C, now: Instant) -> Result<Placement, Refusal> {
+        if call.tie().is_some() {
+            return self.submit_tied(call, now);
+        }
+        // Nobody overtakes those who wait, but by priority.
         if self.queue.is_empty()
             && let Some(worker) = self.assign(&call, now)
         {
             return Ok(Placement::Worker(worker));
         }
-        if self.queue.len() >= self.queue_limit {
-            return Err(QueueFull);
-        }
+        self.check_room()?;
         self.queue.push_back(call);
         Ok(Placement::Queued)
     }
 
+    fn check_room(&self) -> Result<(), Refusal> {
+        if self.queue.len() + self.aside < self.queue_limit { Ok(()) } else { Err(Refusal::QueueFull) }
+    }
+
     /// A call that was with a worker goes back to the head of the queue. It was admitted before; no limit applies.
     pub(super) fn put_back(&mut self, call: C) {
-        self.queue.push_front(call);
+        match call.tie() {
+            None => self.queue.push_front(call),
+            Some(_) => self.put_back_tied(call),
+        }
     }
 
     /// A call leaves the worker it was given to without an answer: it was never sent, or never ran there.
     pub(super) fn release(&mut self, worker: u64, call: &C) {
-        if let Some(seat) = self.seat(worker) {
-            seat.take(call.key());
+        if let Some(assigned) = self.seat(worker).and_then(|seat| seat.take(call.key())) {
+            self.leave(assigned.exclusive);
         }
     }
 
-    fn seat(&mut self, worker: u64) -> Option<&mut Seat> {
+    fn seat(&mut self, worker: u64) -> Option<&mut Seat<C>> {
         self.seats.iter_mut().find(|seat| seat.worker == worker)
     }
 
@@ -265,22 +345,48 @@ impl<C: Task> Scheduler<C> {
         seat.answered = true;
         let assigned = seat.take(call.key());
         let drained = seat.closed && seat.assigned.is_empty();
-        let took = assigned.and_then(|assigned| seat.ended(&assigned, now));
+        let took = assigned.as_ref().and_then(|assigned| seat.ended(assigned, now));
         self.learn(call.tool(), took);
+        if let Some(assigned) = assigned {
+            self.leave(assigned.exclusive);
+        }
         drained
     }
 
     /// The next call to send, and where to. One that was given up at this very moment may still come.
     pub(super) fn next(&mut self, now: Instant) -> Option<(u64, C)> {
-        let call = self.queue.front()?.clone();
-        let worker = self.assign(&call, now)?;
-        self.queue.pop_front();
-        Some((worker, call))
+        loop {
+            if let Some(call) = self.queue.front().cloned() {
+                if call.tie().is_some() && self.step_aside(&call) {
+                    continue;
+                }
+                if let Some(worker) = self.assign(&call, now) {
+                    self.queue.pop_front();
+                    return Some((worker, call));
+                }
+            }
+            if self.aside == 0 {
+                return None;
+            }
+            let seat = self.awaited()?;
+            if let Some(next) = self.serve_line(seat, now) {
+                return Some(next);
+            }
+        }
+    }
+
+    /// Calls that were admitted before and go nowhere now.
+    pub(super) fn take_refused(&mut self) -> Vec<(C, Refusal)> {
+        std::mem::take(&mut self.refused)
     }
 
     /// Nobody waits for a call any more. It leaves the queue, if it is there; in a worker it stays until that has answered.
     pub(super) fn give_up(&mut self, call: &C) {
         self.queue.remove(call);
+        if self.aside > 0 && call.tie().is_some() {
+            self.remove_aside(call);
+            self.left(call);
+        }
         for assigned in self.seats.iter_mut().filter_map(|seat| seat.assigned.get_mut(&call.key())) {
             assigned.given_up = true;
         }
@@ -288,12 +394,20 @@ impl<C: Task> Scheduler<C> {
 
     /// Everybody who waits.
     pub(super) fn waiting(&self) -> impl Iterator<Item = &C> {
-        self.queue.iter()
+        let aside = self.seats.iter().map(|seat| &seat.line).chain(self.turns.values());
+        self.queue.iter().chain(aside.flat_map(Queue::iter))
     }
 
     /// Takes out of the queue whatever `leaves` says.
-    pub(super) fn take_waiting(&mut self, leaves: impl FnMut(&C) -> bool) -> Vec<C> {
-        self.queue.take(leaves)
+    pub(super) fn take_waiting(&mut self, mut leaves: impl FnMut(&C) -> bool) -> Vec<C> {
+        let mut gone = self.queue.take(&mut leaves);
+        if self.aside > 0 {
+            gone.extend(self.take_aside(leaves));
+            for call in &gone {
+                self.left(call);
+            }
+        }
+        gone
     }
 
     /// Calls that are with workers.
@@ -311,14 +425,42 @@ impl<C: Task> Scheduler<C> {
         self.seats.iter().any(|seat| seat.worker == worker && seat.answered)
     }
 
-    /// Gives the call to the worker with the least in flight among those that accept one.
+    /// Gives the call to the worker with the least in flight among those that accept one, or to its session's if that does.
     fn assign(&mut self, call: &C, now: Instant) -> Option<u64> {
-        let expected = self.durations.get(call.tool()).copied().unwrap_or(UNKNOWN);
-        let accepting = self.seats.iter_mut().filter(|seat| seat.accepts(expected));
-        let seat = accepting.min_by_key(|seat| seat.assigned.len())?;
+        let expected = self.expected(call);
+        let tie = call.tie();
+        let preferred = tie.and_then(Tie::bound_to);
+        let accepting = self.seats.iter().enumerate().filter(|(_, seat)| seat.takes(call, expected));
+        let (index, _) = accepting.min_by_key(|(_, seat)| {
+            let elsewhere = preferred.is_some_and(|worker| worker != seat.worker);
+            // Sessions spread, because they will be together from now on, when there may be more to do.
+            (elsewhere, seat.assigned.len(), tie.map_or(0, |_| seat.last_bound))
+        })?;
+        if self.aside > 0 {
+            let passed = self.seats[index].line.front().map(Task::admitted);
+            self.seats[index].note_order(call, passed);
+        }
+        Some(self.give(index, call, expected, now))
+    }
+
+    fn expected(&self, call: &C) -> Duration {
+        self.durations.get(call.tool()).copied().unwrap_or(UNKNOWN)
+    }
+
+    fn give(&mut self, index: usize, call: &C, expected: Duration, now: Instant) -> u64 {
+        let seat = &mut self.seats[index];
+        let exclusive = call.tie().and_then(|tie| {
+            if tie.bound_to() != Some(seat.worker) {
+                self.bindings += 1;
+                seat.last_bound = self.bindings;
+            }
+            tie.bind(call.key(), seat.worker)
+        });
         let progress = if call.is_large() { Progress::Arriving } else { Progress::There };
-        seat.add(call.key(), Assigned { stream: call.is_stream(), since: now, expected, progress, given_up: false });
-        Some(seat.worker)
+        let stream = call.is_stream();
+        let (given_up, nested) = (false, false);
+        seat.add(call.key(), Assigned { stream, since: now, expected, progress, given_up, exclusive, nested });
+        seat.worker
     }
 
     /// Takes a duration into account: a longer one quickly, shorter ones slowly, because to expect too little holds

@@ -28,6 +28,9 @@ impl Pool {
         });
         self.tasks.close();
         self.tasks.wait().await;
+        if let Some(preload) = &self.config.worker.preload {
+            preload.close().await;
+        }
     }
 
     /// From now on every call is told that the pool is shutting down, those that wait at once.

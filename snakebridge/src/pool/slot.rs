@@ -1,5 +1,6 @@
 //! One place of the pool: keeps a living worker in it.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -95,7 +96,12 @@ pub(super) async fn keep(pool: Arc<Pool>, first: UnboundedSender<Result<()>>) {
                 failures += 1;
                 let for_good = pool.start_failed(&error);
                 let wait = (!for_good).then(|| backoff.next(Duration::ZERO));
-                pool.events.emit(Event::StartFailed { worker: number, error: error.to_string(), retry_in: wait });
+                pool.events.emit(Event::StartFailed {
+                    pool: pool.name(),
+                    worker: number,
+                    error: error.to_string(),
+                    retry_in: wait,
+                });
                 let silent = matches!(error.kind(), ErrorKind::StartFailed { why: StartFailure::Exit, .. });
                 if !silent || failures >= SILENT_STARTS {
                     report(Err(error));
@@ -115,9 +121,7 @@ pub(super) async fn keep(pool: Arc<Pool>, first: UnboundedSender<Result<()>>) {
 
 impl Pool {
     fn number(&self) -> u64 {
-        let mut state = self.lock();
-        state.last_worker += 1;
-        state.last_worker
+        self.numbers.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     async fn start_worker(self: &Arc<Self>, number: u64) -> Result<Arc<Worker>> {
@@ -137,16 +141,24 @@ impl Pool {
             state.declared_timeouts = declared
                 .filter_map(|tool| Some((tool.name.clone(), Duration::from_millis(tool.timeout_ms?))))
                 .collect();
+            let declared = worker.manifest.tools.iter();
+            state.declared_uses = declared.filter_map(|tool| Some((tool.name.clone(), tool.session?))).collect();
             state.manifests.entry(worker.manifest_hash.clone()).or_insert_with(|| Arc::clone(&worker.manifest));
+            state.manifest_hash = worker.manifest_hash.as_str().into();
             state.workers.insert(worker.number, Arc::clone(worker));
             state.scheduler.add_worker(worker.number, self.capacity(worker));
             state.has_served = true;
             state.failed = None;
         }
         if let Some(enforced) = self.config.worker.sandbox.enforced() {
-            self.events.emit(Event::WorkerSandboxed { worker: worker.number, pid: worker.pid, enforced });
+            self.events.emit(Event::WorkerSandboxed {
+                pool: self.name(),
+                worker: worker.number,
+                pid: worker.pid,
+                enforced,
+            });
         }
-        self.events.emit(Event::WorkerReady { worker: worker.number, pid: worker.pid, after });
+        self.events.emit(Event::WorkerReady { pool: self.name(), worker: worker.number, pid: worker.pid, after });
         self.dispatch();
     }
 

@@ -6,20 +6,30 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::States;
+use crate::link::Chain;
+use crate::session::SessionState;
 
 /// In what circumstances a tool was called. A `#[tool]` function that has a parameter `&ToolContext` gets it.
 #[derive(Debug, Clone, Default)]
 pub struct ToolContext {
     pub(crate) session: Option<Arc<str>>,
+    pub(crate) session_state: Option<SessionState>,
     pub(crate) deadline: Option<Instant>,
     pub(crate) cancellation: CancellationToken,
     pub(crate) states: Arc<States>,
+    /// What calls that the tool makes are part of.
+    pub(crate) chain: Option<Chain>,
 }
 
 impl ToolContext {
     /// The session of the Python call that called this tool, as that call's caller named it.
     pub fn session_id(&self) -> Option<&str> {
         self.session.as_deref()
+    }
+
+    /// What that session keeps: the same keys and values as `context.state` in Python. `None` where the call runs in none.
+    pub fn session_state(&self) -> Option<&SessionState> {
+        self.session_state.as_ref()
     }
 
     /// When the caller stops waiting.

@@ -1,12 +1,19 @@
 //! Rust tools that Python calls: what `#[tool]` makes, and the set of them that a bridge offers.
 
+mod catalogue;
 mod context;
 mod error;
 #[doc(hidden)]
 pub mod generated;
+mod introspect;
+mod limited;
+mod listing;
+mod local;
 mod outcome;
 mod output;
 mod registry;
+mod running;
+mod serving;
 mod states;
 
 use std::borrow::Cow;
@@ -19,10 +26,12 @@ use futures::Stream;
 
 pub use self::context::ToolContext;
 pub use self::error::ToolError;
+pub use self::local::{AsSessionTools, HostCall, SessionTools};
 pub use self::outcome::{Outcome, Params};
-pub use self::output::{Output, ViaOutcome, ViaResult, ViaToolError, ViaValue};
+#[doc(hidden)]
+pub use self::output::{Output, ToolFailure, ToolValue, ViaOutcome, ViaResult, ViaToolError, ViaValue};
 pub use self::registry::Registry;
-pub(crate) use self::registry::inherited_deadline;
+pub(crate) use self::serving::current_chain;
 pub use self::states::States;
 use crate::error::Result;
 use crate::value::Value;
@@ -62,6 +71,7 @@ impl ToolParameter {
 /// What is known about a host tool without calling it.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, and any of them may go together")]
 pub struct Descriptor {
     /// What Python calls it by.
     pub name: Cow<'static, str>,
@@ -69,6 +79,8 @@ pub struct Descriptor {
     pub description: Cow<'static, str>,
     /// Its parameters in order.
     pub parameters: Vec<ToolParameter>,
+    /// Whether it takes arguments besides its parameters.
+    pub open: bool,
     /// Its result's Rust type, or its items', for documentation.
     pub returns: Cow<'static, str>,
     /// The JSON Schema of that, where there is one.
@@ -81,7 +93,7 @@ pub struct Descriptor {
     pub exposed: bool,
     /// Whether it belongs to a session: it cannot be registered for all.
     pub session: bool,
-    /// How many calls of it may run at a time, in the whole bridge.
+    /// How many calls of it may run at a time: of everybody, or of its session. The others wait.
     pub max_concurrency: Option<usize>,
     /// What else there is to say about it, for Python to read.
     pub metadata: Vec<(Cow<'static, str>, Value)>,
@@ -94,6 +106,7 @@ impl Descriptor {
             name: name.into(),
             description: Cow::Borrowed(""),
             parameters: Vec::new(),
+            open: false,
             returns: Cow::Borrowed("any"),
             returns_schema: None,
             timeout: None,
@@ -142,6 +155,38 @@ pub trait HostTool: Send + Sync + 'static {
 
     /// Runs it. `arguments` is the body of a CALL; what comes of it is what the descriptor says, a value or a stream.
     fn call(&self, context: ToolContext, arguments: Bytes) -> Answer;
+}
+
+/// What the host lends to a tool besides the context and its states: the session that the call belongs to.
+#[diagnostic::on_unimplemented(
+    message = "the host has no `{Self}` to lend to a tool",
+    label = "neither `ToolContext` nor `Session` of snakebridge",
+    note = "a value of your own is lent by `#[py(state)] name: &T`, and given to the builder by `.state(..)`"
+)]
+pub trait FromContext: Sized + Send + 'static {
+    /// What belongs to the call.
+    ///
+    /// # Errors
+    /// When the call has none; the message says why.
+    fn from_context(context: &ToolContext) -> Result<Self>;
+}
+
+/// A value whose methods are tools. `#[tool]` on an `impl` block implements it.
+pub trait ToolSet: Send + Sync + 'static {
+    /// Its tools, which share it.
+    fn into_tools(self: Arc<Self>) -> Tools;
+}
+
+impl<T: ToolSet> From<T> for Tools {
+    fn from(set: T) -> Self {
+        Arc::new(set).into_tools()
+    }
+}
+
+impl<T: ToolSet> From<Arc<T>> for Tools {
+    fn from(set: Arc<T>) -> Self {
+        set.into_tools()
+    }
 }
 
 /// A set of tools, made by [`tools!`](crate::tools!), or from a value whose `impl` block has `#[tool]`.

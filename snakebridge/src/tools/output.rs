@@ -2,7 +2,8 @@
 //!
 //! A tool may return a plain value, a `Result` or an [`Outcome`]. The macro cannot tell them apart by their names (anyone
 //! may call a type alias `Result`), so it lets method resolution do it: `(&&&Output::new(value)).encode()` finds the most
-//! particular implementation first.
+//! particular implementation first. What a type lacks is a bound of the method itself: it takes no part in the choice, so
+//! that the compiler names the bound that is not met, instead of saying that there is no such method.
 
 use std::cell::Cell;
 use std::fmt::Display;
@@ -14,6 +15,28 @@ use super::{Outcome, ToolError};
 use crate::body;
 use crate::error::{Error, ErrorKind, Executed, Result};
 use crate::value::Value;
+
+/// What a tool may return to Python.
+#[diagnostic::on_unimplemented(
+    message = "a tool cannot return `{Self}`: it is not `Serialize`",
+    label = "cannot be sent to Python",
+    note = "derive it with `#[derive(serde::Serialize)]`"
+)]
+pub trait ToolValue: Serialize {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Serialize + ?Sized> ToolValue for T {}
+
+/// What a tool may fail with.
+#[diagnostic::on_unimplemented(
+    message = "a tool cannot fail with `{Self}`: it is not `Display`",
+    label = "cannot be told to Python",
+    note = "implement `Display` for it, or `From<{Self}> for snakebridge::tools::ToolError` to say a code and data too"
+)]
+pub trait ToolFailure: Display {}
+
+#[diagnostic::do_not_recommend]
+impl<E: Display + ?Sized> ToolFailure for E {}
 
 /// What a tool returned, until it is encoded.
 pub struct Output<T>(Cell<Option<T>>);
@@ -37,12 +60,22 @@ impl<T> Output<T> {
 
 /// Tried first: the tool returned a `Result` whose error says more than its text.
 pub trait ViaToolError {
+    /// What it returned when it went well.
+    type Value;
+
     /// The REPLY's body, or the error.
-    fn encode(&self) -> Result<Bytes>;
+    fn encode(&self) -> Result<Bytes>
+    where
+        Self::Value: ToolValue;
 }
 
-impl<T: Serialize, E: Into<ToolError>> ViaToolError for &&Output<Result<T, E>> {
-    fn encode(&self) -> Result<Bytes> {
+impl<T, E: Into<ToolError>> ViaToolError for &&Output<Result<T, E>> {
+    type Value = T;
+
+    fn encode(&self) -> Result<Bytes>
+    where
+        T: ToolValue,
+    {
         match self.take()? {
             Ok(value) => ran(body::encode(&value)),
             Err(error) => Err(error.into().into()),
@@ -52,12 +85,27 @@ impl<T: Serialize, E: Into<ToolError>> ViaToolError for &&Output<Result<T, E>> {
 
 /// Tried second: the tool returned another `Result`.
 pub trait ViaResult {
+    /// What it returned when it went well.
+    type Value;
+    /// What it returned when it did not.
+    type Failure;
+
     /// The REPLY's body, or the error.
-    fn encode(&self) -> Result<Bytes>;
+    fn encode(&self) -> Result<Bytes>
+    where
+        Self::Value: ToolValue,
+        Self::Failure: ToolFailure;
 }
 
-impl<T: Serialize, E: Display> ViaResult for &Output<Result<T, E>> {
-    fn encode(&self) -> Result<Bytes> {
+impl<T, E> ViaResult for &Output<Result<T, E>> {
+    type Value = T;
+    type Failure = E;
+
+    fn encode(&self) -> Result<Bytes>
+    where
+        T: ToolValue,
+        E: ToolFailure,
+    {
         match self.take()? {
             Ok(value) => ran(body::encode(&value)),
             Err(error) => Err(ToolError::new("error", error.to_string()).into()),
@@ -67,12 +115,27 @@ impl<T: Serialize, E: Display> ViaResult for &Output<Result<T, E>> {
 
 /// Tried with the second: the tool returned an outcome.
 pub trait ViaOutcome {
+    /// What it returned when it went well.
+    type Value;
+    /// Why it did not.
+    type Reason;
+
     /// The REPLY's body, or the error.
-    fn encode(&self) -> Result<Bytes>;
+    fn encode(&self) -> Result<Bytes>
+    where
+        Self::Value: ToolValue,
+        Self::Reason: ToolValue;
 }
 
-impl<T: Serialize, R: Serialize> ViaOutcome for &Output<Outcome<T, R>> {
-    fn encode(&self) -> Result<Bytes> {
+impl<T, R> ViaOutcome for &Output<Outcome<T, R>> {
+    type Value = T;
+    type Reason = R;
+
+    fn encode(&self) -> Result<Bytes>
+    where
+        T: ToolValue,
+        R: ToolValue,
+    {
         match self.take()? {
             Outcome::Ok(value) => ran(body::encode(&value)),
             Outcome::Error(reason) => {
@@ -88,12 +151,22 @@ impl<T: Serialize, R: Serialize> ViaOutcome for &Output<Outcome<T, R>> {
 
 /// Tried last: the tool returned a value.
 pub trait ViaValue {
+    /// What it returned.
+    type Value;
+
     /// The REPLY's body.
-    fn encode(&self) -> Result<Bytes>;
+    fn encode(&self) -> Result<Bytes>
+    where
+        Self::Value: ToolValue;
 }
 
-impl<T: Serialize> ViaValue for Output<T> {
-    fn encode(&self) -> Result<Bytes> {
+impl<T> ViaValue for Output<T> {
+    type Value = T;
+
+    fn encode(&self) -> Result<Bytes>
+    where
+        T: ToolValue,
+    {
         ran(body::encode(&self.take()?))
     }
 }

@@ -1,328 +1,71 @@
-//! The tools a bridge offers, by name, and the service that runs them.
+//! The tools a bridge offers, to everybody and to single sessions.
 
-use std::borrow::Cow;
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use bytes::Bytes;
-use futures::FutureExt;
-use serde::Serialize;
-use tokio::runtime::Handle;
-use tokio_util::sync::CancellationToken;
-
-use super::{Answer, Descriptor, HostTool, States, ToolContext, Tools};
-use crate::body;
-use crate::error::{Error, ErrorKind, Exception, Executed, Phase, Result};
-use crate::link::{Incoming, Link};
-use crate::manifest::nearest;
-use crate::value::Value;
-use crate::wire::limits::is_tool_name;
+use super::catalogue::Catalogue;
+use super::running::Running;
+use super::{States, Tools};
+use crate::error::Result;
+use crate::session::{Identity, Sessions};
 
 /// The system target that lists the tools.
-const LIST: &str = "$tools.list";
-
-tokio::task_local! {
-    /// When the caller of the tool that the current task runs stops waiting.
-    static INHERITED: Option<Instant>;
-}
-
-/// Inside a tool: when its caller stops waiting. A call that the tool makes is of no use to anybody after that.
-pub(crate) fn inherited_deadline() -> Option<Instant> {
-    INHERITED.try_with(|deadline| *deadline).ok().flatten()
-}
+pub(super) const LIST: &str = "$tools.list";
 
 /// The tools of a bridge.
 pub struct Registry {
-    tools: HashMap<Cow<'static, str>, Registered>,
-    states: Arc<States>,
-    running: Mutex<Running>,
-}
-
-/// Bytes of large arguments that the running calls of one worker may hold together. The number of its calls is bounded,
-/// but a worker that sends as many as it may, each as large as it may, would take all of the host's memory. As much as
-/// it may leave unread of large answers.
-const LARGE_ARGUMENTS: u64 = 1 << 30;
-/// Arguments up to this are small: the bound on the number of calls bounds them, too.
-const SMALL_ARGUMENTS: usize = 64 << 10;
-
-/// Calls that run, by the connection's worker and the call's id.
-#[derive(Default)]
-struct Running {
-    /// What a CANCEL stops.
-    calls: HashMap<(u64, u64), CancellationToken>,
-    /// How many bytes of large arguments they hold, by worker.
-    large: HashMap<u64, u64>,
-}
-
-impl Running {
-    /// A call with arguments of `size` bytes begins; `None` when its worker has too much of that running already.
-    fn begin(&mut self, key: (u64, u64), size: usize) -> Option<CancellationToken> {
-        if size > SMALL_ARGUMENTS {
-            let held = self.large.get(&key.0).copied().unwrap_or(0) + size as u64;
-            if held > LARGE_ARGUMENTS {
-                return None;
-            }
-            self.large.insert(key.0, held);
-        }
-        Some(self.calls.entry(key).insert_entry(CancellationToken::new()).get().clone())
-    }
-
-    /// A call that began has ended.
-    fn end(&mut self, key: (u64, u64), size: usize) {
-        self.calls.remove(&key);
-        if size > SMALL_ARGUMENTS
-            && let Entry::Occupied(mut held) = self.large.entry(key.0)
-        {
-            *held.get_mut() -= size as u64;
-            if *held.get() == 0 {
-                held.remove();
-            }
-        }
-    }
+    catalogue: RwLock<Catalogue>,
+    pub(super) states: Arc<States>,
+    pub(super) sessions: Sessions,
+    /// What workers asked for and is not answered.
+    pub(super) running: Mutex<Running>,
 }
 
 impl std::fmt::Debug for Registry {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Registry").field("tools", &self.tools.keys()).finish_non_exhaustive()
+        f.debug_struct("Registry").field("catalogue", &*self.look()).finish_non_exhaustive()
     }
-}
-
-/// A tool, and what it said about itself when it was registered.
-struct Registered {
-    descriptor: Descriptor,
-    tool: Arc<dyn HostTool>,
-}
-
-#[derive(Serialize)]
-struct Listing {
-    generation: u64,
-    tools: Vec<ListedTool>,
-}
-
-#[derive(Serialize)]
-struct ListedTool {
-    name: Cow<'static, str>,
-    description: Cow<'static, str>,
-    streaming: bool,
-    parameters: Vec<ListedParameter>,
-}
-
-#[derive(Serialize)]
-struct ListedParameter {
-    name: Cow<'static, str>,
-    #[serde(rename = "type")]
-    type_name: Cow<'static, str>,
-    description: Cow<'static, str>,
-    required: bool,
-    default: Option<Value>,
 }
 
 impl Registry {
-    /// Takes tools in; refuses bad names and doubles.
-    pub fn new(tools: Tools, states: States) -> Result<Self> {
-        let mut by_name = HashMap::new();
-        for tool in tools.tools {
-            let descriptor = tool.descriptor();
-            let name = descriptor.name.clone();
-            if !is_tool_name(&name) {
-                return Err(Error::invalid_argument(format!(
-                    "`{}` is no tool name; a letter or `_` comes first, then letters, digits, `_`, `.` and `-`, at most 128",
-                    name.escape_debug()
-                )));
-            }
-            if let Some(missing) = tool.missing_states(&states).first() {
-                return Err(Error::invalid_argument(format!(
-                    "tool `{name}` needs a state of type `{missing}`; give the builder one with `.state(..)`"
-                )));
-            }
-            if by_name.insert(name.clone(), Registered { descriptor, tool }).is_some() {
-                return Err(Error::invalid_argument(format!(
-                    "two host tools are called `{name}`; rename one with `#[tool(name = \"..\")]`"
-                )));
-            }
-        }
-        Ok(Self { tools: by_name, states: Arc::new(states), running: Mutex::default() })
+    /// Takes in tools for everybody; refuses bad names and doubles.
+    pub(crate) fn new(tools: Tools, states: States, sessions: Sessions) -> Result<Self> {
+        let mut catalogue = Catalogue::default();
+        catalogue.register_global(tools, &states)?;
+        Ok(Self { catalogue: RwLock::new(catalogue), states: Arc::new(states), sessions, running: Mutex::default() })
     }
 
-    /// Runs what a worker asked for in a task of its own on `runtime`, and answers it.
-    pub fn serve(self: &Arc<Self>, runtime: &Handle, link: &Arc<Link>, incoming: Incoming) {
-        let (registry, link) = (Arc::clone(self), Arc::clone(link));
-        let key = (link.worker(), incoming.id);
-        let size = incoming.body.len();
-        let begun = registry.lock().begin(key, size);
-        let Some(cancellation) = begun else {
-            link.answer(key.1, &Err(too_much()));
-            return;
-        };
-        runtime.spawn(async move {
-            let result = registry.run(incoming, &cancellation).await;
-            registry.lock().end(key, size);
-            link.answer(key.1, &result);
+    /// From now on the tools of a session end with it.
+    pub(crate) fn end_with_sessions(self: &Arc<Self>) {
+        let registry = Arc::downgrade(self);
+        self.sessions.on_end(move |session| {
+            if let Some(registry) = registry.upgrade() {
+                registry.change().forget(session);
+            }
         });
     }
 
-    /// Stops call `id` of `worker`, if it runs.
-    pub fn cancel(&self, worker: u64, id: u64) {
-        if let Some(cancellation) = self.lock().calls.get(&(worker, id)) {
-            cancellation.cancel();
-        }
+    /// Adds tools for one session: all of them, or none and the reason. They end with it.
+    pub(super) fn register(&self, session: &Identity, tools: Tools) -> Result<()> {
+        let register = || self.change().register(session.id(), tools, &self.states);
+        self.sessions.while_it_lives(session, register)
     }
 
-    /// Stops everything that runs for `worker`: it is gone.
-    pub fn cancel_worker(&self, worker: u64) {
-        for ((of, _), cancellation) in &self.lock().calls {
-            if *of == worker {
-                cancellation.cancel();
-            }
-        }
+    /// Takes a tool away from a session; returns whether it was there.
+    pub(super) fn unregister(&self, session: &Identity, name: &str) -> bool {
+        let unregister = || Ok(self.change().unregister(session.id(), name));
+        self.sessions.while_it_lives(session, unregister).unwrap_or(false)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Running> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The generation of the tools that a call in this session may use, as the CALL tells the worker.
+    pub fn generation(&self, session: Option<&str>) -> u64 {
+        self.look().generation(session)
     }
 
-    async fn run(&self, incoming: Incoming, cancellation: &CancellationToken) -> Result<Bytes> {
-        if incoming.stream {
-            return Err(Error::invalid_argument(format!("host tool `{}` does not stream", incoming.target)));
-        }
-        if incoming.target == LIST {
-            return body::encode(&self.listing());
-        }
-        // A tool belongs to the call that uses it: its session and its deadline are that call's, whatever the worker
-        // says.
-        let Some(parent) = incoming.parent.filter(|parent| !parent.is_done()) else {
-            return Err(Error::new(ErrorKind::CallEnded, Executed::Never));
-        };
-        let Registered { descriptor, tool } =
-            self.exposed(&incoming.target).ok_or_else(|| self.not_found(&incoming.target))?;
-        let own = descriptor.timeout;
-        let asked = incoming.remaining.map(Duration::from_millis);
-        let nearest = [own, asked].into_iter().flatten().min();
-        let deadline = [nearest.and_then(|timeout| Instant::now().checked_add(timeout)), parent.deadline]
-            .into_iter()
-            .flatten()
-            .min();
-        let context = ToolContext {
-            session: parent.request.session.clone(),
-            deadline,
-            cancellation: cancellation.clone(),
-            states: Arc::clone(&self.states),
-        };
-        let body = incoming.body;
-        let run = async {
-            match tool.call(context, body) {
-                Answer::Value(answer) => answer.await,
-                Answer::Stream(_) => Err(Error::invalid_argument(format!("host tool `{}` streams", descriptor.name))),
-            }
-        };
-        let work = AssertUnwindSafe(INHERITED.scope(deadline, run)).catch_unwind();
-        // Only the tool's own timeout is kept here. The deadlines of those who wait are kept by them: they cancel.
-        let expiry = async {
-            match own {
-                Some(own) => tokio::time::sleep(own).await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            result = work => result.unwrap_or_else(|panic| Err(panicked(&descriptor.name, panic.as_ref()))),
-            () = cancellation.cancelled() => Err(Error::new(ErrorKind::Cancelled, Executed::Maybe)),
-            () = expiry => {
-                let timeout = own.unwrap_or_default();
-                Err(Error::new(ErrorKind::DeadlineExceeded { timeout, phase: Phase::Run }, Executed::Maybe))
-            }
-        }
+    pub(super) fn look(&self) -> std::sync::RwLockReadGuard<'_, Catalogue> {
+        self.catalogue.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The tool of that name, if Python may call it.
-    fn exposed(&self, name: &str) -> Option<&Registered> {
-        self.tools.get(name).filter(|registered| registered.descriptor.exposed)
-    }
-
-    fn not_found(&self, name: &str) -> Error {
-        let exposed = self.tools.values().filter(|registered| registered.descriptor.exposed);
-        let mut known: Vec<&str> = exposed.map(|registered| &*registered.descriptor.name).collect();
-        known.sort_unstable();
-        let hint = match nearest(name, known.iter().copied()) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None if known.is_empty() => "the host offers no tools; give it some with `.tools(tools![..])`".to_owned(),
-            None => format!("there are `{}`", known.join("`, `")),
-        };
-        let message = format!("no host tool `{}`; {hint}", name.escape_debug());
-        Error::new(ErrorKind::ToolNotFound { message }, Executed::Never)
-    }
-
-    fn listing(&self) -> Listing {
-        let descriptors = self.tools.values().map(|registered| &registered.descriptor);
-        let mut descriptors: Vec<Descriptor> = descriptors.filter(|descriptor| descriptor.exposed).cloned().collect();
-        descriptors.sort_by(|one, other| one.name.cmp(&other.name));
-        let tools = descriptors
-            .into_iter()
-            .map(|descriptor| ListedTool {
-                name: descriptor.name,
-                description: descriptor.description,
-                streaming: descriptor.streaming,
-                parameters: descriptor
-                    .parameters
-                    .into_iter()
-                    .map(|parameter| ListedParameter {
-                        name: parameter.name,
-                        type_name: parameter.type_name,
-                        description: parameter.description,
-                        required: parameter.required,
-                        default: parameter.default,
-                    })
-                    .collect(),
-            })
-            .collect();
-        Listing { generation: 0, tools }
-    }
-}
-
-/// The answer to a call that would make its worker hold too much.
-fn too_much() -> Error {
-    let message = format!(
-        "the arguments of running host tools are limited to {LARGE_ARGUMENTS} bytes for each worker; wait for some of them"
-    );
-    let exception = Box::new(Exception::new("queue_full", message));
-    Error::new(ErrorKind::Other { code: "queue_full".to_owned(), exception }, Executed::Never)
-}
-
-fn panicked(tool: &str, panic: &(dyn std::any::Any + Send)) -> Error {
-    let message = panic
-        .downcast_ref::<&str>()
-        .map(ToString::to_string)
-        .or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "(without a message)".to_owned());
-    let message = format!("host tool `{tool}` panicked: {message}");
-    let kind = ErrorKind::HostTool { code: "panic".to_owned(), message, data: None };
-    Error::new(kind, Executed::Yes)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn large_arguments_of_one_worker_are_bounded_together_until_their_calls_end() {
-        let mut running = Running::default();
-        let half = 1 << 29;
-        let mut begins = |key, size| running.begin(key, size).is_some();
-        assert!(begins((1, 2), half) && begins((1, 4), half), "as much as it may");
-        assert!(!begins((1, 6), SMALL_ARGUMENTS + 1), "one more than it may");
-        assert!(begins((1, 8), SMALL_ARGUMENTS), "small ones are bounded by their number");
-        assert!(begins((2, 2), half), "another worker has its own");
-        running.end((1, 8), SMALL_ARGUMENTS);
-        assert!(running.begin((1, 10), half).is_none());
-        running.end((1, 2), half);
-        assert!(running.begin((1, 10), half).is_some());
-        for (key, size) in [((1, 4), half), ((1, 10), half), ((2, 2), half)] {
-            running.end(key, size);
-        }
-        assert!(running.calls.is_empty() && running.large.is_empty(), "nothing is left behind");
-        let error = too_much();
-        assert_eq!((error.code(), error.executed()), ("queue_full", Executed::Never));
+    fn change(&self) -> std::sync::RwLockWriteGuard<'_, Catalogue> {
+        self.catalogue.write().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -70,6 +70,11 @@ pub struct CallHeader<'a> {
     pub total: Option<u64>,
     /// How many streams the caller sends as arguments, numbered from 1.
     pub inputs: u64,
+    /// From the host: the generation of its tools that this call may use. Together with the session it names a
+    /// catalogue, so that a worker asks for one only when it has not got it.
+    pub tools: u64,
+    /// The window of the stream that answers it, where that is not the one that the caller announced for all.
+    pub window: Option<u64>,
 }
 
 /// A frame's header.
@@ -278,6 +283,8 @@ fn encode_call(call: &CallHeader<'_>, out: &mut Vec<u8>) {
         call.meta.is_some(),
         call.total.is_some(),
         call.inputs != 0,
+        call.tools != 0,
+        call.window.is_some(),
     ];
     let present = optional.iter().rposition(|&present| present).map_or(0, |last| last + 1);
     put_array(out, 3 + present as u32);
@@ -314,6 +321,12 @@ fn encode_call(call: &CallHeader<'_>, out: &mut Vec<u8>) {
     }
     if present > 6 {
         put_uint(out, call.inputs);
+    }
+    if present > 7 {
+        put_uint(out, call.tools);
+    }
+    if let Some(window) = call.window {
+        put_uint(out, window);
     }
 }
 
@@ -446,6 +459,8 @@ impl<'a> Fields<'a> {
             meta: self.optional(|reader| reader.value(META_DEPTH, META_ITEMS))?,
             total: self.optional(Reader::uint)?,
             inputs: self.optional(Reader::uint)?.unwrap_or(0),
+            tools: self.optional(Reader::uint)?.unwrap_or(0),
+            window: self.optional(Reader::uint)?,
         };
         if call.flags & !call_flag::KNOWN != 0 {
             return Err(Violation::Unsupported("flags of a CALL"));
@@ -455,6 +470,9 @@ impl<'a> Fields<'a> {
         }
         if call.session.is_some_and(|session| !is_session_id(session)) {
             return Err(Violation::Shape("a session id that is empty, too long or not printable"));
+        }
+        if call.window == Some(0) {
+            return Err(Violation::Shape("a window of zero"));
         }
         call.meta.map_or(Ok(()), check_meta)?;
         Ok(call)

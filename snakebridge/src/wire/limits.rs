@@ -1,5 +1,7 @@
 //! The limits both sides keep, checked before anything is allocated or recursed into.
 
+use std::ops::RangeInclusive;
+
 use serde::{Deserialize, Serialize};
 
 use super::credit::MINIMUM_CHARGE;
@@ -48,6 +50,10 @@ impl Default for Limits {
         Self { frame: 1 << 20, body: 256 << 20, depth: 64, items: 1_000_000, window: 256 << 10, calls: 4096 }
     }
 }
+
+/// The windows that a host may ask for, in bytes. Credit comes for half a window at a time, and credits are counted
+/// against floods; and what is beyond the largest is as good as none.
+pub const WINDOWS: RangeInclusive<u64> = 64 << 10..=1 << 30;
 
 impl Limits {
     /// The largest body that fits one frame to a peer with these limits. Only errors are ever that long: what is longer than

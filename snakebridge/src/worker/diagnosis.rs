@@ -7,7 +7,7 @@ use tokio::net::unix::pipe;
 
 use super::handshake::VERSION;
 use super::process::Process;
-use super::spawner::{self, Invocation};
+use super::spawner::{self, Input, Invocation};
 use super::{Interpreter, WorkerConfig};
 use crate::error::{Error, Exit, StartFailure};
 
@@ -35,7 +35,8 @@ pub(super) async fn diagnose(interpreter: &Interpreter, config: &WorkerConfig) -
     let invocation = Invocation {
         program: python.clone(),
         arguments: ["-I", "-c", PROBE].map(Into::into).into(),
-        environment: config.environment.variables("", &config.limits),
+        environment: config.variables(""),
+        input: Input::Pipe,
     };
     let spawned = spawner::spawn(invocation).await.ok()?;
     let mut output = Vec::new();

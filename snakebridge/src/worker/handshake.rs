@@ -50,9 +50,10 @@ struct WorkerHello {
     package_path: Option<String>,
 }
 
+/// What a worker says about why it cannot start.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Failure {
+pub(super) struct Failure {
     why: String,
     #[serde(rename = "type")]
     type_name: String,
@@ -63,18 +64,7 @@ struct Failure {
 
 /// The body of our HELLO.
 pub(super) fn hello(config: &WorkerConfig, status: Option<&StatusPage>) -> Result<Bytes> {
-    let python_path = config
-        .python_path
-        .iter()
-        .map(|path| {
-            path.to_str().ok_or_else(|| {
-                Error::start_failed(
-                    StartFailure::Configuration,
-                    format!("`.python_path({})`: the path is not UTF-8", path.display()),
-                )
-            })
-        })
-        .collect::<Result<_>>()?;
+    let python_path = python_path(config)?;
     body::encode(&HostHello {
         version: VERSION,
         pid: std::process::id(),
@@ -85,6 +75,17 @@ pub(super) fn hello(config: &WorkerConfig, status: Option<&StatusPage>) -> Resul
         threads: config.profile.threads(),
         sandbox: config.sandbox.restrictions(),
     })
+}
+
+/// The folders in front of the module path, as text.
+pub(super) fn python_path(config: &WorkerConfig) -> Result<Vec<&str>> {
+    let text = |path: &'_ std::path::PathBuf| {
+        Error::start_failed(
+            StartFailure::Configuration,
+            format!("`.python_path({})`: the path is not UTF-8", path.display()),
+        )
+    };
+    config.python_path.iter().map(|path| path.to_str().ok_or_else(|| text(path))).collect()
 }
 
 /// A worker that is starting.
@@ -116,7 +117,9 @@ impl Start<'_> {
                 }
                 // Dead, or about to say why it is not coming.
                 Some(Control::Unwritable(_)) => {}
-                Some(Control::StartFailed(bytes)) => return Err(self.failure(&bytes)),
+                Some(Control::StartFailed(bytes)) => {
+                    return Err(failure(self.config, body::decode(&bytes).unwrap_or_default()));
+                }
                 Some(Control::Ready { manifest_hash, tools }) => {
                     self.check_tools(&tools)?;
                     if let Some(manifest) = known(&manifest_hash) {
@@ -172,38 +175,6 @@ impl Start<'_> {
         Err(Error::start_failed(StartFailure::Handshake, format!("{}: {complaint}", self.config.subject())))
     }
 
-    /// What the worker itself says about why it cannot start.
-    fn failure(&self, bytes: &[u8]) -> Error {
-        let failure: Failure = body::decode(bytes).unwrap_or_default();
-        let (why, what) = match failure.why.as_str() {
-            "import" => (StartFailure::Import, "its module cannot be imported"),
-            "init" => (StartFailure::Init, "it cannot be initialised"),
-            "sandbox" => (StartFailure::Sandbox, "the worker cannot restrict itself as `.sandbox(..)` says"),
-            _ => (StartFailure::Adapter, "it cannot be loaded"),
-        };
-        let module = failure.module.filter(|module| why == StartFailure::Import && !module.is_empty());
-        let exception = Exception::new(failure.type_name, failure.message);
-        let path = match (why, &self.config.launch, self.config.python_path.as_slice()) {
-            (StartFailure::Import, Launch::Python(_), []) => {
-                "; no `.python_path(..)` was given, so only installed modules are found".into()
-            }
-            (StartFailure::Import, Launch::Python(_), paths) => {
-                let paths: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
-                format!(" (`.python_path(..)` is `{}`)", paths.join("`, `"))
-            }
-            _ => String::new(),
-        };
-        Error::start_failed(
-            why,
-            format!(
-                "{}: {what}{}: {exception}{path}{}",
-                self.config.subject(),
-                module.map(|module| format!(" (`{module}`)")).unwrap_or_default(),
-                failure.traceback.map(|traceback| format!("\n{}", traceback.trim_end())).unwrap_or_default(),
-            ),
-        )
-    }
-
     /// The connection ended before the worker was ready.
     async fn closed(&self, reason: &CloseReason, noise: &[u8], greeted: bool) -> Error {
         if let CloseReason::Violation(violation) = reason {
@@ -244,6 +215,7 @@ impl Start<'_> {
             meta: None,
             body: vec![0x80],
             inputs: 0,
+            tools: 0,
         };
         let now = std::time::Instant::now();
         let call = Arc::new(PendingCall::new(request, None, self.config.start_timeout, false, now));
@@ -257,6 +229,37 @@ impl Start<'_> {
         };
         std::future::poll_fn(|context| call.poll_outcome(context)).await
     }
+}
+
+/// What the worker itself says about why it cannot start.
+pub(super) fn failure(config: &WorkerConfig, failure: Failure) -> Error {
+    let (why, what) = match failure.why.as_str() {
+        "import" => (StartFailure::Import, "its module cannot be imported"),
+        "init" => (StartFailure::Init, "it cannot be initialised"),
+        "sandbox" => (StartFailure::Sandbox, "the worker cannot restrict itself as `.sandbox(..)` says"),
+        _ => (StartFailure::Adapter, "it cannot be loaded"),
+    };
+    let module = failure.module.filter(|module| why == StartFailure::Import && !module.is_empty());
+    let exception = Exception::new(failure.type_name, failure.message);
+    let path = match (why, &config.launch, config.python_path.as_slice()) {
+        (StartFailure::Import, Launch::Python(_), []) => {
+            "; no `.python_path(..)` was given, so only installed modules are found".into()
+        }
+        (StartFailure::Import, Launch::Python(_), paths) => {
+            let paths: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
+            format!(" (`.python_path(..)` is `{}`)", paths.join("`, `"))
+        }
+        _ => String::new(),
+    };
+    Error::start_failed(
+        why,
+        format!(
+            "{}: {what}{}: {exception}{path}{}",
+            config.subject(),
+            module.map(|module| format!(" (`{module}`)")).unwrap_or_default(),
+            failure.traceback.map(|traceback| format!("\n{}", traceback.trim_end())).unwrap_or_default(),
+        ),
+    )
 }
 
 /// Reads what the worker sent as `frame`. What cannot be read is no worker of ours.

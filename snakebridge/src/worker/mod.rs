@@ -1,8 +1,9 @@
 //! One worker: an operating-system process with a Python interpreter in it, from its launch to its last byte.
 //!
-//! [`interpreter`] finds a Python, [`launch`] says what is run instead of it, [`sandbox`] how much it may, [`spawner`] starts it from a thread that never ends, [`handshake`] agrees with it,
-//! [`status`] is the page of shared memory on which it notes what it runs, [`output`] carries what it prints,
-//! [`process`] watches and ends it. [`Worker::start`] ties them together.
+//! [`interpreter`] finds a Python, [`launch`] says what is run instead of it, [`sandbox`] how much it may, [`spawner`]
+//! starts it from a thread that never ends, [`handshake`] agrees with it, [`status`] is the page of shared memory on which
+//! it notes what it runs, [`output`] carries what it prints, [`process`] watches and ends it, and [`template`] is what
+//! workers are forked from where that was asked for. [`Worker::start`] ties them together.
 
 mod diagnosis;
 mod environment;
@@ -16,7 +17,9 @@ mod profile;
 mod sandbox;
 mod spawner;
 mod status;
+mod template;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -32,7 +35,9 @@ use self::output::Tail;
 use self::process::Process;
 pub use self::profile::Profile;
 pub use self::sandbox::{Restrictions, Sandbox};
+use self::spawner::{Input, Invocation};
 use self::status::StatusPage;
+pub(crate) use self::template::Preload;
 use crate::error::{Error, Executed, Exit, Result, StartFailure};
 use crate::link::{CloseReason, Control, Greeting, Link, PendingCall, Pipes, Service, Unanswered, WriteFailure};
 use crate::manifest::Manifest;
@@ -56,6 +61,8 @@ pub(crate) struct WorkerConfig {
     pub environment: Environment,
     /// What this side accepts.
     pub limits: Limits,
+    /// What they are forked from, where they are.
+    pub preload: Option<Preload>,
     /// How it runs calls.
     pub profile: Profile,
     /// How long a worker may take to get ready.
@@ -71,6 +78,19 @@ impl WorkerConfig {
             (Launch::Command(program), _) => format!("command `{program}`"),
             (Launch::Python(_), adapter) => format!("adapter `{}`", adapter.as_deref().unwrap_or_default()),
         }
+    }
+
+    /// The environment of a process launched with `nonce`.
+    fn variables(&self, nonce: &str) -> Vec<(OsString, OsString)> {
+        self.environment.variables(nonce, &self.limits, self.profile)
+    }
+
+    fn too_slow(&self, after: Duration, last_words: &str) -> Error {
+        let subject = self.subject();
+        let message = format!(
+            "{subject} was not ready after {after:?}; a slow import wants a longer `start_timeout`{last_words}"
+        );
+        Error::start_failed(StartFailure::Timeout, message)
     }
 }
 
@@ -136,18 +156,26 @@ impl Worker {
         let nonce = handshake::nonce();
         // Without the page nothing is lost but certainty: a lost call is then always `maybe`.
         let status = StatusPage::create(&nonce).ok();
-        let invocation = spawner::Invocation {
-            program: config.launch.program().to_path_buf(),
-            arguments: config.launch.arguments(),
-            environment: config.environment.variables(&nonce, &config.limits),
+        let spawned = if let Some(preload) = &config.preload {
+            let forked = tokio::time::timeout(config.start_timeout, preload.fork(config, &nonce));
+            forked.await.unwrap_or_else(|_| Err(config.too_slow(begun.elapsed(), "")))?
+        } else {
+            let invocation = Invocation {
+                program: config.launch.program().to_path_buf(),
+                arguments: config.launch.arguments(),
+                environment: config.variables(&nonce),
+                input: Input::Pipe,
+            };
+            spawner::spawn(invocation).await.map_err(|error| config.launch.cannot_run(&error))?
         };
-        let spawned = spawner::spawn(invocation).await.map_err(|error| config.launch.cannot_run(&error))?;
         let process = Process::new(spawned.child)?;
         let tail = Tail::default();
         tokio::spawn(output::capture(spawned.stderr, number, process.pid(), tail.clone()));
 
         let hello = handshake::hello(config, status.as_ref())?;
-        let stdin = tokio::net::unix::pipe::Sender::from_owned_fd(spawned.stdin)
+        let stdin = spawned.stdin.ok_or_else(|| std::io::Error::other("there is none"));
+        let stdin = stdin
+            .and_then(tokio::net::unix::pipe::Sender::from_owned_fd)
             .map_err(|error| Error::resource("cannot use the worker's stdin", error))?;
         let source = pipe::Output::new(spawned.stdout, process.exited())
             .map_err(|error| Error::resource("cannot use the worker's stdout", error))?;
@@ -162,15 +190,7 @@ impl Worker {
                 started?
             } else {
                 process.kill();
-                return Err(Error::start_failed(
-                    StartFailure::Timeout,
-                    format!(
-                        "{} was not ready after {:?}; a slow import wants a longer `start_timeout`{}",
-                        config.subject(),
-                        begun.elapsed(),
-                        tail.quoted()
-                    ),
-                ));
+                return Err(config.too_slow(begun.elapsed(), &tail.quoted()));
             };
         Ok(Self {
             number,

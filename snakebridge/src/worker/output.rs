@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::io::Write as _;
-use std::process::ChildStderr;
+use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::io::AsyncReadExt;
@@ -53,9 +53,9 @@ impl Tail {
 }
 
 /// Reads a worker's stderr to its end.
-pub(super) async fn capture(stderr: ChildStderr, worker: u64, pid: u32, tail: Tail) {
+pub(super) async fn capture(stderr: OwnedFd, worker: u64, pid: u32, tail: Tail) {
     // A pipe that cannot be watched cannot be read without blocking; its words are lost, nothing else.
-    let Ok(mut pipe) = pipe::Receiver::from_owned_fd(stderr.into()) else { return };
+    let Ok(mut pipe) = pipe::Receiver::from_owned_fd(stderr) else { return };
     let mut pending = Vec::new();
     let mut buffer = vec![0; LINE];
     loop {

@@ -9,7 +9,28 @@ use rustix::process::{Pid, PidfdFlags, Signal, kill_process, kill_process_group,
 use tokio::io::unix::AsyncFd;
 use tokio::sync::watch;
 
+use super::template::Template;
 use crate::error::{Error, Exit, Result};
+
+/// A worker that is a child of its template.
+#[derive(Debug)]
+pub(super) struct Forked {
+    pid: u32,
+    template: Arc<Template>,
+}
+
+impl Forked {
+    pub(super) fn new(pid: u32, template: Arc<Template>) -> Self {
+        Self { pid, template }
+    }
+}
+
+/// Whose child a process is.
+#[derive(Debug)]
+enum Parentage {
+    Ours(Child),
+    Templates(Forked),
+}
 
 /// A child that is ended by whoever loses interest in it: no path leaves a process or a zombie behind.
 #[derive(Debug)]
@@ -17,24 +38,28 @@ pub(super) struct OwnedChild {
     pid: u32,
     /// Present until its status is taken. While it is here its process id cannot be used again by the system, so
     /// signalling the id (and the group that has the same number) reaches nobody else.
-    child: Mutex<Option<Child>>,
+    child: Mutex<Option<Parentage>>,
 }
 
 impl OwnedChild {
     pub(super) fn new(child: Child) -> Self {
-        Self { pid: child.id(), child: Mutex::new(Some(child)) }
+        Self { pid: child.id(), child: Mutex::new(Some(Parentage::Ours(child))) }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Child>> {
+    pub(super) fn forked(child: Forked) -> Self {
+        Self { pid: child.pid, child: Mutex::new(Some(Parentage::Templates(child))) }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Parentage>> {
         self.child.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Kills it and its group.
     fn kill(&self) {
-        if let Some(child) = self.lock().as_mut() {
+        if self.lock().is_some() {
             kill_group(self.pid);
-            // A worker that moved itself to another group is reached by its own number.
-            let _ = child.kill();
+            // A worker that moved itself to another group is reached by its own number. ESRCH: it has ended.
+            let _ = as_pid(self.pid).map(|pid| kill_process(pid, Signal::KILL));
         }
     }
 
@@ -50,20 +75,30 @@ impl OwnedChild {
 
     /// The status of a child that has ended. What is left of its group is killed first: afterwards its number may be
     /// another's.
-    fn take_status(&self) -> Option<ExitStatus> {
-        let mut child = self.lock();
-        kill_group(self.pid);
-        child.take().and_then(|mut child| child.wait().ok())
+    async fn take_status(&self) -> Option<ExitStatus> {
+        let child = {
+            let mut child = self.lock();
+            kill_group(self.pid);
+            child.take()?
+        };
+        match child {
+            Parentage::Ours(mut child) => child.wait().ok(),
+            Parentage::Templates(Forked { pid, template }) => template.reap(pid).await,
+        }
     }
 }
 
 impl Drop for OwnedChild {
     fn drop(&mut self) {
         self.kill();
-        if let Some(mut child) = self.lock().take() {
+        match self.lock().take() {
             // It dies at once, but not before this returns, and a destructor must not wait. Without a thread it stays
             // a zombie until the host ends.
-            let _ = std::thread::Builder::new().name("snakebridge-reap".into()).spawn(move || child.wait());
+            Some(Parentage::Ours(mut child)) => {
+                drop(std::thread::Builder::new().name("snakebridge-reap".into()).spawn(move || child.wait()));
+            }
+            Some(Parentage::Templates(Forked { pid, template })) => template.forget(pid),
+            None => {}
         }
     }
 }
@@ -86,7 +121,7 @@ impl Process {
             // Readable means ended. An error, or no end at all, means that the runtime is going down.
             if pidfd.readable().await.is_ok() {
                 // Received by the worker, unless it is gone too.
-                let _ = report.send(Some(classify(watched.take_status())));
+                let _ = report.send(Some(classify(watched.take_status().await)));
             }
         });
         Ok(Self { child, exit })

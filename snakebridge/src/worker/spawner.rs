@@ -12,7 +12,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::{ChildStderr, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::mpsc;
 
@@ -25,14 +25,24 @@ pub(super) struct Invocation {
     pub(super) program: PathBuf,
     pub(super) arguments: Vec<OsString>,
     pub(super) environment: Vec<(OsString, OsString)>,
+    pub(super) input: Input,
+}
+
+/// Where a process reads from.
+pub(super) enum Input {
+    /// A pipe of which we get the other end.
+    Pipe,
+    /// This.
+    Given(OwnedFd),
 }
 
 /// A running process and our ends of its pipes.
 pub(super) struct Spawned {
     pub(super) child: OwnedChild,
-    pub(super) stdin: OwnedFd,
+    /// `None` where it was given something else to read.
+    pub(super) stdin: Option<OwnedFd>,
     pub(super) stdout: OwnedFd,
-    pub(super) stderr: ChildStderr,
+    pub(super) stderr: OwnedFd,
 }
 
 struct Job {
@@ -52,7 +62,7 @@ fn spawner() -> io::Result<&'static mpsc::Sender<Job>> {
         for Job { invocation, reply } in jobs {
             if !reply.is_closed() {
                 // A caller who has gone meanwhile leaves the child to its owner, which ends it.
-                drop(reply.send(spawn_here(&invocation)));
+                drop(reply.send(spawn_here(invocation)));
             }
         }
     })?;
@@ -67,23 +77,27 @@ pub(super) async fn spawn(invocation: Invocation) -> io::Result<Spawned> {
     spawned.await.map_err(|_| gone())?
 }
 
-fn spawn_here(invocation: &Invocation) -> io::Result<Spawned> {
+fn spawn_here(invocation: Invocation) -> io::Result<Spawned> {
+    let stdin = match invocation.input {
+        Input::Pipe => Stdio::piped(),
+        Input::Given(descriptor) => descriptor.into(),
+    };
     let mut child = Command::new(&invocation.program)
         .args(&invocation.arguments)
         .env_clear()
         .envs(invocation.environment.iter().map(|(name, value)| (name, value)))
-        .stdin(Stdio::piped())
+        .stdin(stdin)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         // Its own group: Ctrl-C in a terminal reaches the host only, and the group can be killed as one.
         .process_group(0)
         .spawn()?;
-    let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+    let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let child = OwnedChild::new(child);
-    match pipes {
-        (Some(stdin), Some(stdout), Some(stderr)) => {
-            Ok(Spawned { child, stdin: stdin.into(), stdout: stdout.into(), stderr })
+    match (stdout, stderr) {
+        (Some(stdout), Some(stderr)) => {
+            Ok(Spawned { child, stdin: stdin.map(OwnedFd::from), stdout: stdout.into(), stderr: stderr.into() })
         }
-        _ => unreachable!("all three were asked for"),
+        _ => unreachable!("both were asked for"),
     }
 }

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 
 use super::tests::{TestCall, call};
 use super::*;
+use crate::session::Affinity;
 
 /// A call that is with a worker, as the test knows it.
 #[derive(Debug, Clone)]
@@ -24,13 +25,15 @@ struct Checked {
     /// Workers that are open, with the most they may hold.
     open: HashMap<u64, Capacity>,
     held: Vec<Held>,
+    /// Sessions of which calls may be.
+    sessions: [Arc<Binding>; 3],
 }
 
 impl Checked {
     fn new() -> Self {
         let scheduler = Scheduler::new(usize::MAX);
-        let (open, held) = (HashMap::new(), Vec::new());
-        Self { scheduler, now: Instant::now(), submitted: 0, ended: 0, last_worker: 0, open, held }
+        let (open, held, sessions) = (HashMap::new(), Vec::new(), Default::default());
+        Self { scheduler, now: Instant::now(), submitted: 0, ended: 0, last_worker: 0, open, held, sessions }
     }
 
     fn add_worker(&mut self, which: usize) {
@@ -49,11 +52,34 @@ impl Checked {
     fn submit(&mut self, which: usize) {
         let tool = if which.is_multiple_of(3) { "a" } else { "b" };
         let (stream, large) = (which % 5 == 1, which % 4 == 2);
-        let call = TestCall { stream, large, ..call(self.submitted, tool) };
-        self.submitted += 1;
-        if let Placement::Worker(worker) = self.scheduler.submit(call.clone(), self.now).unwrap() {
-            self.hold(worker, call);
+        let (admitted, tie) = (self.now, self.tie(which / 60));
+        let priority = [Priority::Low, Priority::Normal, Priority::High][which / 7 % 3];
+        let call = TestCall { stream, large, priority, admitted, tie, ..call(self.submitted, tool) };
+        match self.scheduler.submit(call.clone(), self.now) {
+            Ok(Placement::Worker(worker)) => self.hold(worker, call),
+            Ok(Placement::Queued) => {}
+            Err(Refusal::QueueFull) => panic!("there is room for all"),
+            Err(Refusal::SessionLost | Refusal::WorkerBusy) => {
+                assert!(call.tie.is_some(), "others can always wait");
+                return;
+            }
         }
+        self.submitted += 1;
+    }
+
+    /// What ties a call to a worker, for every second one.
+    fn tie(&self, which: usize) -> Option<Tie> {
+        let affinity = match which / 2 % 4 {
+            0 => Affinity::None,
+            1 => Affinity::Hint,
+            2 => Affinity::StrictQueue,
+            _ => Affinity::StrictFailFast,
+        };
+        let (session, exclusive) = (which / 8 % 3, (which / 24).is_multiple_of(3));
+        // Some belong to a chain: that of the call submitted last, whether or not that still runs.
+        let chain = (which / 72).is_multiple_of(3).then(|| self.submitted.saturating_sub(1) as u64);
+        let binding = Arc::clone(&self.sessions[session]);
+        which.is_multiple_of(2).then_some(Tie { binding, affinity, exclusive, chain })
     }
 
     /// What happens to one of the calls that are with workers.
@@ -129,8 +155,36 @@ impl Checked {
     fn dispatch(&mut self) {
         while let Some((worker, call)) = self.scheduler.next(self.now) {
             assert!(self.open.contains_key(&worker), "a closed worker gets nothing");
+            if let Some(tie) = call.tie.as_ref().filter(|tie| tie.affinity.is_strict()) {
+                assert_eq!(tie.binding.lock().worker, Some(worker), "a strict call goes to its session's worker");
+            }
             self.hold(worker, call);
         }
+        for (call, refusal) in self.scheduler.take_refused() {
+            assert!(call.tie.is_some() && refusal != Refusal::QueueFull);
+            self.ended += 1;
+        }
+    }
+
+    /// Of each session one chain of exclusive calls is with workers, and who waits for it to end is woken by that.
+    fn check_sessions(&self) {
+        for binding in &self.sessions {
+            let of_it = |call: &TestCall| {
+                let tie = call.tie.as_ref().filter(|tie| tie.exclusive && Arc::ptr_eq(&tie.binding, binding))?;
+                Some(tie.chain.unwrap_or(call.key()))
+            };
+            let chains: Vec<u64> = self.held.iter().filter_map(|held| of_it(&held.call)).collect();
+            assert!(chains.windows(2).all(|two| two[0] == two[1]), "one chain at a time");
+            let exclusive = chains.first().map(|chain| (*chain, chains.len()));
+            assert_eq!(binding.lock().exclusive, exclusive);
+            if let Some(turn) = self.scheduler.turns.get(&binding.key()) {
+                let woken = self.scheduler.queue.iter().any(|call| of_it(call).is_some())
+                    || self.scheduler.seats.iter().any(|seat| seat.line.iter().any(|call| of_it(call).is_some()));
+                assert!(!turn.is_empty() && (exclusive.is_some() || woken), "nobody waits for nothing");
+            }
+        }
+        let aside = self.scheduler.waiting().count() - self.scheduler.queue.len();
+        assert_eq!(self.scheduler.aside, aside);
     }
 
     /// Everything that is kept up to date is what it would be if it were counted.
@@ -150,9 +204,10 @@ impl Checked {
             let (Capacity::Serial(limit) | Capacity::Concurrent(limit)) = seat.capacity;
             assert!(held.len() <= limit);
             let has_room = matches!(seat.capacity, Capacity::Concurrent(_)) && held.len() < limit || held.is_empty();
-            let waits = self.scheduler.waiting().next().is_some();
+            let waits = !self.scheduler.queue.is_empty() || !seat.line.is_empty();
             assert!(seat.closed || !has_room || !waits, "nobody waits for a worker that has room");
         }
+        self.check_sessions();
         assert_eq!(self.scheduler.assigned(), self.held.len());
         assert_eq!(self.held.len() + self.scheduler.waiting().count() + self.ended, self.submitted);
     }

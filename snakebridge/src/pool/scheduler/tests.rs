@@ -10,6 +10,9 @@ pub(super) struct TestCall {
     pub(super) tool: ToolName,
     pub(super) stream: bool,
     pub(super) large: bool,
+    pub(super) priority: Priority,
+    pub(super) admitted: Instant,
+    pub(super) tie: Option<Tie>,
 }
 
 impl Task for TestCall {
@@ -25,17 +28,27 @@ impl Task for TestCall {
     fn is_large(&self) -> bool {
         self.large
     }
+    fn priority(&self) -> Priority {
+        self.priority
+    }
+    fn admitted(&self) -> Instant {
+        self.admitted
+    }
+    fn tie(&self) -> Option<&Tie> {
+        self.tie.as_ref()
+    }
 }
 
 pub(super) fn call(key: usize, tool: &'static str) -> TestCall {
-    TestCall { key, tool: ToolName::Declared(tool), stream: false, large: false }
+    let (tool, priority) = (ToolName::Declared(tool), Priority::Normal);
+    TestCall { key, tool, stream: false, large: false, priority, admitted: Instant::now(), tie: None }
 }
 
 fn stream(key: usize) -> TestCall {
     TestCall { stream: true, ..call(key, "stream") }
 }
 
-fn pool(workers: u64, queue_limit: usize) -> (Scheduler<TestCall>, Instant) {
+pub(super) fn pool(workers: u64, queue_limit: usize) -> (Scheduler<TestCall>, Instant) {
     let mut scheduler = Scheduler::new(queue_limit);
     (1..=workers).for_each(|worker| scheduler.add_worker(worker, Capacity::Serial(1000)));
     (scheduler, Instant::now())
@@ -173,7 +186,7 @@ fn a_full_queue_refuses_and_those_who_leave_it_make_room() {
     let left = call(1, "t");
     scheduler.submit(left.clone(), now).unwrap();
     scheduler.submit(call(2, "t"), now).unwrap();
-    assert_eq!(scheduler.submit(call(3, "t"), now), Err(QueueFull));
+    assert_eq!(scheduler.submit(call(3, "t"), now), Err(Refusal::QueueFull));
     scheduler.give_up(&left);
     assert_eq!(scheduler.submit(call(3, "t"), now), Ok(Placement::Queued));
 }
@@ -292,7 +305,7 @@ fn ten_thousand_that_wait_or_run_come_and_go_in_any_order_and_leave_nothing_behi
     for call in &calls {
         scheduler.submit(call.clone(), now).unwrap();
     }
-    assert_eq!(scheduler.submit(call(20_000, "t"), now), Err(QueueFull));
+    assert_eq!(scheduler.submit(call(20_000, "t"), now), Err(Refusal::QueueFull));
     // From behind, which a search from the front would find last.
     for call in calls.iter().rev() {
         scheduler.give_up(call);

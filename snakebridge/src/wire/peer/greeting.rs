@@ -5,7 +5,7 @@ use crate::wire::limits::MAX_HANDSHAKE;
 use crate::wire::{Limits, VERSIONS, Violation};
 
 /// The largest window that is believed: what is beyond it is as good as none, and sums of it cannot overflow.
-const MAX_WINDOW: u64 = 1 << 39;
+pub(super) const MAX_WINDOW: u64 = 1 << 39;
 
 impl<T> Peer<T> {
     pub(super) fn on_hello<'p, 'f>(

@@ -138,6 +138,10 @@ pub struct Request<'a> {
     pub parent: Option<u64>,
     /// An encoded metadata map.
     pub meta: Option<&'a [u8]>,
+    /// The generation of the host's tools that it may use.
+    pub tools: u64,
+    /// The window of its stream in bytes, where that is not the one that we announced.
+    pub window: Option<u64>,
 }
 
 impl Request<'_> {

@@ -1,5 +1,6 @@
 //! The receiving half of the peer: from a frame to what it means, or to the violation it is.
 
+use super::greeting::MAX_WINDOW;
 use super::{Event, Input, Outgoing, Peer, Phase, Receiving, Role, Sending, Serving};
 use crate::wire::credit::charge;
 use crate::wire::fragment::{Assembly, WholeHeader};
@@ -131,7 +132,8 @@ impl<T> Peer<T> {
         if self.served.len() as u64 >= self.ours.calls {
             return Err(Violation::TooManyCalls(self.ours.calls));
         }
-        let stream = (call.flags & call_flag::STREAM != 0).then(|| Sending::new(self.theirs.window));
+        let window = call.window.map_or(self.theirs.window, |window| window.min(MAX_WINDOW));
+        let stream = (call.flags & call_flag::STREAM != 0).then(|| Sending::new(window));
         let input = |_| Input { receiving: Receiving::new(self.ours.window), incoming: None, ended: false };
         let inputs = (0..call.inputs).map(input).collect();
         let arguments = call.total.map(|total| Box::new(Assembly::new(header, total, true)));

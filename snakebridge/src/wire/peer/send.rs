@@ -74,10 +74,12 @@ impl<T> Peer<T> {
                 meta: request.meta,
                 total,
                 inputs: request.inputs,
+                tools: request.tools,
+                window: request.window,
             })
         };
         self.put(header, (id, 0), body, out);
-        let stream = request.stream.then(|| Receiving::new(self.ours.window));
+        let stream = request.stream.then(|| Receiving::new(request.window.unwrap_or(self.ours.window)));
         let inputs = (0..request.inputs).map(|_| Sending::new(self.theirs.window)).collect();
         self.calls.insert(id, Outgoing { data, stream, incoming: None, inputs, cancelled: false });
         Ok(id)

@@ -144,6 +144,25 @@ fn a_cancel_that_crosses_the_reply_is_ignored_and_the_reply_is_still_known() {
 }
 
 #[test]
+fn a_stream_may_have_a_window_of_its_own_and_its_neighbours_keep_theirs() {
+    let (mut host, mut worker) = open_pair(Limits { window: 200, ..Limits::default() });
+    let mut wire = Vec::new();
+    let windows = [Some(64), Some(1000), None];
+    let ids = windows
+        .map(|window| host.call(&Request { stream: true, window, ..request("count") }, NONE, "s", &mut wire).unwrap());
+    deliver(&mut worker, &wire);
+    wire.clear();
+    let sent = ids.map(|id| (0..100).take_while(|_| worker.item(id, 0, b"x", &mut wire).is_ok()).count());
+    assert_eq!(sent, [1, 16, 4], "64 bytes an item");
+    assert_eq!(deliver(&mut host, &wire).len(), sent.iter().sum::<usize>(), "each is within its own window");
+    for (id, half) in ids.iter().zip([1, 8, 2]) {
+        wire.clear();
+        let granted = (1..100).find(|_| host.consumed(*id, 0, 1, &mut wire));
+        assert_eq!(granted, Some(half), "credit comes for half of its own window");
+    }
+}
+
+#[test]
 fn a_stream_pauses_without_credit_and_goes_on_with_it() {
     let limits = Limits { window: 200, ..Limits::default() };
     let (mut host, mut worker) = open_pair(limits);

@@ -43,6 +43,8 @@ pub(crate) fn asks(id: u64, target: &str) -> CallHeader<'_> {
         meta: None,
         total: None,
         inputs: 0,
+        tools: 0,
+        window: None,
     }
 }
 

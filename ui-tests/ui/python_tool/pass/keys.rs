@@ -28,15 +28,19 @@ trait WholeModule {
 
 fn main() {
     const fn given(name: &'static str) -> ParameterDeclaration {
-        ParameterDeclaration::new(name, Shape::Unknown)
+        ParameterDeclaration::new(name, Shape::Float)
     }
     const EXPECTED: [ToolDeclaration; 3] = [
-        ToolDeclaration::call("add").parameters(&[given("a"), given("b")]).timeout(Duration::from_secs(90)),
+        ToolDeclaration::call("add")
+            .parameters(&[given("a"), given("b")])
+            .returns(Shape::Float)
+            .timeout(Duration::from_secs(90)),
         ToolDeclaration::call("scaleArray")
             .parameters(&[given("lambda")])
+            .returns(Shape::Float)
             .timeout(Duration::from_millis(250))
             .idempotent(),
-        ToolDeclaration::stream("count").timeout(Duration::from_secs(3600)).idempotent(),
+        ToolDeclaration::stream("count").returns(Shape::Int).timeout(Duration::from_secs(3600)).idempotent(),
     ];
     assert_eq!(TextTools::TOOLS, EXPECTED);
     assert_eq!(TextTools::ADAPTER, Some("package.tools:Tools"));

@@ -18,6 +18,26 @@ pub mod public {
             b: f64,
         ) -> Result<f64>;
 
+        /// Is not waited for.
+        #[py(notify)]
+        async fn log(&self, line: &str) -> Result<()>;
+
+        /// Joins.
+        async fn join(
+            &self,
+            /// The words.
+            words: impl Stream<Item = String>,
+            /// What comes between them.
+            #[py(default = " ")]
+            separator: Option<&str>,
+        ) -> Result<String>;
+
+        /// Is no tool.
+        #[py(skip)]
+        async fn both(&self) -> Result<()> {
+            self.log("both").await
+        }
+
         /// Counts.
         fn count(&self, to: u32) -> impl Stream<Item = Result<u32>>;
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from snakebridge.definitions import first_paragraph
+from snakebridge.docstrings import first_paragraph
 from snakebridge.streams import StreamChunk
 
 if TYPE_CHECKING:
@@ -20,14 +20,20 @@ class Tool:
         func: The function; its first parameter is the session context.
         name: Its name (default: the function's own).
         description: What it does (default: the first paragraph of its docstring).
+        **options: What `@tool` takes besides, such as ``idempotent=True``.
     """
 
     def __init__(
-        self, func: Callable[..., Any], name: str | None = None, description: str | None = None
+        self,
+        func: Callable[..., Any],
+        name: str | None = None,
+        description: str | None = None,
+        **options: Any,
     ) -> None:
         self.func = func
         self.name = func.__name__ if name is None else name
         self.description = first_paragraph(func.__doc__) if description is None else description
+        self.options = options
 
     def __repr__(self) -> str:
         return f"Tool({self.name})"

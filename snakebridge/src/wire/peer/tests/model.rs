@@ -90,7 +90,9 @@ impl Pair {
         let pick = |which: usize, length: usize| which.checked_rem(length);
         match *step {
             Step::Call { stream, inputs, size } => {
-                let request = Request { stream, inputs, ..request("t") };
+                // Smaller and larger than the announced one.
+                let window = [None, Some(64), Some(4096)][size % 3];
+                let request = Request { stream, inputs, window, ..request("t") };
                 if let Ok(id) = host.call(&request, &body(size), "", there) {
                     model.asked.push((id, stream, inputs, size));
                 }

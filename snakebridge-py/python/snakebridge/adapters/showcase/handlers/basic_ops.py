@@ -3,36 +3,36 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from snakebridge.adapters.showcase.tool import Tool
 from snakebridge.errors import ToolError
 
 if TYPE_CHECKING:
+    from snakebridge.base_adapter import BaseAdapter
     from snakebridge.session import SessionContext
 
 
 class BasicOpsHandler:
-    """Ping, echo, add, introspection and errors.
+    """Ping, echo, add, text, introspection and errors.
 
     Args:
-        adapter_name: Name that `adapter_info` reports.
-        version: Version that `adapter_info` reports.
+        adapter: What `adapter_info` describes.
     """
 
-    def __init__(self, adapter_name: str, version: str) -> None:
-        self._adapter_name = adapter_name
-        self._version = version
+    def __init__(self, adapter: BaseAdapter | None = None) -> None:
+        self._adapter = adapter
 
     def get_tools(self) -> dict[str, Tool]:
         """The functions of this handler by tool name."""
         return {
-            "ping": Tool(self.ping),
-            "echo": Tool(self.echo),
-            "add": Tool(self.add),
-            "adapter_info": Tool(self.adapter_info),
-            "safe_operation": Tool(self.safe_operation),
-            "error_demo": Tool(self.error_demo),
+            "ping": Tool(self.ping, description="Health check", idempotent=True),
+            "echo": Tool(self.echo, description="Return all arguments", idempotent=True),
+            "add": Tool(self.add, description="Add two numbers", idempotent=True),
+            "process_text": Tool(self.process_text, idempotent=True),
+            "adapter_info": Tool(self.adapter_info, description="Describe this adapter", idempotent=True),
+            "safe_operation": Tool(self.safe_operation, description="Report an error as a result"),
+            "error_demo": Tool(self.error_demo, description="Raise an exception"),
         }
 
     def ping(self, ctx: SessionContext | None, message: str = "pong") -> dict[str, str]:  # noqa: ARG002
@@ -47,12 +47,36 @@ class BasicOpsHandler:
         """Add two numbers."""
         return a + b
 
-    def adapter_info(self, ctx: SessionContext | None, tools: list[str]) -> dict[str, Any]:  # noqa: ARG002
+    def process_text(
+        self,
+        ctx: SessionContext | None,  # noqa: ARG002
+        text: str,
+        operation: Literal["upper", "lower", "reverse", "length"] = "upper",
+    ) -> dict[str, Any]:
+        """Process a text with one of a few operations.
+
+        Args:
+            ctx: The call.
+            text: What to process.
+            operation: What to do with it.
+        """
+        results: dict[str, Any] = {
+            "upper": text.upper(),
+            "lower": text.lower(),
+            "reverse": text[::-1],
+            "length": len(text),
+        }
+        return {"original": text, "operation": operation, "result": results[operation], "success": True}
+
+    def adapter_info(self, ctx: SessionContext | None) -> dict[str, Any]:  # noqa: ARG002
         """Name, version and tools of the adapter."""
+        adapter = self._adapter
         return {
-            "adapter_name": self._adapter_name,
-            "version": self._version,
-            "tools": tools,
+            "adapter_name": type(adapter or self).__name__,
+            "version": getattr(adapter, "__version__", None),
+            "tools": sorted(self.get_tools())
+            if adapter is None
+            else [spec.name for spec in adapter.get_tools()],
             "capabilities": ["binary_data", "streaming", "sessions", "host_tools"],
         }
 

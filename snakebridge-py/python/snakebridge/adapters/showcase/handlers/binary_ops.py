@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from snakebridge.adapters.showcase.tool import Tool
 from snakebridge.errors import InvalidArgument
@@ -11,15 +11,22 @@ from snakebridge.errors import InvalidArgument
 if TYPE_CHECKING:
     from snakebridge.session import SessionContext
 
+IMAGE_BEGINNINGS = {"png": b"\x89PNG\r\n\x1a\n", "jpeg": b"\xff\xd8\xff", "gif": b"GIF8"}
 ALGORITHMS = ("md5", "sha1", "sha256", "sha512")
 
 
 class BinaryOpsHandler:
-    """Checksums and simple processing."""
+    """Checksums and simple processing of bytes, images among them."""
 
     def get_tools(self) -> dict[str, Tool]:
         """The functions of this handler by tool name."""
-        return {"checksum": Tool(self.checksum), "process_binary": Tool(self.process_binary)}
+        return {
+            "checksum": Tool(self.checksum, description="Checksum of binary data", idempotent=True),
+            "process_binary": Tool(
+                self.process_binary, description="Process binary data (images, files, etc.)"
+            ),
+            "process_image": Tool(self.process_image, idempotent=True),
+        }
 
     def checksum(self, ctx: SessionContext | None, data: bytes, algorithm: str = "sha256") -> dict[str, Any]:  # noqa: ARG002
         """Hex digest and size."""
@@ -50,3 +57,15 @@ class BinaryOpsHandler:
             "operation": operation,
             "result": result,
         }
+
+    def process_image(
+        self,
+        ctx: SessionContext | None,  # noqa: ARG002
+        data: bytes,
+        operation: Literal["describe", "checksum"] = "describe",
+    ) -> dict[str, Any]:
+        """Say what kind of image some bytes are, by how they begin, or their checksum."""
+        if operation == "checksum":
+            return {"checksum": hashlib.md5(data, usedforsecurity=False).hexdigest(), "size": len(data)}
+        kinds = [kind for kind, beginning in IMAGE_BEGINNINGS.items() if data.startswith(beginning)]
+        return {"format": kinds[0] if kinds else "unknown", "original_size": len(data)}

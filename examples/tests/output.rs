@@ -1,0 +1,39 @@
+//! The examples do what they say.
+
+#![allow(missing_docs, clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+use std::process::Command;
+
+/// What an example prints, by line.
+fn output(program: &str) -> Vec<String> {
+    let output = Command::new(program).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{}: {text}{}", output.status, String::from_utf8_lossy(&output.stderr));
+    text.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn rust_functions_serve_python() {
+    let lines = output(env!("CARGO_BIN_EXE_host_tools"));
+    assert_eq!(lines[..3], ["the basket costs 11", "there is no toast; did you mean tea?", "15 pieces are in stock"]);
+    assert!(lines[3].starts_with(r#"[{"name": "price", "description": "Tell what"#), "{}", lines[3]);
+    assert_eq!(lines.len(), 4);
+}
+
+#[test]
+fn outcomes_are_values_and_a_trait_is_a_service() {
+    let lines = output(env!("CARGO_BIN_EXE_elixir_style"));
+    assert!(lines[0].contains(r#""sum": 42"#), "{}", lines[0]);
+    assert!(lines[0].contains("many: that is no number") && lines[0].contains("1000 is too much for report-7"));
+    assert_eq!(lines[1], r#"["field 1 has no name"]"#);
+    assert_eq!(lines[2], "from Rust: 0 problems");
+    assert_eq!(lines[3], "from Rust: error: a schema has a name");
+    assert!(lines[4].starts_with("elsewhere: ") && lines[4].contains("parse_number"), "{}", lines[4]);
+    assert_eq!(lines.len(), 5);
+}
+
+#[test]
+fn a_trait_is_a_client_of_python() {
+    let lines = output(env!("CARGO_BIN_EXE_typed_client"));
+    assert_eq!(lines, ["be: 2", "Line { number: 1, length: 3 }", "Line { number: 2, length: 5 }", "fake: 1"]);
+}

@@ -1,0 +1,173 @@
+"""Types of the standard library and of the user's libraries that msgspec does not know.
+
+They are recognised by their names, so that nothing is imported that the user's own code has not imported.
+"""
+
+from __future__ import annotations
+
+import sys
+import types
+import typing
+from collections import Counter, OrderedDict, deque
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Decode = Callable[[Any, Any], Any]
+    """Converts a value that was decoded without a type into an annotation."""
+    Converter = Callable[[Any, Any, Decode], Any]
+    """Converts a value into a type, which may have arguments; it gets a `Decode` for what is inside."""
+
+
+def converter(kind: Any) -> Converter | None:
+    """What converts values into a type, found by the names of its base classes; or None."""
+    known = _find(kind)
+    return None if known is None else known[0]
+
+
+def schema_of(kind: Any) -> dict[str, Any]:
+    """The JSON Schema of a type that `converter` knows; of any other one that allows anything."""
+    known = _find(kind)
+    if known is None:
+        return {}
+    schema = known[1]
+    return schema(kind) if callable(schema) else dict(schema)
+
+
+def _find(kind: Any) -> tuple[Converter, Any] | None:
+    for base in getattr(kind, "__mro__", ()):
+        known = _CONVERTERS.get((base.__module__.partition(".")[0], base.__qualname__))
+        if known is not None:
+            return known
+    return None
+
+
+def _text(kind: Any, value: Any, _: Decode) -> Any:
+    if not isinstance(value, str):
+        raise _expected("a string", value)
+    return kind(value)
+
+
+def _deque(kind: Any, value: Any, decode: Decode) -> Any:
+    (item,) = typing.get_args(kind) or (Any,)
+    return deque(decode(value, types.GenericAlias(list, (item,))))
+
+
+def _ordered(kind: Any, value: Any, decode: Decode) -> Any:
+    key, item = typing.get_args(kind) or (Any, Any)
+    return OrderedDict(decode(value, types.GenericAlias(dict, (key, item))))
+
+
+def _counter(kind: Any, value: Any, decode: Decode) -> Any:
+    (item,) = typing.get_args(kind) or (Any,)
+    return Counter(decode(value, types.GenericAlias(dict, (item, int))))
+
+
+def _model(kind: Any, value: Any, _: Decode) -> Any:
+    return kind.model_validate(value)
+
+
+def _array(kind: Any, value: Any, _: Decode) -> Any:
+    """A numpy array from nested arrays, or from bytes that are its elements in native order."""
+    numpy = sys.modules["numpy"]
+    shape, dtype = _declared(numpy, kind)
+    if isinstance(value, bytes):
+        if dtype is None:
+            raise ValueError(
+                "bytes become an array only where its dtype is declared, as in NDArray[numpy.uint8]"
+            )
+        array = numpy.frombuffer(value, dtype)
+    else:
+        array = numpy.asarray(value)
+        if array.dtype.kind not in "biuf" and array.size:
+            raise ValueError("Expected `array` of numbers or booleans")
+        if dtype is not None:
+            array = _cast(numpy, array, dtype)
+    if shape is not None and len(shape) != array.ndim:
+        raise ValueError(f"Expected `array` of {len(shape)} dimensions, got `array` of {array.ndim}")
+    return array
+
+
+def _scalar(kind: Any, value: Any, _: Decode) -> Any:
+    numpy = sys.modules["numpy"]
+    array = numpy.asarray(value)
+    if array.ndim or array.dtype.kind not in "biuf":
+        raise _expected("a number", value)
+    return _cast(numpy, array, numpy.dtype(kind))[()]
+
+
+def _declared(numpy: Any, kind: Any) -> tuple[tuple[Any, ...] | None, Any]:
+    """Shape and dtype of ``numpy.ndarray[tuple[int, int], numpy.dtype[numpy.uint8]]``, as far as said."""
+    shape, dtype = typing.get_args(kind) or (Any, Any)
+    axes = typing.get_args(shape)
+    (scalar,) = typing.get_args(dtype) or (Any,)
+    is_concrete = scalar in numpy.sctypeDict.values()  # `numpy.floating`, say, is none
+    return (None if not axes or ... in axes else axes), numpy.dtype(scalar) if is_concrete else None
+
+
+def _cast(numpy: Any, array: Any, dtype: Any) -> Any:
+    """The array in another dtype, where that loses nothing but precision."""
+    if array.dtype.kind in "iu" and dtype.kind in "iu" and array.size:
+        limits = numpy.iinfo(dtype)
+        if limits.min <= array.min() and array.max() <= limits.max:
+            return array.astype(dtype)
+        raise ValueError(f"Expected `array` of {dtype}, got a number beyond it")
+    if array.size and not numpy.can_cast(array.dtype, dtype, "same_kind"):
+        raise ValueError(f"Expected `array` of {dtype}, got `array` of {array.dtype}")
+    return array.astype(dtype)
+
+
+def _table(kind: Any, value: Any, _: Decode) -> Any:
+    """A table of pandas or polars, from a map of columns or an array of rows."""
+    _check_table(value)
+    return kind(value)
+
+
+def _arrow_table(kind: Any, value: Any, _: Decode) -> Any:
+    _check_table(value)
+    return kind.from_pydict(value) if isinstance(value, dict) else kind.from_pylist(value)
+
+
+def _series(kind: Any, value: Any, _: Decode) -> Any:
+    if not isinstance(value, list):
+        raise _expected("an array", value)
+    return kind(value)
+
+
+def _check_table(value: Any) -> None:
+    is_columns = isinstance(value, dict) and all(isinstance(column, list) for column in value.values())
+    if not is_columns and not (isinstance(value, list) and all(isinstance(row, dict) for row in value)):
+        raise _expected("a table, as a map of columns or an array of rows", value)
+
+
+def _expected(what: str, value: Any) -> ValueError:
+    return ValueError(f"Expected {what}, got `{type(value).__name__}`")
+
+
+def _model_schema(kind: Any) -> dict[str, Any]:
+    schema: dict[str, Any] = kind.model_json_schema()
+    # Its references are meant from the root, and this one becomes a part of another schema.
+    return {"type": "object", "title": kind.__name__} if "$defs" in schema else schema
+
+
+_TABLE = {"type": ["object", "array"]}
+_CONVERTERS: dict[tuple[str, str], tuple[Converter, Any]] = {
+    ("collections", "deque"): (_deque, {"type": "array"}),
+    ("collections", "OrderedDict"): (_ordered, {"type": "object"}),
+    ("collections", "Counter"): (_counter, {"type": "object", "additionalProperties": {"type": "integer"}}),
+    ("pathlib", "PurePath"): (_text, {"type": "string", "format": "path"}),
+    ("ipaddress", "IPv4Address"): (_text, {"type": "string", "format": "ipv4"}),
+    ("ipaddress", "IPv6Address"): (_text, {"type": "string", "format": "ipv6"}),
+    ("pydantic", "BaseModel"): (_model, _model_schema),
+    ("numpy", "ndarray"): (_array, {"type": "array"}),
+    ("numpy", "bool"): (_scalar, {"type": "boolean"}),
+    ("numpy", "integer"): (_scalar, {"type": "integer"}),
+    ("numpy", "floating"): (_scalar, {"type": "number"}),
+    ("pandas", "DataFrame"): (_table, _TABLE),
+    ("pandas", "Series"): (_series, {"type": "array"}),
+    ("polars", "DataFrame"): (_table, _TABLE),
+    ("polars", "Series"): (_series, {"type": "array"}),
+    ("pyarrow", "Table"): (_arrow_table, _TABLE),
+}
+"""By top-level module and name of a class: what converts values into it, and its JSON Schema."""

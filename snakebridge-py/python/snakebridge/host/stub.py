@@ -1,0 +1,31 @@
+"""What carries requests to the host."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+
+class HostStub(Protocol):
+    """A way to send something to the host. Arguments and results are encoded.
+
+    Every method raises `HostToolError` if the host answers with an error.
+    """
+
+    @property
+    def tools_generation(self) -> int:
+        """Generation of the host's tools, which with the session's id names a catalogue; 0 if unknown."""
+
+    def call(self, target: str, arguments: bytes) -> bytes:
+        """Call a target of the host and wait for the result."""
+
+    async def acall(self, target: str, arguments: bytes) -> bytes:
+        """The same as `call`; other coroutines run meanwhile."""
+
+    def stream(self, target: str, arguments: bytes) -> Iterator[bytes]:
+        """Call a streaming target of the host; closing or dropping the iterator cancels the call."""
+
+    def astream(self, target: str, arguments: bytes) -> AsyncIterator[bytes]:
+        """The same as `stream`; other coroutines run while it waits for an item."""

@@ -1,0 +1,183 @@
+"""Tools of an adapter, run in the test's own process as a worker would run them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from typing import TYPE_CHECKING, Any, Self
+
+import msgspec
+
+from snakebridge.current import set_context
+from snakebridge.encoding import encode
+from snakebridge.loading import (
+    AdapterSource,
+    collect_tools,
+    find_adapter,
+    import_module,
+    make_adapter,
+    parse_spec,
+)
+from snakebridge.session import SessionContext
+from snakebridge.streams import StreamChunk
+from snakebridge.suggestions import did_you_mean
+from snakebridge.testing.host import FakeHost
+from snakebridge.trampoline import build_trampoline
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from snakebridge.definitions import ToolDefinition
+    from snakebridge.loading import LoadedAdapter
+    from snakebridge.testing.host import FakeCall
+
+
+class ToolRunner:
+    """Runs tools with everything that a worker does around them.
+
+    Arguments are encoded, checked against the signature and decoded; results and items are encoded and come
+    back as the host gets them. What a tool raises is raised here. As a context manager it runs `initialize`
+    and `warmup` before, and `cleanup` after the block.
+
+    Args:
+        adapter: An adapter object, its class, or its name as the host gives it: ``"module:Class"``.
+        host: What stands for the host (default: one without tools).
+        session_id: The session of the calls.
+        config: The configuration, where `adapter` is a class or a name.
+
+    Raises:
+        AdapterError: If the adapter cannot be used as it is written: as a worker, it would not start.
+
+    Example:
+        >>> from snakebridge import BaseAdapter, tool
+        >>> class Adapter(BaseAdapter):
+        ...     @tool
+        ...     def add(self, a: int, b: int = 1) -> int:
+        ...         return a + b
+        >>> ToolRunner(Adapter()).call("add", a=2)
+        3
+    """
+
+    def __init__(
+        self, adapter: Any, host: FakeHost | None = None, *, session_id: str = "test", config: Any = None
+    ) -> None:
+        self.host = FakeHost() if host is None else host
+        self.session_id = session_id
+        self._call: FakeCall | None = None
+        self._adapter = _load(adapter, config)
+        self._tools = {tool.name: tool for tool in self._adapter.tools}
+        for tool in self._adapter.tools:
+            build_trampoline(tool)  # raises what would keep a worker from starting
+
+    @property
+    def adapter(self) -> Any:
+        """The adapter object."""
+        return self._adapter.instance
+
+    def within(self, call: FakeCall) -> ToolRunner:
+        """The same runner, whose calls are the given one of the host's: one with a deadline, or cancelled."""
+        other = object.__new__(type(self))
+        other.__dict__.update(self.__dict__, _call=call)
+        return other
+
+    def call(self, tool: str, /, *positional: Any, **named: Any) -> Any:
+        """Run a tool and return its result as the host gets it."""
+        definition = self._definition(tool, streams=False)
+        return msgspec.msgpack.decode(self._run(definition, build_trampoline(definition), positional, named))
+
+    def stream(self, tool: str, /, *positional: Any, **named: Any) -> list[Any]:
+        """Run a streaming tool to its end and return the values of its items as the host gets them."""
+        return [chunk.data for chunk in self.chunks(tool, *positional, **named)]
+
+    def chunks(self, tool: str, /, *positional: Any, **named: Any) -> Iterator[StreamChunk]:
+        """Run a streaming tool item by item; closing the iterator closes the generator."""
+        definition = self._definition(tool, streams=True)
+        if definition.signature.is_async:
+            sent: list[Any] = []
+            self._run(
+                definition,
+                build_trampoline(definition, lambda items: _collect(items, sent)),
+                positional,
+                named,
+            )
+            return map(_received, sent)
+        context = self._context()
+        items = context.run(self._start, build_trampoline(definition), positional, named)
+        return _each(items, context)
+
+    def __enter__(self) -> Self:
+        self._adapter.life.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._adapter.life.stop()
+
+    def _definition(self, name: str, streams: bool) -> ToolDefinition:
+        definition = self._tools.get(name)
+        if definition is None:
+            raise LookupError(f"the adapter has no tool `{name}`{did_you_mean(name, self._tools)}")
+        if definition.streams is not streams:
+            kind, method = ("streams", "stream") if definition.streams else ("does not stream", "call")
+            raise TypeError(f"tool `{name}` {kind}: use `{method}`")
+        return definition
+
+    def _context(self) -> contextvars.Context:
+        """Context variables in which the call runs: code of the test sees nothing of it."""
+        call = self._call or self.host.begin_call(self.session_id)
+        variables = contextvars.copy_context()
+        variables.run(set_context, SessionContext(call, call.session_id))
+        return variables
+
+    def _run(
+        self, definition: ToolDefinition, run: Callable[[bytes], Any], positional: Any, named: Any
+    ) -> Any:
+        context = self._context()
+        result = context.run(self._start, run, positional, named)
+        return context.run(asyncio.run, result) if definition.signature.is_async else result
+
+    def _start(self, run: Callable[[bytes], Any], positional: Any, named: Any) -> Any:
+        return run(encode([positional, named] if positional else named))
+
+
+def _load(adapter: Any, config: Any) -> LoadedAdapter:
+    if isinstance(adapter, str):
+        module, name = parse_spec(adapter)
+        source = find_adapter(import_module(module), name)
+        return collect_tools(source, make_adapter(source, config), config, _complete)
+    kind = adapter if isinstance(adapter, type) else type(adapter)
+    source = AdapterSource(f"{kind.__module__}:{kind.__name__}", kind)
+    instance = make_adapter(source, config) if adapter is kind else adapter
+    return collect_tools(source, instance, config, _complete)
+
+
+async def _collect(items: Any, sent: list[Any]) -> None:
+    if hasattr(type(items), "__aiter__"):
+        sent.extend([item async for item in items])
+    else:
+        sent.extend(items)
+
+
+def _each(items: Iterator[Any], context: contextvars.Context) -> Iterator[StreamChunk]:
+    missing = object()
+    try:
+        while (item := context.run(next, items, missing)) is not missing:
+            yield _received(item)
+    finally:
+        close = getattr(items, "close", None)
+        if close is not None:
+            context.run(close)
+
+
+def _received(item: Any) -> StreamChunk:
+    """An item as the host gets it."""
+    chunk = item if isinstance(item, StreamChunk) else StreamChunk(item)
+    data, metadata = msgspec.msgpack.decode(encode([chunk.data, chunk.metadata]))
+    return StreamChunk(data, chunk.is_final, metadata)
+
+
+def _complete(awaitable: Any) -> Any:
+    return asyncio.run(_await(awaitable))
+
+
+async def _await(awaitable: Any) -> Any:
+    return await awaitable

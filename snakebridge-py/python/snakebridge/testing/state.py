@@ -1,0 +1,80 @@
+"""Sessions of a fake host, with the rules of the real one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from snakebridge.encoding import encode
+from snakebridge.errors import Conflict, HostToolError, SessionExpired, SessionNotFound, SessionQuota
+
+KEY_LIMIT = 256
+"""Bytes of a key."""
+VALUE_LIMIT = 1024 * 1024
+"""Bytes of a value, encoded, as the real host has it by default."""
+
+
+class FakeSession:
+    """The state of one session, and whether the session still lives."""
+
+    def __init__(self) -> None:
+        self.is_expired = False
+        self.is_closed = False
+        self._values: dict[str, tuple[int, Any]] = {}
+        self._versions: dict[str, int] = {}
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """What is kept, by key."""
+        return {key: value for key, (_, value) in sorted(self._values.items())}
+
+    def answer(self, target: str, arguments: dict[str, Any]) -> Any:
+        """What the host answers to a `$state` target.
+
+        Raises:
+            HostToolError: Where the real host refuses.
+        """
+        if self.is_expired:
+            raise SessionExpired("the session expired")
+        if self.is_closed:
+            raise SessionNotFound("the session was closed")
+        if target == "$state.keys":
+            return sorted(self._values)
+        key = _checked_key(arguments["key"])
+        match target:
+            case "$state.get":
+                return self._values.get(key)
+            case "$state.set":
+                return self._write(key, arguments["value"])
+            case "$state.delete":
+                return self._values.pop(key, None) is not None
+            case "$state.cas":
+                current = self._values.get(key, (0, None))[0]
+                if current != arguments["expected"]:
+                    message = f"the key {key!r} is at version {current}, not {arguments['expected']}"
+                    raise Conflict(message, {"version": current})
+                return self._write(key, arguments["value"])
+        raise HostToolError("tool_not_found", f"no system target `{target}`", executed="never")
+
+    def _write(self, key: str, value: Any) -> int:
+        size = len(encode(value))
+        if size > VALUE_LIMIT:
+            raise SessionQuota(f"the value takes {size} bytes, and at most {VALUE_LIMIT} are allowed")
+        version = self._versions[key] = self._versions.get(key, 0) + 1
+        self._values[key] = version, msgspec.msgpack.decode(encode(value))
+        return version
+
+
+def _checked_key(key: Any) -> str:
+    if isinstance(key, str) and 1 <= len(key.encode()) <= KEY_LIMIT and not any(map(_is_control, key)):
+        return key
+    raise HostToolError(
+        "invalid_argument",
+        f"{key!r} is no key: strings of 1 to {KEY_LIMIT} bytes without control characters are",
+        executed="never",
+    )
+
+
+def _is_control(character: str) -> bool:
+    return ord(character) < 0x20 or 0x7F <= ord(character) < 0xA0

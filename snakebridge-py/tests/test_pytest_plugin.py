@@ -1,0 +1,124 @@
+"""The fixtures that pytest finds where snakebridge is installed, and strategies from signatures."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec import Meta
+
+from calling import call
+from snakebridge import AdapterError
+from snakebridge.testing.strategies import arguments_of
+
+TESTS = """
+from snakebridge import BaseAdapter, telemetry, tool
+
+EVENTS = []
+
+
+class Adapter(BaseAdapter):
+    def initialize(self):
+        EVENTS.append("initialized")
+
+    def cleanup(self):
+        EVENTS.append("cleaned up")
+
+    @tool
+    def double(self, n: int) -> int:
+        with telemetry.span("double"):
+            return self.session_context.tools.multiply(a=n, b=2)
+
+
+def test_a_tool_runs_on_the_fake_host(fake_host, run_adapter, telemetry_events):
+    def multiply(a: int, b: int) -> int:
+        return a * b
+
+    fake_host.add_tool(multiply)
+    assert run_adapter(Adapter).call("double", n=21) == 42
+    assert [event.name for event in telemetry_events] == ["double.start", "double.stop"]
+    assert EVENTS == ["initialized"]
+
+
+def test_its_adapter_is_cleaned_up_after_the_test():
+    assert EVENTS == ["initialized", "cleaned up"]
+"""
+
+
+def test_the_fixtures_are_found_by_themselves(tmp_path):
+    tmp_path.joinpath("test_inside.py").write_text(TESTS)
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "--rootdir",
+        str(tmp_path),
+        str(tmp_path),
+    ]
+    result = subprocess.run(
+        command, capture_output=True, text=True, check=False, env=os.environ, cwd=tmp_path
+    )
+    assert "2 passed" in result.stdout, result.stdout + result.stderr
+
+
+def test_the_plugin_imports_nothing_before_it_is_used():
+    program = (
+        "import sys, snakebridge.pytest_plugin as _; print(*(n for n in sys.modules if 'snakebridge' in n))"
+    )
+    output = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    ).stdout
+    assert output.split() == ["snakebridge", "snakebridge.pytest_plugin"]
+
+
+@dataclass
+class Row:
+    name: str
+    sizes: list[int]
+
+
+def everything(
+    number: int,
+    share: Annotated[float, Meta(ge=0, lt=1)],
+    word: Annotated[str, Meta(min_length=1, max_length=5)],
+    rows: list[Row],
+    choice: Literal["a", "b"],
+    anything: Any,
+    stream: Iterator[int],
+    count: Annotated[int, Meta(gt=0)] = 1,
+    code: Annotated[str, Meta(pattern="^[a-z]{2}$")] = "ab",
+):
+    assert 0 <= share < 1
+    assert 1 <= len(word) <= 5
+    assert all(isinstance(row, Row) for row in rows)
+    assert choice in ("a", "b")
+    assert count > 0
+    return sum(stream) % 2
+
+
+@given(arguments_of(everything))
+@settings(max_examples=50)
+def test_generated_arguments_fit_the_signature(arguments):
+    assert call(everything, **arguments) in (0, 1)
+
+
+@given(st.data())
+def test_what_has_a_default_is_sometimes_left_out_and_context_never_given(data):
+    def tool(n: int, m: int = 3, **rest: str): ...
+
+    assert set(data.draw(arguments_of(tool))) - {"m"} == {"n"}
+
+
+def test_a_function_that_is_no_tool_has_no_strategy():
+    def tool(*numbers): ...
+
+    with pytest.raises(AdapterError, match="numbers"):
+        arguments_of(tool)

@@ -1,0 +1,114 @@
+"""Adapters that were written for snakepit run unchanged."""
+
+import importlib
+import sys
+
+import pytest
+
+from scripted_host import ADAPTERS, ERROR, READY, ScriptedHost
+from snakebridge import InvalidArgument, telemetry
+from snakebridge.compat import snakepit
+from snakebridge.compat.snakepit_serialization import TypeSerializer
+from snakebridge.testing import ToolRunner
+
+
+@pytest.fixture
+def runner(monkeypatch):
+    """Makes a runner of one of the adapters."""
+    monkeypatch.syspath_prepend(ADAPTERS)
+    snakepit.install()
+    yield lambda name: ToolRunner(f"from_snakepit:{name}", session_id="demo")
+    snakepit.uninstall()
+    sys.modules.pop("from_snakepit", None)
+
+
+def test_the_package_is_there_only_where_it_is_asked_for():
+    with pytest.raises(ModuleNotFoundError):
+        importlib.import_module("snakepit_bridge")
+    snakepit.install()
+    snakepit.install()
+    try:
+        assert importlib.import_module("snakepit_bridge").BaseAdapter is snakepit.BaseAdapter
+        assert importlib.import_module("snakepit_bridge.telemetry").emit is telemetry.emit
+        with pytest.raises(ModuleNotFoundError):
+            importlib.import_module("snakepit_bridge.heartbeat")
+        with pytest.raises(ModuleNotFoundError):
+            importlib.import_module("snakepit_bridges")
+    finally:
+        snakepit.uninstall()
+    assert not snakepit.is_installed()
+    with pytest.raises(ModuleNotFoundError):
+        importlib.import_module("snakepit_bridge")
+
+
+def test_a_decorated_adapter_is_made_for_every_call_with_its_context(runner):
+    decorated = runner("Decorated")
+    assert decorated.call("whose") == {"session_id": "demo", "given": "demo", "ready": True}
+    assert not decorated.adapter.initialized, "another object served"
+
+
+def test_its_streams_and_telemetry_work(runner):
+    events = []
+    detach = telemetry.attach(events.append)
+    decorated = runner("Decorated")
+    assert decorated.stream("count", n=2) == [{"i": 0}, {"i": 1}]
+    assert decorated.call("measured", data={"a": 1}) == {"value": 3.0, "streams": True}
+    detach()
+    assert [event.name for event in events] == ["measured.start", "measured.stop"]
+
+
+def test_handlers_behind_execute_tool_are_tools_by_their_names(runner):
+    gathered = runner("Gathered")
+    assert gathered.call("add", a=1, b=2) == gathered.call("add", 1, b=2) == 3.0
+    assert gathered.stream("ticks", n=2) == [0, 1]
+    assert gathered.call("echo", x=1) == {"x": 1}
+    with pytest.raises(InvalidArgument, match="`a`: expected `float`"):
+        gathered.call("add", a="x", b=2)
+
+
+def test_execute_tool_is_a_tool_that_takes_any_name(runner):
+    assert runner("Gathered").call("execute_tool", tool_name="echo", arguments={"x": 1}) == {"x": 1}
+
+
+def test_a_class_without_a_base_class_is_an_adapter(runner):
+    bare = runner("Bare")
+    result = bare.call("execute_tool", tool_name="sum", arguments={"values": [1, 2]})
+    assert result == {"sum": 3, "session": "demo", "seen": "demo"}
+    with pytest.raises(NotImplementedError, match="Unknown tool: other"):
+        bare.call("execute_tool", tool_name="other")
+
+
+def test_execute_tool_may_be_asynchronous(runner):
+    assert runner("BareAsync").call("execute_tool", tool_name="x", arguments={"a": 1}) == ["x", {"a": 1}]
+
+
+def test_a_worker_serves_it_where_the_host_says_so():
+    with ScriptedHost("from_snakepit:Decorated", compat="snakepit") as host:
+        assert host.receive()[0][0] == READY
+        assert host.ask("whose", session="demo") == {"session_id": "demo", "given": "demo", "ready": True}
+    with ScriptedHost("from_snakepit:Decorated") as host:
+        (kind, *_), body = host.receive()
+        assert (kind, body["module"]) == (ERROR, "snakepit_bridge")
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "decoded"),
+    [
+        (1, "float", 1.0),
+        (2.0, "integer", 2),
+        ("a", "string", "a"),
+        (True, "boolean", True),
+        ([1], "tensor", [1]),
+    ],
+)
+def test_values_are_serialized_without_pickle(value, kind, decoded):
+    message, binary = TypeSerializer.encode_any(value, kind)
+    assert message.type_url == f"type.googleapis.com/snakepit.{kind}"
+    assert binary is None
+    result = TypeSerializer.decode_any(message, binary)
+    assert (result, type(result)) == (decoded, type(decoded))
+
+
+def test_a_value_of_another_type_is_refused():
+    with pytest.raises(ValueError, match="'x' is no float"):
+        TypeSerializer.encode_any("x", "float")

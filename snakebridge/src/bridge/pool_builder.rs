@@ -1,0 +1,363 @@
+//! What one pool is made of: the settings that each of several pools has for itself.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::settings::{check_concurrency, check_limits, configuration};
+use super::timeouts::TimeoutProfile;
+use crate::error::Result;
+use crate::pool::PoolConfig;
+use crate::value::Value;
+use crate::wire::Limits;
+use crate::worker::{Environment, Launch, Preload, Profile, Sandbox, WorkerConfig};
+
+/// One pool of workers: what they load, how many they are, and what bounds them.
+///
+/// [`Builder`](crate::Builder) has the same settings for the pool `default`; a named one begins anew with the defaults.
+#[must_use = "a pool is described for the builder that it is returned to"]
+pub struct PoolBuilder {
+    pub(super) adapters: Vec<String>,
+    pub(super) python: Option<PathBuf>,
+    pub(super) command: Option<Vec<OsString>>,
+    pub(super) python_path: Vec<PathBuf>,
+    pub(super) config: Result<Value>,
+    pub(super) environment: Environment,
+    pub(super) sandbox: Sandbox,
+    pub(super) workers: Option<usize>,
+    pub(super) profile: Profile,
+    pub(super) preload: bool,
+    pub(super) max_concurrency: Option<usize>,
+    pub(super) limits: Limits,
+    pub(super) start_timeout: Duration,
+    pub(super) call_timeout: Duration,
+    pub(super) stream_timeout: Duration,
+    pub(super) queue_timeout: Duration,
+    pub(super) queue_limit: usize,
+    pub(super) retries: u32,
+    pub(super) cancel_grace: Duration,
+    pub(super) drain: Duration,
+}
+
+impl std::fmt::Debug for PoolBuilder {
+    /// Without the adapter's configuration, which may hold a password.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { adapters, command, workers, profile, environment, .. } = self;
+        f.debug_struct("PoolBuilder")
+            .field("adapters", adapters)
+            .field("command", command)
+            .field("workers", workers)
+            .field("profile", profile)
+            .field("environment", environment)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Default for PoolBuilder {
+    fn default() -> Self {
+        let timeouts = TimeoutProfile::default().timeouts();
+        Self {
+            adapters: Vec::new(),
+            python: None,
+            command: None,
+            python_path: Vec::new(),
+            config: Ok(Value::Nil),
+            environment: Environment::default(),
+            sandbox: Sandbox::default(),
+            workers: None,
+            profile: Profile::default(),
+            preload: false,
+            max_concurrency: None,
+            limits: Limits::default(),
+            start_timeout: Duration::from_mins(1),
+            call_timeout: timeouts.call,
+            stream_timeout: timeouts.stream,
+            queue_timeout: timeouts.queue,
+            queue_limit: 1000,
+            retries: 1,
+            cancel_grace: Duration::from_millis(500),
+            drain: Duration::from_secs(30),
+        }
+    }
+}
+
+/// The settings of a pool, for the builder of a pool and for that of a bridge, which passes them on to its pool `default`.
+/// `$pool` is where `$this` builder keeps them.
+macro_rules! pool_settings {
+    (|$this:ident| $pool:expr) => {
+        /// The adapter that workers load: `module:Class`, or `module` alone.
+        pub fn adapter(mut self, adapter: impl Into<String>) -> Self {
+            let $this = &mut self;
+            $pool.adapters.push(adapter.into());
+            self
+        }
+
+        /// Loads the adapter that a client's trait names.
+        pub fn client<C: $crate::client::PythonTools>(mut self) -> Self {
+            let $this = &mut self;
+            $pool.adapters.extend(C::ADAPTER.map(str::to_owned));
+            self
+        }
+
+        /// The Python to run: a path, or a name that is looked up on `PATH`. Default: `SNAKEBRIDGE_PYTHON`, then
+        /// `VIRTUAL_ENV`, then a `.venv` in the current folder or above it, then `python3`.
+        pub fn python(mut self, python: impl Into<std::path::PathBuf>) -> Self {
+            let $this = &mut self;
+            $pool.python = Some(python.into());
+            self
+        }
+
+        /// A program that speaks the protocol (`docs/protocol.md`), and its arguments, in place of Python:
+        /// `["node", "worker.js"]`. A bare name is looked up on `PATH`; what is relative, also among the arguments, is so
+        /// to the current folder. No adapter need be named: the program may know what it offers.
+        pub fn command<W: Into<std::ffi::OsString>>(mut self, command: impl IntoIterator<Item = W>) -> Self {
+            let $this = &mut self;
+            $pool.command = Some(command.into_iter().map(Into::into).collect());
+            self
+        }
+
+        /// A folder with Python modules of yours, in front of the installed ones. Relative to the current folder.
+        pub fn python_path(mut self, folder: impl Into<std::path::PathBuf>) -> Self {
+            let $this = &mut self;
+            $pool.python_path.push(folder.into());
+            self
+        }
+
+        /// Passed to an adapter whose constructor has a `config` parameter: anything that can be serialised. What cannot is
+        /// an error when the bridge starts.
+        pub fn config<T: serde::Serialize + ?Sized>(mut self, config: &T) -> Self {
+            let $this = &mut self;
+            $pool.config = $crate::value::Value::from_serialize(config);
+            self
+        }
+
+        /// Sets an environment variable of the workers.
+        pub fn env(mut self, name: impl Into<std::ffi::OsString>, value: impl Into<std::ffi::OsString>) -> Self {
+            let $this = &mut self;
+            $pool.environment.set.insert(name.into(), value.into());
+            self
+        }
+
+        /// Passes a variable of this process on to the workers, which otherwise get a short list of harmless ones.
+        pub fn pass_env(mut self, name: impl Into<std::ffi::OsString>) -> Self {
+            let $this = &mut self;
+            $pool.environment.passed.push(name.into());
+            self
+        }
+
+        /// How much of the operating system the workers may use: [`Restrictions`](crate::Restrictions). Default:
+        /// [`Sandbox::Hardened`](crate::Sandbox::Hardened), which takes away nothing that a user's program may do. Workers
+        /// enforce it on themselves; one that cannot, because its kernel does not know how, does not start.
+        pub fn sandbox(mut self, sandbox: impl Into<$crate::worker::Sandbox>) -> Self {
+            let $this = &mut self;
+            $pool.sandbox = sandbox.into();
+            self
+        }
+
+        /// How many workers. Default: the number of cores.
+        pub fn workers(mut self, workers: usize) -> Self {
+            let $this = &mut self;
+            $pool.workers = Some(workers);
+            self
+        }
+
+        /// How many calls and streams a worker has at once. Default: 1000 for the profiles `Process` (which runs one of them
+        /// at a time) and `Async`, 16 more than its threads for `Threads`. Never more than the worker itself allows.
+        pub fn max_concurrency(mut self, calls: usize) -> Self {
+            let $this = &mut self;
+            $pool.max_concurrency = Some(calls);
+            self
+        }
+
+        /// The deadlines of calls and streams and the time in the queue, as they suit one kind of work: in place of
+        /// [`call_timeout`](Self::call_timeout), [`stream_timeout`](Self::stream_timeout) and
+        /// [`queue_timeout`](Self::queue_timeout), each of which may follow.
+        pub fn timeout_profile(mut self, profile: $crate::bridge::TimeoutProfile) -> Self {
+            let $this = &mut self;
+            let timeouts = profile.timeouts();
+            $pool.call_timeout = timeouts.call;
+            $pool.stream_timeout = timeouts.stream;
+            $pool.queue_timeout = timeouts.queue;
+            self
+        }
+
+        $crate::bridge::pool_builder::plain_settings! { |$this| $pool,
+            /// How each worker runs its calls. Default: one at a time.
+            profile: $crate::worker::Profile,
+            /// Imports the adapter's module once, in a process of its own from which the workers are then forked: they are
+            /// ready within milliseconds whatever they import, and share its memory. Default: false, because not everything
+            /// survives a fork. A module that starts threads or uses a GPU while it is imported is refused.
+            preload: bool,
+            /// The sizes and numbers that both sides keep to.
+            limits: $crate::wire::Limits,
+            /// How long a worker may take from launch to ready. Default 60 s.
+            start_timeout: std::time::Duration,
+            /// Deadline of calls that name none. Default 300 s.
+            call_timeout: std::time::Duration,
+            /// Deadline of streams that name none. Default 900 s.
+            stream_timeout: std::time::Duration,
+            /// How long a call may wait for a free worker. Default 10 s.
+            queue_timeout: std::time::Duration,
+            /// How many calls may wait for a free worker. Default 1000.
+            queue_limit: usize,
+            /// How often an idempotent call is repeated whose worker is lost, if it names no number of its own. Default 1.
+            retries: u32,
+            /// How long a cancelled call may go on before its worker is killed. Default 500 ms.
+            cancel_grace: std::time::Duration,
+            /// How long a shutdown of the bridge lets running calls finish. Default 30 s.
+            drain: std::time::Duration,
+        }
+    };
+}
+pub(super) use pool_settings;
+
+/// Settings that are a value and nothing else.
+macro_rules! plain_settings {
+    (|$this:ident| $pool:expr, $($(#[$doc:meta])* $name:ident: $type:ty),* $(,)?) => {
+        $($(#[$doc])* pub fn $name(mut self, $name: $type) -> Self {
+            let $this = &mut self;
+            $pool.$name = $name;
+            self
+        })*
+    };
+}
+pub(super) use plain_settings;
+
+impl PoolBuilder {
+    pool_settings!(|this| this);
+
+    /// Whether anything says what its workers are to load.
+    pub(super) fn has_adapter(&self) -> bool {
+        !self.adapters.is_empty() || self.command.is_some()
+    }
+
+    /// What to start, if it makes sense.
+    pub(super) fn finish(self, name: &str) -> Result<PoolConfig> {
+        let adapter = self.one_adapter()?;
+        let workers = match self.workers {
+            Some(0) => return Err(configuration("`.workers(0)`: expected at least 1")),
+            Some(workers) => workers,
+            None => std::thread::available_parallelism().map_or(1, usize::from),
+        };
+        self.profile.check()?;
+        check_concurrency(self.max_concurrency)?;
+        check_limits(&self.limits)?;
+        self.check_sandbox()?;
+        let worker = WorkerConfig {
+            launch: Launch::find(self.command.as_deref(), self.python.as_deref())?,
+            adapter,
+            config: self.config.map_err(|error| configuration(&format!("`.config(..)`: {}", error.kind())))?,
+            python_path: self.python_path.iter().map(|path| absolute(path)).collect::<Result<_>>()?,
+            environment: self.environment,
+            sandbox: self.sandbox.checked()?,
+            limits: self.limits,
+            profile: self.profile,
+            preload: self.preload.then(Preload::default),
+            start_timeout: self.start_timeout,
+            exit_grace: Duration::from_secs(2),
+        };
+        Ok(PoolConfig {
+            name: name.into(),
+            worker,
+            workers,
+            max_concurrency: self.max_concurrency,
+            call_timeout: self.call_timeout,
+            stream_timeout: self.stream_timeout,
+            queue_timeout: self.queue_timeout,
+            queue_limit: self.queue_limit,
+            retries: self.retries,
+            cancel_grace: self.cancel_grace,
+            drain: self.drain,
+        })
+    }
+
+    /// A sandbox is entered by Python's worker, before it imports anything of the user's.
+    fn check_sandbox(&self) -> Result<()> {
+        let complaint = match self.sandbox {
+            Sandbox::Hardened => return Ok(()),
+            _ if self.command.is_some() => {
+                "`.sandbox(..)` and `.command(..)`: it is Python's worker that restricts itself; a command has to see to \
+                 that by itself"
+            }
+            _ if self.preload => {
+                "`.sandbox(..)` and `.preload(true)`: what is imported before the workers are forked would run outside \
+                 the sandbox; leave one of them out"
+            }
+            Sandbox::Sandboxed(_) => return Ok(()),
+        };
+        Err(configuration(complaint))
+    }
+
+    fn one_adapter(&self) -> Result<Option<String>> {
+        let Some(adapter) = self.adapters.first() else {
+            if self.command.is_some() {
+                return Ok(None);
+            }
+            return Err(configuration(
+                "no adapter: name one with `.adapter(\"module:Class\")`, or `.client::<..>()` of a trait that names one",
+            ));
+        };
+        if let Some(other) = self.adapters.iter().find(|other| *other != adapter) {
+            return Err(configuration(&format!(
+                "a pool loads one adapter, and `{adapter}` and `{other}` were named; give each a pool of its own: \
+                 `.pool(\"..\", |pool| pool.adapter(\"{other}\"))`"
+            )));
+        }
+        if !is_adapter(adapter) {
+            return Err(configuration(&format!(
+                "adapter `{}`: expected `module:Class` or `module`, with dots between packages",
+                adapter.escape_debug()
+            )));
+        }
+        Ok(Some(adapter.clone()))
+    }
+}
+
+fn absolute(path: &Path) -> Result<PathBuf> {
+    std::path::absolute(path)
+        .map_err(|error| configuration(&format!("`.python_path(\"{}\")`: {error}", path.display())))
+}
+
+/// `ident(.ident)*(:ident)?`, nothing else: what is named here becomes an import.
+fn is_adapter(adapter: &str) -> bool {
+    let is_identifier = |part: &str| {
+        part.chars().next().is_some_and(|first| first.is_alphabetic() || first == '_')
+            && part.chars().all(|character| character.is_alphanumeric() || character == '_')
+    };
+    let (module, class) = adapter.split_once(':').map_or((adapter, None), |(module, class)| (module, Some(class)));
+    module.split('.').all(is_identifier) && class.is_none_or(is_identifier)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_profile_of_timeouts_sets_three_of_them_and_each_may_follow() {
+        let pool = PoolBuilder::default().timeout_profile(TimeoutProfile::Ml).queue_timeout(Duration::from_secs(1));
+        let timeouts = (pool.call_timeout, pool.stream_timeout, pool.queue_timeout);
+        assert_eq!(timeouts, (Duration::from_secs(900), Duration::from_secs(3600), Duration::from_secs(1)));
+        let batch = pool.timeout_profile(TimeoutProfile::Batch);
+        let no_deadline = std::time::Instant::now().checked_add(batch.stream_timeout);
+        assert_eq!((no_deadline, batch.queue_timeout), (None, Duration::from_secs(300)));
+        let default = PoolBuilder::default().timeout_profile(TimeoutProfile::Default);
+        assert_eq!(default.call_timeout, PoolBuilder::default().call_timeout);
+    }
+
+    #[test]
+    fn a_sandbox_that_nobody_would_enforce_is_refused() {
+        let refused = |pool: PoolBuilder| pool.sandbox(crate::Restrictions::new()).finish("p").unwrap_err().to_string();
+        assert!(refused(PoolBuilder::default().command(["sh"])).contains("`.command(..)`"));
+        assert!(refused(PoolBuilder::default().adapter("a").preload(true)).contains("`.preload(true)`"));
+    }
+
+    #[test]
+    fn an_adapter_is_a_module_path_and_perhaps_a_class() {
+        for good in ["text_tools", "a.b.c", "a.b:C", "_x:_Y"] {
+            assert!(is_adapter(good), "{good}");
+        }
+        for bad in ["", "../x", "os;system", "a.b:c; import", "/etc/x", "a..b", "a:b:c", "a:b.c", "1a", "a\0"] {
+            assert!(!is_adapter(bad), "{bad}");
+        }
+    }
+}

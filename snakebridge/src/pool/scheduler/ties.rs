@@ -1,0 +1,242 @@
+//! Calls that are not free to go to any worker: those of a session that is bound to one, and those that have their session
+//! to themselves.
+//!
+//! They wait beside the queue, in the line of their worker or until their session is free, so that others pass. A worker
+//! that becomes free takes the oldest, be it from the queue or from its own line.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::queue::OVERTAKES;
+use super::{Placement, Queue, Refusal, Scheduler, Seat, Task};
+use crate::session::{Affinity, Binding, Tie};
+
+/// Where a call has to go that is tied.
+#[derive(Clone, Copy)]
+pub(super) enum Way {
+    /// To whatever worker is free.
+    Anywhere,
+    /// To the worker of this seat.
+    Seat(usize),
+    /// Nowhere before its session is free.
+    Turn,
+    Refused(Refusal),
+}
+
+impl<C: Task> Seat<C> {
+    /// Whether `call`, which waits for any worker, goes before `first`, which waits for this one: as in one queue.
+    pub(super) fn goes_before(&self, call: &C, first: &C) -> bool {
+        let older = call.admitted() < first.admitted();
+        match call.priority().cmp(&first.priority()) {
+            Ordering::Equal => older,
+            Ordering::Greater => older || self.overtaken < OVERTAKES,
+            Ordering::Less => older && self.overtaken >= OVERTAKES,
+        }
+    }
+
+    /// `call` goes next; on the other side, the line or the queue, the first came at `passed`.
+    pub(super) fn note_order(&mut self, call: &C, passed: Option<Instant>) {
+        let overtakes = passed.is_some_and(|passed| passed < call.admitted());
+        self.overtaken = if overtakes { self.overtaken + 1 } else { 0 };
+    }
+}
+
+impl<C: Task> Scheduler<C> {
+    /// Where `call` has to go at this moment. Who is told that the session is lost is the only one: it is unbound after that.
+    pub(super) fn way(&self, call: &C) -> Way {
+        let Some(tie) = call.tie() else { return Way::Anywhere };
+        let mut bound = tie.binding.lock();
+        if tie.exclusive && bound.is_taken_from(tie.chain.unwrap_or(call.key())) {
+            return match tie.affinity {
+                Affinity::StrictFailFast => Way::Refused(Refusal::WorkerBusy),
+                _ => Way::Turn,
+            };
+        }
+        let Some(worker) = bound.worker.filter(|_| tie.affinity.is_strict()) else { return Way::Anywhere };
+        if let Some(index) = self.seats.iter().position(|seat| seat.worker == worker && !seat.closed) {
+            return Way::Seat(index);
+        }
+        bound.worker = None;
+        if std::mem::take(&mut bound.strictly) { Way::Refused(Refusal::SessionLost) } else { Way::Anywhere }
+    }
+
+    pub(super) fn submit_tied(&mut self, call: C, now: Instant) -> Result<Placement, Refusal> {
+        match self.way(&call) {
+            Way::Refused(refusal) => return Err(refusal),
+            Way::Anywhere => {
+                if self.queue.is_empty()
+                    && let Some(worker) = self.assign(&call, now)
+                {
+                    return Ok(Placement::Worker(worker));
+                }
+                self.check_room()?;
+                self.queue.push_back(call);
+            }
+            Way::Seat(index) => {
+                if self.is_free(index, &call) {
+                    let expected = self.expected(&call);
+                    return Ok(Placement::Worker(self.give(index, &call, expected, now)));
+                }
+                if fails_fast(&call) {
+                    return Err(Refusal::WorkerBusy);
+                }
+                self.check_room()?;
+                self.seats[index].line.push_back(call);
+                self.aside += 1;
+            }
+            Way::Turn => {
+                self.check_room()?;
+                self.wait_for_turn(call);
+            }
+        }
+        Ok(Placement::Queued)
+    }
+
+    /// Whether the worker of a seat takes `call` at once.
+    fn is_free(&self, index: usize, call: &C) -> bool {
+        let seat = &self.seats[index];
+        seat.line.is_empty() && seat.accepts(self.expected(call))
+    }
+
+    fn wait_for_turn(&mut self, call: C) {
+        if let Some(key) = call.tie().map(|tie| tie.binding.key()) {
+            self.turns.entry(key).or_insert_with(Queue::new).join(call);
+            self.aside += 1;
+        }
+    }
+
+    /// The first of the queue goes elsewhere, if it has to.
+    pub(super) fn step_aside(&mut self, call: &C) -> bool {
+        let way = self.way(call);
+        if let Way::Anywhere = way {
+            return false;
+        }
+        self.queue.pop_front();
+        match way {
+            Way::Seat(index) if fails_fast(call) && !self.is_free(index, call) => {
+                self.refuse(call.clone(), Refusal::WorkerBusy);
+            }
+            way => self.go(call.clone(), way),
+        }
+        true
+    }
+
+    /// A call that was admitted before waits again where it has to, before others.
+    pub(super) fn put_back_tied(&mut self, call: C) {
+        let way = self.way(&call);
+        self.go(call, way);
+    }
+
+    fn go(&mut self, call: C, way: Way) {
+        match way {
+            Way::Anywhere => self.queue.push_front(call),
+            Way::Seat(index) => {
+                self.seats[index].line.join(call);
+                self.aside += 1;
+            }
+            Way::Turn => self.wait_for_turn(call),
+            Way::Refused(refusal) => self.refuse(call, refusal),
+        }
+    }
+
+    fn refuse(&mut self, call: C, refusal: Refusal) {
+        let waker = call.clone();
+        self.refused.push((call, refusal));
+        self.left(&waker);
+    }
+
+    /// The worker for which these waited takes no more calls.
+    pub(super) fn scatter(&mut self, line: Vec<C>) {
+        self.aside -= line.len();
+        let mut others = Vec::with_capacity(line.len());
+        for call in line {
+            // The oldest of each session is told.
+            match self.way(&call) {
+                Way::Refused(refusal) => self.refuse(call, refusal),
+                _ => others.push(call),
+            }
+        }
+        // The oldest goes to the very front.
+        for call in others.into_iter().rev() {
+            self.put_back_tied(call);
+        }
+    }
+
+    /// A call that had its session to itself is not with a worker any more.
+    pub(super) fn leave(&mut self, exclusive: Option<Arc<Binding>>) {
+        let Some(binding) = exclusive else { return };
+        if !binding.lock().leave() {
+            return;
+        }
+        self.wake(binding.key());
+    }
+
+    /// A call waits no more without having been given to a worker. If it was its session's turn, that is another's now.
+    pub(super) fn left(&mut self, call: &C) {
+        let free = |tie: &&Tie| tie.exclusive && tie.binding.lock().exclusive.is_none();
+        if let Some(key) = call.tie().filter(free).map(|tie| tie.binding.key()) {
+            self.wake(key);
+        }
+    }
+
+    /// The oldest call that waits until this session is free may go on.
+    fn wake(&mut self, key: u64) {
+        let Some(turn) = self.turns.get_mut(&key) else { return };
+        let next = turn.pop_front();
+        if turn.is_empty() {
+            self.turns.remove(&key);
+        }
+        if let Some(call) = next {
+            self.aside -= 1;
+            self.put_back_tied(call);
+        }
+    }
+
+    /// The worker that is free now for which the oldest call waits, by its seat.
+    pub(super) fn awaited(&self) -> Option<usize> {
+        let firsts = self.seats.iter().enumerate().filter_map(|(index, seat)| Some((index, seat, seat.line.front()?)));
+        let ready = firsts.filter(|(_, seat, first)| seat.accepts(self.expected(first)));
+        ready.min_by_key(|(.., first)| first.admitted()).map(|(index, ..)| index)
+    }
+
+    /// Gives the worker of a seat the first call of its line. `None` if that has to wait elsewhere by now.
+    pub(super) fn serve_line(&mut self, index: usize, now: Instant) -> Option<(u64, C)> {
+        let call = self.seats[index].line.pop_front()?;
+        self.aside -= 1;
+        match self.way(&call) {
+            Way::Seat(at) if at == index => {
+                let passed = self.queue.front().map(Task::admitted);
+                self.seats[index].note_order(&call, passed);
+                let expected = self.expected(&call);
+                Some((self.give(index, &call, expected, now), call))
+            }
+            // Another chain has taken the session meanwhile.
+            way => {
+                self.go(call, way);
+                None
+            }
+        }
+    }
+
+    /// Takes a call out that waits beside the queue, if it does.
+    pub(super) fn remove_aside(&mut self, call: &C) {
+        let lines = self.seats.iter_mut().map(|seat| &mut seat.line).chain(self.turns.values_mut());
+        let removed = lines.map(|line| usize::from(line.remove(call))).sum::<usize>();
+        self.aside -= removed;
+        self.turns.retain(|_, turn| !turn.is_empty());
+    }
+
+    /// Takes out of what waits beside the queue whatever `leaves` says.
+    pub(super) fn take_aside(&mut self, mut leaves: impl FnMut(&C) -> bool) -> Vec<C> {
+        let lines = self.seats.iter_mut().map(|seat| &mut seat.line).chain(self.turns.values_mut());
+        let gone: Vec<C> = lines.flat_map(|line| line.take(&mut leaves)).collect();
+        self.aside -= gone.len();
+        self.turns.retain(|_, turn| !turn.is_empty());
+        gone
+    }
+}
+
+fn fails_fast<C: Task>(call: &C) -> bool {
+    call.tie().is_some_and(|tie| tie.affinity == Affinity::StrictFailFast)
+}

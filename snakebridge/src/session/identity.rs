@@ -1,0 +1,98 @@
+//! Which session is meant: by its id, or by having been in it.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::Binding;
+
+/// One life of a session. A session that is created again under the same id is another one.
+#[derive(Debug)]
+pub(crate) struct Identity {
+    id: Arc<str>,
+    life: u64,
+    /// By pool. There is one of most sessions, and many sessions.
+    bindings: Mutex<Vec<(Arc<str>, Arc<Binding>)>>,
+    last_worker: AtomicU64,
+}
+
+impl Identity {
+    pub(super) fn new(id: Arc<str>, life: u64) -> Self {
+        Self { id, life, bindings: Mutex::default(), last_worker: AtomicU64::new(0) }
+    }
+
+    pub(crate) fn id(&self) -> &Arc<str> {
+        &self.id
+    }
+
+    pub(super) fn life(&self) -> u64 {
+        self.life
+    }
+
+    /// Its id, and which of the sessions that had this id one after the other it is.
+    pub(crate) fn life_of_id(&self) -> (Arc<str>, u64) {
+        (Arc::clone(&self.id), self.life)
+    }
+
+    /// What ties it to a worker of this pool.
+    pub(crate) fn binding(&self, pool: &Arc<str>) -> Arc<Binding> {
+        let mut bindings = self.bindings.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, binding)) = bindings.iter().find(|(of, _)| of == pool) {
+            return Arc::clone(binding);
+        }
+        let binding = Arc::default();
+        bindings.push((Arc::clone(pool), Arc::clone(&binding)));
+        binding
+    }
+
+    /// The worker that got its last call.
+    pub(crate) fn last_worker(&self) -> Option<u64> {
+        // Workers are numbered from 1. A number on its own: nothing is read through it.
+        Some(self.last_worker.load(Ordering::Relaxed)).filter(|worker| *worker > 0)
+    }
+
+    pub(crate) fn went_to(&self, worker: u64) {
+        self.last_worker.store(worker, Ordering::Relaxed);
+    }
+}
+
+/// The session of a call, as [`Call::session`](crate::Call::session) takes it: an id, or a session that is at hand.
+#[derive(Debug, Clone)]
+pub struct SessionName(pub(crate) Named);
+
+#[derive(Debug, Clone)]
+pub(crate) enum Named {
+    /// Whatever session has this id when the call is sent.
+    Id(Arc<str>),
+    /// This one and no later one.
+    Known(Arc<Identity>),
+}
+
+impl SessionName {
+    pub(crate) fn known(session: &Arc<Identity>) -> Self {
+        Self(Named::Known(Arc::clone(session)))
+    }
+}
+
+impl From<Arc<str>> for SessionName {
+    fn from(id: Arc<str>) -> Self {
+        Self(Named::Id(id))
+    }
+}
+
+impl From<&str> for SessionName {
+    fn from(id: &str) -> Self {
+        Self(Named::Id(id.into()))
+    }
+}
+
+impl From<String> for SessionName {
+    fn from(id: String) -> Self {
+        Self(Named::Id(id.into()))
+    }
+}
+
+impl From<&String> for SessionName {
+    fn from(id: &String) -> Self {
+        Self::from(id.as_str())
+    }
+}

@@ -1,0 +1,124 @@
+//! What a Python tool asks of the host by its session context: tools as proxies, and the session's state.
+
+#![allow(missing_docs, clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+use std::collections::BTreeMap;
+
+use snakebridge::Builder;
+use snakebridge::prelude::*;
+use snakebridge_tests::{join_all, python_folder};
+
+/// Repeat a text.
+#[tool]
+fn repeat(
+    /// What to repeat.
+    text: String,
+    #[py(default = 2)] times: usize,
+) -> Result<String, String> {
+    if times == 0 { Err("no times at all".to_owned()) } else { Ok(text.repeat(times)) }
+}
+
+/// Give a value back.
+#[tool]
+fn mirror(value: Value) -> Value {
+    value
+}
+
+#[tool]
+fn panics() -> i32 {
+    panic!("on purpose")
+}
+
+fn context() -> Builder {
+    Bridge::builder()
+        .adapter("context_tools:ContextAdapter")
+        .python_path(python_folder())
+        .workers(2)
+        .tools(tools![repeat, mirror, panics])
+}
+
+#[tokio::test]
+async fn a_proxy_says_what_the_rust_function_says() -> Result<()> {
+    let bridge = context().start().await?;
+    let (signature, documentation): (String, String) = bridge.call("signature", args! { name: "repeat" }).await?;
+    assert!(signature.starts_with("(text: str, times: int = 2)"), "{signature}");
+    assert!(
+        documentation.starts_with("Repeat a text.\n\nArgs:\n    text (String): What to repeat."),
+        "{documentation}"
+    );
+    let names: Vec<String> = bridge.call("names", args! {}).await?;
+    assert_eq!(names, ["mirror", "panics", "repeat"]);
+    bridge.shutdown().await
+}
+
+#[tokio::test]
+async fn every_kind_of_value_goes_through_python_to_a_rust_tool_and_back() -> Result<()> {
+    let bridge = context().start().await?;
+    let map = Value::Map(vec![(1.into(), Value::Nil), ("a".into(), Value::from(vec![Value::from(0.1), true.into()]))]);
+    let values = [
+        Value::Nil,
+        true.into(),
+        i64::MIN.into(),
+        u64::MAX.into(),
+        f64::MIN_POSITIVE.into(),
+        "text é".into(),
+        Bytes::from_static(b"\0\xff").into(),
+        Value::Array(vec![]),
+        map,
+    ];
+    for value in values {
+        for tool in ["through", "through_later"] {
+            assert_eq!(bridge.execute(tool, args! { name: "mirror", value: &value }).await?, value, "{tool}");
+        }
+    }
+    bridge.shutdown().await
+}
+
+#[tokio::test]
+async fn the_errors_of_a_tool_itself_are_values_of_a_tagged_call_and_others_are_raised() -> Result<()> {
+    let bridge = context().start().await?;
+    let none = || Value::Map(vec![]);
+    let repeat = |times: i32| Value::Map(vec![("text".into(), "ab".into()), ("times".into(), times.into())]);
+    for (tool, arguments, answer) in [
+        ("repeat", repeat(2), r#"["ok", "abab"]"#),
+        ("repeat", repeat(0), r#"["error", "no times at all"]"#),
+        ("repeat", repeat(-1), r#"["raised", "invalid_argument", "never"]"#),
+        ("panics", none(), r#"["raised", "panic", "yes"]"#),
+    ] {
+        let said = bridge.execute("tagged", args! { name: tool, arguments: arguments }).await?;
+        assert_eq!(said.to_string(), answer);
+    }
+    bridge.shutdown().await
+}
+
+#[tokio::test]
+async fn the_state_is_the_sessions_whichever_worker_and_loop_asks() -> Result<()> {
+    let bridge = context().start().await?;
+    let session = bridge.session("s").await?;
+    let appends = (0..20).map(|item| session.call::<Vec<i32>>("append", args! { key: "list", item: item }));
+    for list in join_all(appends).await {
+        list?;
+    }
+    let mut list: Vec<i32> = session.state().get("list").await?.unwrap();
+    list.sort_unstable();
+    assert_eq!(list, (0..20).collect::<Vec<_>>(), "no append is lost");
+    let said = session.execute("keep_later", args! { key: "k", value: "v" }).await?;
+    assert_eq!(said.to_string(), r#"[1, [1, "v"], ["k", "list"], true, "gone"]"#);
+    bridge.shutdown().await
+}
+
+#[tokio::test]
+async fn what_the_host_refuses_has_an_exception_of_its_own() -> Result<()> {
+    let bridge = context().start().await?;
+    let session = bridge.session("s").await?;
+    session.state().set("k", &BTreeMap::from([("a", 1)])).await?;
+    let refused = async |arguments| session.execute("refused", arguments).await.map(|said| said.to_string());
+    assert_eq!(refused(args! { key: "k", expected: 7 }).await?, r#"["Conflict", "never", 1]"#);
+    assert_eq!(refused(args! { key: "other", expected: 7 }).await?, r#"["Conflict", "never", 0]"#);
+    assert_eq!(refused(args! { key: "k", size: 2_000_000 }).await?, r#"["SessionQuota", "never", null]"#);
+    assert_eq!(refused(args! { key: "a\nb" }).await?, r#"["invalid_argument", "never", null]"#);
+    assert_eq!(refused(args! { key: "k", size: 1 }).await?, r#"["nothing", "", null]"#);
+    let outside = bridge.execute("refused", args! { key: "k" }).await?;
+    assert_eq!(outside.to_string(), r#"["SessionNotFound", "never", null]"#);
+    bridge.shutdown().await
+}

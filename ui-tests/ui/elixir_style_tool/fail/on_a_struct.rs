@@ -1,0 +1,6 @@
+use snakebridge::prelude::*;
+
+#[elixir_style_tool]
+struct Tools;
+
+fn main() {}

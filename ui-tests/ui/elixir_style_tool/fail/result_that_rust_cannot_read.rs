@@ -1,0 +1,13 @@
+use snakebridge::prelude::*;
+
+#[derive(serde::Serialize)]
+struct Point {
+    x: f64,
+}
+
+#[elixir_style_tool]
+trait Tools {
+    fn origin(&self, params: Params) -> Point;
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use snakebridge::prelude::*;
+
+#[elixir_style_tool]
+fn ping() -> String {
+    "pong".to_owned()
+}
+
+fn main() {}

@@ -1,0 +1,13 @@
+use snakebridge::prelude::*;
+
+#[python_tool(adapter = "tools:Tools")]
+pub trait Tools {
+    #[py(skip)]
+    fn helper(&self, #[py(name = "value")] text: &str) -> usize {
+        text.len()
+    }
+
+    async fn add(&self, a: f64, b: f64) -> Result<f64>;
+}
+
+fn main() {}

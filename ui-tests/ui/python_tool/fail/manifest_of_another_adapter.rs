@@ -1,0 +1,8 @@
+use snakebridge::prelude::*;
+
+#[python_tool(adapter = "text_tools:OtherAdapter", manifest = "manifests/text_tools.json")]
+pub trait Tools {
+    async fn add(&self, a: f64, b: f64) -> Result<f64>;
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use snakebridge::prelude::*;
+
+#[tool]
+async fn count(to: u32) -> impl Stream<Item = u32> {
+    futures::stream::iter(0..to)
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use snakebridge::prelude::*;
+
+#[tool(blocking)]
+async fn shout(text: String) -> String {
+    text.to_uppercase()
+}
+
+fn main() {}

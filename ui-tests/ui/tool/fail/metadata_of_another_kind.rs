@@ -1,0 +1,8 @@
+use snakebridge::prelude::*;
+
+#[tool(metadata(owner = std::time::Duration::ZERO))]
+fn shout(text: String) -> String {
+    text.to_uppercase()
+}
+
+fn main() {}

@@ -1,0 +1,13 @@
+use snakebridge::prelude::*;
+
+struct Set;
+struct Point;
+
+#[tool]
+impl Set {
+    fn origin(&self) -> Point {
+        Point
+    }
+}
+
+fn main() {}

@@ -1,8 +1,0 @@
-use snakebridge::prelude::*;
-
-#[tool]
-fn count(to: u32) -> impl Stream<Item = u32> {
-    futures::stream::iter(0..to)
-}
-
-fn main() {}

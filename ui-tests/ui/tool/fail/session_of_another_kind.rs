@@ -1,0 +1,8 @@
+use snakebridge::prelude::*;
+
+struct Session;
+
+#[tool]
+fn name(_session: &Session) {}
+
+fn main() {}

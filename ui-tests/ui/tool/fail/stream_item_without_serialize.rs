@@ -1,0 +1,10 @@
+use snakebridge::prelude::*;
+
+struct Point;
+
+#[tool]
+fn points() -> impl Stream<Item = Point> {
+    futures::stream::iter([Point])
+}
+
+fn main() {}
