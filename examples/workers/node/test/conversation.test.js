@@ -60,6 +60,10 @@ test("a stream sends a window, then waits for credit", async (t) => {
   assert.deepEqual(pick(await host.next(), "kind", "sequence"), { kind: ITEM, sequence: 3 });
   host.send({ kind: CANCEL, id: 1 });
   assert.deepEqual(pick(await host.next(), "kind", "code", "executed"), { kind: ERROR, code: "cancelled", executed: MAYBE });
+  host.call(3, "upward", { size: 397 }, { flags: STREAM, window: 100 }); // of its own
+  assert.deepEqual(pick(await host.next(), "id", "sequence"), { id: 3, sequence: 0 });
+  host.send({ kind: PING, nonce: 2 });
+  assert.equal((await host.next()).kind, PONG);
   await host.close();
 });
 
