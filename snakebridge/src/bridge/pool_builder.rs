@@ -346,7 +346,8 @@ mod tests {
 
     #[test]
     fn a_sandbox_that_nobody_would_enforce_is_refused() {
-        let refused = |pool: PoolBuilder| pool.sandbox(crate::Restrictions::new()).finish("p").unwrap_err().to_string();
+        let refused =
+            |pool: PoolBuilder| pool.sandbox(crate::worker::Restrictions::new()).finish("p").unwrap_err().to_string();
         assert!(refused(PoolBuilder::default().command(["sh"])).contains("`.command(..)`"));
         assert!(refused(PoolBuilder::default().adapter("a").preload(true)).contains("`.preload(true)`"));
     }
