@@ -70,16 +70,21 @@ def run(greeting: bytes) -> None:
         sys.path[:0] = hello.python_path
     _print_promptly()
     _install_hooks()
-    if hello.compat == "snakepit":
-        from snakebridge.compat import snakepit  # only for adapters that need it
-
-        snakepit.install()
+    serve_foreign_names(hello.compat)
     adapter, manifest, tools = _load(hello)
     _native.ready(manifest, tools, FUNCTIONS)
     try:
         _serve(hello, any(place == "thread" for _, _, place, _ in tools))
     finally:
         _clean_up(adapter)
+
+
+def serve_foreign_names(compat: str | None) -> None:
+    """Serve what an adapter imports of the bridge that it was written for, if that is another one."""
+    if compat == "snakepit":
+        from snakebridge.compat import snakepit  # only for adapters that need it
+
+        snakepit.install()
 
 
 def _serve(hello: HostHello, has_threads: bool) -> None:

@@ -4,8 +4,8 @@ It imports the adapter's module and nothing else, and then waits: it has no wire
 adapter. The host asks for one thing at a time over a socket, which is its standard input. A message is a
 length of four bytes and a MessagePack document:
 
-- ``{"prepare": {"python_path": [..], "module": ".."}}``, once. The answer is ``"ready"``, ``{"refused": why}``,
-  or ``{"failed": {..}}`` with what a worker says when it cannot start.
+- ``{"prepare": {"python_path": [..], "module": "..", "compat": ..}}``, once. The answer is ``"ready"``,
+  ``{"refused": why}``, or ``{"failed": {..}}`` with what a worker says when it cannot start.
 - ``{"fork": {"environment": [[name, value], ..], "forgotten": [pid, ..]}}`` with three descriptors: the
   standard streams of the new worker. The answer is ``{"pid": ..}``. Those forgotten are reaped with it.
 - ``{"reap": {"pid": ..}}``: the answer is ``{"status": ..}``, as `os.waitpid` gives it.
@@ -42,7 +42,7 @@ def main() -> None:
     while (message := _receive(host)) is not None:
         (name, content), descriptors = message
         if name == "prepare":
-            _send(host, _prepare(content["python_path"], content["module"]))
+            _send(host, _prepare(content["python_path"], content["module"], content.get("compat")))
         elif name == "fork":
             _reap_all(content["forgotten"])
             pid = os.fork()
@@ -72,14 +72,15 @@ def _die_with_the_host() -> None:
     _native.harden(int(os.environ[PARENT]))
 
 
-def _prepare(python_path: list[str], module: str) -> Any:
+def _prepare(python_path: list[str], module: str, compat: str | None) -> Any:
     sys.path[:0] = python_path
     # All that a worker needs of ours is imported with it.
-    import snakebridge.startup  # noqa: F401
     from snakebridge.failures import failure_report
     from snakebridge.loading import import_module
+    from snakebridge.startup import serve_foreign_names
 
     try:
+        serve_foreign_names(compat)
         import_module(module)
     except BaseException as error:
         return {"failed": failure_report("import", error, module)}

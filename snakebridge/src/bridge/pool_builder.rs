@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::pool::PoolConfig;
 use crate::value::Value;
 use crate::wire::Limits;
-use crate::worker::{Environment, Launch, Preload, Profile, Sandbox, WorkerConfig};
+use crate::worker::{Compat, Environment, Launch, Preload, Profile, Sandbox, WorkerConfig};
 
 /// One pool of workers: what they load, how many they are, and what bounds them.
 ///
@@ -21,6 +21,7 @@ pub struct PoolBuilder {
     pub(super) python: Option<PathBuf>,
     pub(super) command: Option<Vec<OsString>>,
     pub(super) python_path: Vec<PathBuf>,
+    pub(super) compat: Option<Compat>,
     pub(super) config: Result<Value>,
     pub(super) environment: Environment,
     pub(super) sandbox: Sandbox,
@@ -61,6 +62,7 @@ impl Default for PoolBuilder {
             python: None,
             command: None,
             python_path: Vec::new(),
+            compat: None,
             config: Ok(Value::Nil),
             environment: Environment::default(),
             sandbox: Sandbox::default(),
@@ -120,6 +122,13 @@ macro_rules! pool_settings {
         pub fn python_path(mut self, folder: impl Into<std::path::PathBuf>) -> Self {
             let $this = &mut self;
             $pool.python_path.push(folder.into());
+            self
+        }
+
+        /// The adapter was written for another bridge, and runs unchanged.
+        pub fn compat(mut self, other: $crate::worker::Compat) -> Self {
+            let $this = &mut self;
+            $pool.compat = Some(other);
             self
         }
 
@@ -248,6 +257,7 @@ impl PoolBuilder {
             adapter,
             config: self.config.map_err(|error| configuration(&format!("`.config(..)`: {}", error.kind())))?,
             python_path: self.python_path.iter().map(|path| absolute(path)).collect::<Result<_>>()?,
+            compat: self.compat,
             environment: self.environment,
             sandbox: self.sandbox.checked()?,
             limits: self.limits,

@@ -10,7 +10,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use super::output::Tail;
 use super::process::Process;
 use super::status::StatusPage;
-use super::{Launch, Restrictions, WorkerConfig, diagnosis};
+use super::{Compat, Launch, Restrictions, WorkerConfig, diagnosis};
 use crate::body;
 use crate::error::{Error, Exception, Exit, Result, StartFailure};
 use crate::link::{CloseReason, Control, Link, OwnedRequest, PendingCall, ToolName};
@@ -35,6 +35,7 @@ struct HostHello<'a> {
     version: &'a str,
     pid: u32,
     adapter: Option<&'a str>,
+    compat: Option<Compat>,
     config: &'a Value,
     python_path: Vec<&'a str>,
     status_fd: Option<i32>,
@@ -69,6 +70,7 @@ pub(super) fn hello(config: &WorkerConfig, status: Option<&StatusPage>) -> Resul
         version: VERSION,
         pid: std::process::id(),
         adapter: config.adapter.as_deref(),
+        compat: config.compat,
         config: &config.config,
         python_path,
         status_fd: status.map(StatusPage::descriptor),

@@ -5,6 +5,7 @@
 //! it notes what it runs, [`output`] carries what it prints, [`process`] watches and ends it, and [`template`] is what
 //! workers are forked from where that was asked for. [`Worker::start`] ties them together.
 
+mod compat;
 mod diagnosis;
 mod environment;
 mod handshake;
@@ -28,6 +29,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio_util::sync::CancellationToken;
 
+pub use self::compat::Compat;
 pub(crate) use self::environment::Environment;
 use self::interpreter::Interpreter;
 pub(crate) use self::launch::Launch;
@@ -51,6 +53,8 @@ pub(crate) struct WorkerConfig {
     pub launch: Launch,
     /// The adapter to load: `module:Class` or `module`. A program that is not Python may know by itself.
     pub adapter: Option<String>,
+    /// The bridge for which it was written, where that is another one.
+    pub compat: Option<Compat>,
     /// Passed to the adapter.
     pub config: Value,
     /// Folders in front of Python's own module path.

@@ -26,7 +26,7 @@ use super::handshake::Failure;
 use super::output::Tail;
 use super::process::{Forked, OwnedChild, Process};
 use super::spawner::{self, Input, Invocation, Spawned};
-use super::{WorkerConfig, handshake, output};
+use super::{Compat, WorkerConfig, handshake, output};
 use crate::body;
 use crate::error::{Error, Result, StartFailure};
 
@@ -55,7 +55,7 @@ pub(super) struct Template {
 #[derive(Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Request<'a> {
-    Prepare { python_path: Vec<&'a str>, module: &'a str },
+    Prepare { python_path: Vec<&'a str>, module: &'a str, compat: Option<Compat> },
     Fork { environment: Vec<(String, String)>, forgotten: Vec<u32> },
     Reap { pid: u32 },
 }
@@ -126,7 +126,7 @@ impl Template {
         let template = Self { process, tail, socket, forgotten: Mutex::default() };
         let module = config.adapter.as_deref().unwrap_or_default();
         let module = module.split_once(':').map_or(module, |(module, _)| module);
-        let request = Request::Prepare { python_path: handshake::python_path(config)?, module };
+        let request = Request::Prepare { python_path: handshake::python_path(config)?, module, compat: config.compat };
         match template.ask(&request, &[]).await {
             Ok(Prepared::Ready) => Ok(template),
             Ok(Prepared::Refused(why)) => Err(Error::start_failed(

@@ -49,7 +49,7 @@ class SessionState:
 
     def get_versioned(self, key: str, default: Any = None) -> tuple[int, Any]:
         """The version of a key and its value; 0 and `default` where the key is not there."""
-        return self._ask("$state.get", key=key) or (0, default)
+        return _versioned(self._ask("$state.get", key=key), default)
 
     def set(self, key: str, value: Any) -> int:
         """Write a value, whatever was there, and return its version."""
@@ -85,7 +85,7 @@ class SessionState:
 
     async def aget_versioned(self, key: str, default: Any = None) -> tuple[int, Any]:
         """As `get_versioned`."""
-        return await self._aask("$state.get", key=key) or (0, default)
+        return _versioned(await self._aask("$state.get", key=key), default)
 
     async def aset(self, key: str, value: Any) -> int:
         """As `set`."""
@@ -108,3 +108,8 @@ class SessionState:
 
     async def _aask(self, target: str, **arguments: Any) -> Any:
         return _decode(await self._stub.acall(target, encode_checked(arguments)))
+
+
+def _versioned(read: list[Any] | None, default: Any) -> tuple[int, Any]:
+    version, value = (0, default) if read is None else read
+    return version, value
