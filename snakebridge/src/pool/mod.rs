@@ -39,7 +39,7 @@ use crate::session::{Affinity, Identity, Pin, Tie};
 use crate::telemetry::Events;
 use crate::tools::Registry;
 use crate::wire::fragment::FRAGMENT;
-use crate::worker::{Worker, WorkerConfig};
+use crate::worker::{Sandbox, Worker, WorkerConfig};
 
 /// What a pool is made of.
 #[derive(Debug, Clone)]
@@ -224,6 +224,8 @@ pub struct WorkerInfo {
     pub in_flight: usize,
     /// It gets no more calls, and ends when these are done; another one has taken its place, or will.
     pub draining: bool,
+    /// It has restricted itself as `sandbox` says; the event `WorkerSandboxed` has told how.
+    pub sandboxed: bool,
 }
 
 impl std::fmt::Debug for PoolHandle {
@@ -357,6 +359,7 @@ impl PoolHandle {
                 pid: worker.pid,
                 in_flight: worker.link.in_flight(),
                 draining: worker.is_retired(),
+                sandboxed: self.pool.config.worker.sandbox != Sandbox::Hardened,
             })
             .collect();
         workers.sort_by_key(|worker| worker.number);
