@@ -1,5 +1,7 @@
 """Tools that call the host, whose tools call them again."""
 
+# ruff: noqa: SLF001 - some reach for the wire under the session context, which no adapter does
+
 import asyncio
 import itertools
 import os
@@ -115,7 +117,7 @@ class NestedAdapter(BaseAdapter):
 
     @tool
     def streams_of_streams(self, n: int, take: int | None, ctx: SessionContext) -> int:
-        """Read a stream of the host whose items come of a nested one and a nested call each, or some of it."""
+        """Read a stream of the host, or some of it, whose items come of nested streams and calls."""
         return sum(itertools.islice(ctx.stream_tool("nested_squares", n=n), take))
 
     @tool
