@@ -47,6 +47,8 @@ pub mod body;
 mod bridge;
 #[cfg(feature = "host")]
 pub mod client;
+#[cfg(feature = "host")]
+mod deadlock;
 pub mod error;
 #[cfg(feature = "host")]
 mod link;
