@@ -55,12 +55,14 @@ class NestedAdapter(BaseAdapter):
     @tool(run_on="main")
     def fan_out(self, count: int, ctx: SessionContext) -> list[Any]:
         """Let the host make so many nested calls at once."""
-        return ctx.call_tool("square_all", count=count)
+        answer: list[Any] = ctx.call_tool("square_all", count=count)
+        return answer
 
     @tool
     async def fan_out_async(self, count: int, ctx: SessionContext) -> list[Any]:
         """The same from the event loop."""
-        return await ctx.acall_tool("square_all", count=count)
+        answer: list[Any] = await ctx.acall_tool("square_all", count=count)
+        return answer
 
     @tool(run_on="main")
     def fan_out_here(self, count: int, ctx: SessionContext) -> list[Any]:
@@ -82,7 +84,8 @@ class NestedAdapter(BaseAdapter):
     @tool
     def where_they_run(self, count: int, ctx: SessionContext) -> list[int]:
         """Which processes run so many nested calls that take a while."""
-        return ctx.call_tool("pids", count=count)
+        answer: list[int] = ctx.call_tool("pids", count=count)
+        return answer
 
     @tool
     def naps_and_tells_pid(self) -> int:
@@ -93,19 +96,22 @@ class NestedAdapter(BaseAdapter):
     @tool
     def delegates(self, number: int, ctx: SessionContext) -> int:
         """Have a nested call made in another task of the host."""
-        return ctx.call_tool("delegate", number=number)
+        answer: int = ctx.call_tool("delegate", number=number)
+        return answer
 
     # ---- streams
 
     @tool(run_on="main")
     def sum_of_nested(self, n: int, ctx: SessionContext) -> int:
         """What the host adds up of a generator of this adapter."""
-        return ctx.call_tool("add_up", n=n)
+        answer: int = ctx.call_tool("add_up", n=n)
+        return answer
 
     @tool
     async def sum_of_nested_async(self, n: int, ctx: SessionContext) -> int:
         """The same from the event loop."""
-        return await ctx.acall_tool("add_up", n=n)
+        answer: int = await ctx.acall_tool("add_up", n=n)
+        return answer
 
     @tool
     def count(self, n: int) -> Iterator[int]:
@@ -134,7 +140,8 @@ class NestedAdapter(BaseAdapter):
     @tool
     def keeps_a_nested_stream(self, n: int, ctx: SessionContext) -> int:
         """Let the host begin to read a nested stream, which it goes on with when this has ended."""
-        return ctx.call_tool("begin_to_read", n=n)
+        answer: int = ctx.call_tool("begin_to_read", n=n)
+        return answer
 
     # ---- contexts
 
@@ -157,7 +164,8 @@ class NestedAdapter(BaseAdapter):
     def waits_inside(self, seconds: float, limit: float, ctx: SessionContext) -> str:
         """Wait for a nested call that sleeps, with a time limit of the host's own for it."""
         try:
-            return ctx.call_tool("nap", seconds=seconds, limit=limit)
+            answer: str = ctx.call_tool("nap", seconds=seconds, limit=limit)
+            return answer
         except HostToolError as error:
             return str(error)
         except Cancelled:
@@ -168,7 +176,8 @@ class NestedAdapter(BaseAdapter):
     async def waits_inside_async(self, seconds: float, limit: float, ctx: SessionContext) -> str:
         """The same from the event loop."""
         try:
-            return await ctx.acall_tool("nap_async", seconds=seconds, limit=limit)
+            answer: str = await ctx.acall_tool("nap_async", seconds=seconds, limit=limit)
+            return answer
         except HostToolError as error:
             return str(error)
         except asyncio.CancelledError:
@@ -239,7 +248,8 @@ class NestedAdapter(BaseAdapter):
 
         def ask(number: int) -> str:
             try:
-                return ctx.call_tool("meet", number=number)
+                answer: str = ctx.call_tool("meet", number=number)
+                return answer
             except HostToolError as error:
                 return error.code
 
@@ -250,7 +260,7 @@ class NestedAdapter(BaseAdapter):
     def asks_later(self, ctx: SessionContext) -> None:
         """Call the host from a thread once this call has returned; see `heard`."""
         self.heard_later: str | None = None
-        call = ctx._stub._call
+        call: Any = ctx._stub._call  # type: ignore[attr-defined]
 
         def ask() -> None:
             while not call.ended:
