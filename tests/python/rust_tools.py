@@ -55,6 +55,11 @@ class RustToolsAdapter(BaseAdapter):
         }
 
     @tool
+    def parameters(self, name: str) -> Any:
+        """Tell what Python knows of the parameters of a tool of the host."""
+        return self.session_context.tools[name]["parameters"]
+
+    @tool
     def names(self) -> list[str]:
         """Name the tools of the host."""
         return sorted(self.session_context.tools)

@@ -213,3 +213,18 @@ async fn a_tool_that_needs_a_session_says_so_to_a_call_without_one() -> Result<(
     assert!(caught["message"].as_str().unwrap().contains("`.session(..)`"), "{caught}");
     bridge.shutdown().await
 }
+
+/// Ask Python something in the session that the tool was lent.
+#[elixir_style_tool(exposed_to_python = true)]
+async fn ask_back(_params: Params, session: &Session) -> Result<Vec<String>> {
+    session.call("names", args! {}).await
+}
+
+#[tokio::test]
+async fn a_tool_calls_python_back_in_its_session_on_the_worker_that_waits() -> Result<()> {
+    let bridge = rust_tools().workers(1).start().await?;
+    let session = bridge.session("s-1").await?;
+    session.register(tools![ask_back])?;
+    assert_eq!(session.call::<Vec<String>>("call", to("ask_back", vec![])).await?, ["ask_back"]);
+    bridge.shutdown().await
+}

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, OnceLock};
 use std::thread::ThreadId;
 use std::time::Duration;
 
@@ -96,6 +96,38 @@ async fn who_gives_up_on_a_tool_that_blocks_does_not_wait_for_it() -> Result<()>
     assert_eq!(door.passed.load(Ordering::Relaxed), 0, "the caller was first");
     door.open();
     eventually("the tool to go on alone", || (door.passed.load(Ordering::Relaxed) == 1).then_some(())).await;
+    bridge.shutdown().await
+}
+
+/// Ask Python something from a thread that may block.
+#[tool(blocking)]
+fn ask_back(#[py(state)] bridge: &Arc<OnceLock<Bridge>>) -> Result<Vec<String>> {
+    bridge.get().unwrap().call("names", args! {}).wait()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_a_tool_makes_on_its_own_thread_is_run_by_the_worker_that_waits() -> Result<()> {
+    let home = Arc::new(OnceLock::new());
+    let bridge = rust_tools().workers(1).state(Arc::clone(&home)).tools(tools![ask_back]).start().await?;
+    home.set(bridge.clone()).unwrap();
+    assert_eq!(bridge.call::<Vec<String>>("call", to("ask_back", vec![])).await?, ["ask_back"]);
+    bridge.shutdown().await
+}
+
+/// Count to a number.
+#[tool]
+fn count_up(context: &ToolContext, #[py(state)] step: &u32, to: u32) -> impl Stream<Item = Result<u32, String>> {
+    futures::stream::iter((0..).step_by(*step as usize)).take_while(move |number| std::future::ready(*number < to)).map(
+        |number| if context.is_cancelled() || number == 8 { Err(format!("{number} is enough")) } else { Ok(number) },
+    )
+}
+
+#[tokio::test]
+async fn a_tool_that_streams_may_borrow_what_it_is_lent_and_its_error_is_its_end() -> Result<()> {
+    let bridge = rust_tools().workers(1).state(2_u32).tools(tools![count_up]).start().await?;
+    assert_eq!(bridge.call::<Vec<u32>>("collect", to("count_up", vec![("to", 7.into())])).await?, [0, 2, 4, 6]);
+    let error = bridge.call::<Vec<u32>>("collect", to("count_up", vec![("to", 100.into())])).await.unwrap_err();
+    assert!(error.to_string().contains("8 is enough"), "{error}");
     bridge.shutdown().await
 }
 

@@ -129,7 +129,7 @@ pub struct Parameter {
 
 impl Parameter {
     /// Whether it takes arguments of any name: Python's `**kwargs`.
-    pub(crate) fn takes_anything(&self) -> bool {
+    pub fn takes_anything(&self) -> bool {
         self.kind == "var_keyword"
     }
 }

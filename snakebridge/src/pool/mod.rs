@@ -3,10 +3,11 @@
 //! [`scheduler`] decides and is pure; [`routing`] carries out what it decides; [`slot`] keeps one place filled with a
 //! living worker; [`loss`] settles what a dead one leaves; [`timekeeper`] ends calls whose time is up, and [`retirement`]
 //! workers that do not let go of them; [`unattended`] stays with calls that
-//! nobody waits for; [`shutdown`] ends everything. [`pools`] says which of several pools a call goes to.
+//! nobody waits for; [`exposing`] notes what adapters expose to sessions; [`shutdown`] ends everything. [`pools`] says which of several pools a call goes to.
 
 mod alarm;
 mod backoff;
+mod exposing;
 mod loss;
 mod pools;
 mod retirement;

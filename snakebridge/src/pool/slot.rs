@@ -28,7 +28,9 @@ struct Surroundings {
 impl Service for Surroundings {
     fn call(&self, link: &Arc<Link>, call: Incoming) {
         if let Some(pool) = self.pool.upgrade() {
-            pool.registry.serve(&self.runtime, link, call);
+            if let Some(call) = pool.serve_registration(link, call) {
+                pool.registry.serve(&self.runtime, link, call);
+            }
         }
     }
 

@@ -42,6 +42,11 @@ impl Registry {
         })
     }
 
+    /// The sessions of the bridge.
+    pub(crate) fn sessions(&self) -> &Sessions {
+        &self.sessions
+    }
+
     /// Who has what and who waits for what, in all pools and tools.
     pub(crate) fn waits(&self) -> &Arc<Waits> {
         &self.waits

@@ -29,6 +29,15 @@ pub(crate) fn current_chain() -> Option<Chain> {
     CHAIN.try_with(Clone::clone).ok()
 }
 
+/// `work` as a part of the tool that the current task runs, though another thread does it.
+pub(super) fn carried<T>(work: impl FnOnce() -> T) -> impl FnOnce() -> T {
+    let chain = current_chain();
+    move || match chain {
+        Some(chain) => CHAIN.sync_scope(chain, work),
+        None => work(),
+    }
+}
+
 /// What comes of a call of a worker.
 enum Served {
     /// The body of the reply.

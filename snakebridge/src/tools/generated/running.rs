@@ -8,10 +8,11 @@ use bytes::Bytes;
 use futures::{Stream, StreamExt};
 
 use crate::error::{Error, ErrorKind, Executed, Result};
+use crate::tools::serving::carried;
 
 /// Runs a tool that blocks where that does no harm. Who stops waiting does not wait for its end; it goes on alone.
 pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    match tokio::task::spawn_blocking(work).await {
+    match tokio::task::spawn_blocking(carried(work)).await {
         Ok(result) => result,
         Err(error) => match error.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),

@@ -8,6 +8,7 @@ pub struct Arc;
 
 /// Nothing.
 #[allow(dead_code)]
+#[derive(Debug)]
 pub struct Tools;
 
 /// A set.
