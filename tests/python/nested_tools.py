@@ -1,5 +1,7 @@
 """Tools that call the host, whose tools call them again."""
 
+# ruff: noqa: SLF001 - some reach for the wire under the session context, which no adapter does
+
 import asyncio
 import itertools
 import os
@@ -53,12 +55,14 @@ class NestedAdapter(BaseAdapter):
     @tool(run_on="main")
     def fan_out(self, count: int, ctx: SessionContext) -> Any:
         """Let the host make so many nested calls at once."""
-        return ctx.call_tool("square_all", count=count)
+        answer: list[Any] = ctx.call_tool("square_all", count=count)
+        return answer
 
     @tool
     async def fan_out_async(self, count: int, ctx: SessionContext) -> Any:
         """The same from the event loop."""
-        return await ctx.acall_tool("square_all", count=count)
+        answer: list[Any] = await ctx.acall_tool("square_all", count=count)
+        return answer
 
     @tool(run_on="main")
     def fan_out_here(self, count: int, ctx: SessionContext) -> list[Any]:
@@ -80,7 +84,8 @@ class NestedAdapter(BaseAdapter):
     @tool
     def where_they_run(self, count: int, ctx: SessionContext) -> Any:
         """Which processes run so many nested calls that take a while."""
-        return ctx.call_tool("pids", count=count)
+        answer: list[int] = ctx.call_tool("pids", count=count)
+        return answer
 
     @tool
     def naps_and_tells_pid(self) -> int:
@@ -91,19 +96,22 @@ class NestedAdapter(BaseAdapter):
     @tool
     def delegates(self, number: int, ctx: SessionContext) -> Any:
         """Have a nested call made in another task of the host."""
-        return ctx.call_tool("delegate", number=number)
+        answer: int = ctx.call_tool("delegate", number=number)
+        return answer
 
     # ---- streams
 
     @tool(run_on="main")
     def sum_of_nested(self, n: int, ctx: SessionContext) -> Any:
         """What the host adds up of a generator of this adapter."""
-        return ctx.call_tool("add_up", n=n)
+        answer: int = ctx.call_tool("add_up", n=n)
+        return answer
 
     @tool
     async def sum_of_nested_async(self, n: int, ctx: SessionContext) -> Any:
         """The same from the event loop."""
-        return await ctx.acall_tool("add_up", n=n)
+        answer: int = await ctx.acall_tool("add_up", n=n)
+        return answer
 
     @tool
     def count(self, n: int) -> Iterator[int]:
@@ -132,7 +140,8 @@ class NestedAdapter(BaseAdapter):
     @tool
     def keeps_a_nested_stream(self, n: int, ctx: SessionContext) -> Any:
         """Let the host begin to read a nested stream, which it goes on with when this has ended."""
-        return ctx.call_tool("begin_to_read", n=n)
+        answer: int = ctx.call_tool("begin_to_read", n=n)
+        return answer
 
     # ---- contexts
 
@@ -160,7 +169,8 @@ class NestedAdapter(BaseAdapter):
     def waits_inside(self, seconds: float, limit: float, ctx: SessionContext) -> Any:
         """Wait for a nested call that sleeps, with a time limit of the host's own for it."""
         try:
-            return ctx.call_tool("nap", seconds=seconds, limit=limit)
+            answer: str = ctx.call_tool("nap", seconds=seconds, limit=limit)
+            return answer
         except HostToolError as error:
             return str(error)
         except Cancelled:
@@ -171,7 +181,8 @@ class NestedAdapter(BaseAdapter):
     async def waits_inside_async(self, seconds: float, limit: float, ctx: SessionContext) -> Any:
         """The same from the event loop."""
         try:
-            return await ctx.acall_tool("nap_async", seconds=seconds, limit=limit)
+            answer: str = await ctx.acall_tool("nap_async", seconds=seconds, limit=limit)
+            return answer
         except HostToolError as error:
             return str(error)
         except asyncio.CancelledError:
@@ -247,7 +258,8 @@ class NestedAdapter(BaseAdapter):
 
         def ask(number: int) -> Any:
             try:
-                return ctx.call_tool("meet", number=number)
+                answer: str = ctx.call_tool("meet", number=number)
+                return answer
             except HostToolError as error:
                 with open(refused, "ab") as file:
                     file.write(b".")
