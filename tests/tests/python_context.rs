@@ -168,3 +168,34 @@ async fn what_the_host_refuses_has_an_exception_of_its_own() -> Result<()> {
     assert_eq!(outside.to_string(), r#"["SessionNotFound", "never", null]"#);
     bridge.shutdown().await
 }
+
+/// Only of a session.
+#[tool]
+fn own() -> &'static str {
+    "own"
+}
+
+#[tokio::test]
+async fn python_sees_the_tools_of_its_session_as_they_come_and_go() -> Result<()> {
+    // One worker, which keeps the lists that it was given.
+    let bridge = context().workers(1).start().await?;
+    let (session, other) = (bridge.session("s").await?, bridge.session("other").await?);
+    let names = async |session: &Session| session.call::<Vec<String>>("names", args! {}).await;
+    let global = ["mirror", "panics", "repeat"];
+    assert_eq!(
+        (names(&session).await?, names(&other).await?),
+        (global.map(String::from).to_vec(), global.map(String::from).to_vec())
+    );
+
+    session.register(tools![own])?;
+    assert_eq!(names(&session).await?, ["mirror", "own", "panics", "repeat"]);
+    assert_eq!(names(&other).await?, global);
+    let own = || args! { name: "own", arguments: Value::Map(vec![]) };
+    assert_eq!(session.execute("tagged", own()).await?.to_string(), r#"["ok", "own"]"#);
+    let error = other.execute("tagged", own()).await.unwrap_err();
+    assert!(error.to_string().contains("the host has no tool `own`"), "{error}");
+
+    assert!(session.unregister("own"));
+    assert_eq!(names(&session).await?, global);
+    bridge.shutdown().await
+}

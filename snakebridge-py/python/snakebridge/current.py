@@ -24,7 +24,7 @@ from snakebridge.session import CallMetadata, SessionContext
 
 if TYPE_CHECKING:
     from snakebridge import _native
-    from snakebridge.host_items import HostItems
+    from snakebridge.host.items import HostItems
 
 _context: ContextVar[SessionContext | None] = ContextVar("snakebridge_context", default=None)
 
@@ -127,7 +127,7 @@ class RunningCall:
 
     def stream(self, target: str, arguments: bytes) -> HostItems:
         """Call a streaming target of the host: an iterator of encoded items, which can be closed."""
-        from snakebridge.host_items import HostItems
+        from snakebridge.host.items import HostItems
 
         return HostItems(self._call, target, arguments)
 

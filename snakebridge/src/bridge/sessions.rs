@@ -157,6 +157,11 @@ impl Session {
         self.session_tools().unregister(name)
     }
 
+    /// The names of the Python tools that adapters have exposed to this session by `register_with_session`, in order.
+    pub fn python_tools(&self) -> Vec<String> {
+        self.identity.exposed()
+    }
+
     /// Calls a Rust tool that this session has from Rust, as Python would; one that is hidden from Python, too.
     pub fn call_tool<T>(&self, name: &str, arguments: Arguments) -> HostCall<T> {
         self.session_tools().call(name, arguments)

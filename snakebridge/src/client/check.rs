@@ -1,7 +1,7 @@
 //! Whether a typed client fits what the workers offer: names, streaming, what tokens show of the types, and the types'
 //! JSON Schemas where they have one.
 
-use super::fit::{DEPTH, Way, fits};
+use super::fit::{DEPTH, Steps, Way, fits};
 use super::schemas::{Schema, misfit};
 use super::{ParameterDeclaration, Schemas, Shape, ToolDeclaration, ToolSchemas};
 use crate::error::{Error, ErrorKind, Executed, Result};
@@ -106,7 +106,9 @@ impl Comparison<'_> {
                 Some(known) => {
                     let taken = known.schema.as_ref().map(Schema::whole);
                     let made = fields.property(name);
-                    if let Some(why) = made.zip(taken).and_then(|(made, taken)| made.misfit(taken, DEPTH)) {
+                    if let Some(why) =
+                        made.zip(taken).and_then(|(made, taken)| made.misfit(taken, &Steps::new(), DEPTH))
+                    {
                         let python = &known.type_name;
                         self.misfit(format_args!(
                             "takes `{python}` as `{name}` in Python, and the field is none: {why}"

@@ -4,6 +4,8 @@
 //! get the same answers: both read `tests/vectors/shapes.json`. Only what cannot fit is refused; what a schema leaves
 //! open fits.
 
+use std::cell::Cell;
+
 use super::Shape;
 use crate::value::Value;
 
@@ -19,9 +21,26 @@ pub(super) enum Way {
 /// The most references and alternatives inside each other that are followed.
 pub(super) const DEPTH: u32 = 64;
 
+/// How far a comparison goes before what is left passes. A schema is what a worker says it is, and one that refers to
+/// itself in two places has more paths than there is time; a sensible one takes a few steps for each of its words.
+#[derive(Debug)]
+pub(super) struct Steps(Cell<u32>);
+
+impl Steps {
+    pub(super) fn new() -> Self {
+        Self(Cell::new(10_000))
+    }
+
+    /// Takes one; `None` when there are no more.
+    pub(super) fn take(&self) -> Option<()> {
+        self.0.set(self.0.get().checked_sub(1)?);
+        Some(())
+    }
+}
+
 /// Whether any value of that shape fits the schema.
 pub(super) fn fits(shape: &Shape, schema: &Value, way: Way) -> bool {
-    Fit { root: schema, way }.fits(shape, schema, DEPTH)
+    Fit { root: schema, way, steps: &Steps::new() }.fits(shape, schema, DEPTH)
 }
 
 #[derive(Clone, Copy)]
@@ -29,11 +48,12 @@ struct Fit<'a> {
     /// Where references lead to.
     root: &'a Value,
     way: Way,
+    steps: &'a Steps,
 }
 
 impl Fit<'_> {
     fn fits(self, shape: &Shape, schema: &Value, depth: u32) -> bool {
-        let Some(depth) = depth.checked_sub(1) else { return true };
+        let (Some(depth), Some(())) = (depth.checked_sub(1), self.steps.take()) else { return true };
         if let Shape::Optional(inner) = shape {
             // `None` alone is no use: what counts is whether there can be something.
             return schema["type"].as_str() == Some("null") || self.fits(inner, schema, depth);
@@ -161,6 +181,14 @@ mod tests {
     fn a_schema_that_refers_to_itself_ends() {
         let schema = serde_json::json!({"$ref": "#/$defs/A", "$defs": {"A": {"$ref": "#/$defs/A"}}});
         assert!(fits(&Shape::Int, &Value::from_serialize(&schema).unwrap(), Way::Argument));
+    }
+
+    #[test]
+    fn a_schema_with_more_paths_than_time_ends() {
+        let again = serde_json::json!({"$ref": "#/$defs/A"});
+        let choices = serde_json::json!([{"type": "array", "items": again}, again, again]);
+        let bomb = serde_json::json!({"$ref": "#/$defs/A", "$defs": {"A": {"anyOf": choices}}});
+        assert!(fits(&Shape::Int, &Value::from_serialize(&bomb).unwrap(), Way::Argument));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! Only what cannot fit is told: a value that may go through today is not refused for the one that may not tomorrow.
 
-use super::fit::{DEPTH, resolve};
+use super::fit::{DEPTH, Steps, resolve};
 use crate::value::Value;
 
 /// The schemas of the types that a client's tools take and give, where the types have any.
@@ -70,8 +70,7 @@ impl ToolSchemas {
 
 /// Why no value that is made by the one schema is taken by the other one, if none is.
 pub(super) fn misfit(made: &Value, taken: &Value) -> Option<String> {
-    let (made, taken) = (Schema { root: made, at: made }, Schema { root: taken, at: taken });
-    made.misfit(taken, DEPTH)
+    Schema::whole(made).misfit(Schema::whole(taken), &Steps::new(), DEPTH)
 }
 
 /// A schema, or a part of one.
@@ -109,18 +108,19 @@ impl<'a> Schema<'a> {
         required.unwrap_or_default().iter().filter_map(Value::as_str)
     }
 
-    /// Why `taken` takes nothing of what this makes, if so. `depth` bounds what refers to itself.
-    pub(super) fn misfit(self, taken: Self, depth: u32) -> Option<String> {
+    /// Why `taken` takes nothing of what this makes, if so. `steps` and `depth` bound what refers to itself.
+    pub(super) fn misfit(self, taken: Self, steps: &Steps, depth: u32) -> Option<String> {
+        steps.take()?;
         let depth = depth.checked_sub(1)?;
         let (made, taken) = (self.resolved()?, taken.resolved()?);
         if made.is_combined() || taken.is_combined() {
             return None;
         }
         if let Some(choices) = made.choices() {
-            return none_fits(choices, |choice| choice.misfit(taken, depth));
+            return none_fits(choices, |choice| choice.misfit(taken, steps, depth));
         }
         if let Some(choices) = taken.choices() {
-            return none_fits(choices, |choice| made.misfit(choice, depth));
+            return none_fits(choices, |choice| made.misfit(choice, steps, depth));
         }
         if let (Some(made), Some(taken)) = (made.values(), taken.values()) {
             let meet = made.iter().any(|value| taken.contains(value));
@@ -128,23 +128,23 @@ impl<'a> Schema<'a> {
         }
         let (makes, takes) = (made.kinds()?, taken.kinds()?);
         let pairs = makes.iter().flat_map(|made| takes.iter().map(move |taken| (*made, *taken)));
-        none_fits(pairs, |(make, take)| made.kind_misfit(taken, [make, take], depth))
+        none_fits(pairs, |(make, take)| made.kind_misfit(taken, [make, take], steps, depth))
     }
 
-    fn kind_misfit(self, taken: Self, kinds: [&str; 2], depth: u32) -> Option<String> {
+    fn kind_misfit(self, taken: Self, kinds: [&str; 2], steps: &Steps, depth: u32) -> Option<String> {
         // Bytes, dates, decimals and the like have other forms than the one that JSON leaves them.
         if self.has_other_forms() || taken.has_other_forms() {
             return None;
         }
         match kinds {
-            ["array", "array"] => self.array_misfit(taken, depth),
-            ["object", "object"] => self.object_misfit(taken, depth),
+            ["array", "array"] => self.array_misfit(taken, steps, depth),
+            ["object", "object"] => self.object_misfit(taken, steps, depth),
             ["integer", "number"] => None,
             [made, taken] => (made != taken).then(|| format!("{made} for {taken}")),
         }
     }
 
-    fn array_misfit(self, taken: Self, depth: u32) -> Option<String> {
+    fn array_misfit(self, taken: Self, steps: &Steps, depth: u32) -> Option<String> {
         let prefix = |schema: Self| {
             let items = schema.at["prefixItems"].as_array();
             items.map(|items| items.iter().map(|at| Self { at, ..schema }).collect::<Vec<_>>())
@@ -154,20 +154,22 @@ impl<'a> Schema<'a> {
             (Some(made), Some(taken)) if made.len() != taken.len() => {
                 Some(format!("{} elements for {}", made.len(), taken.len()))
             }
-            (Some(made), Some(taken)) => made.iter().zip(taken).find_map(|(made, taken)| made.misfit(taken, depth)),
+            (Some(made), Some(taken)) => {
+                made.iter().zip(taken).find_map(|(made, taken)| made.misfit(taken, steps, depth))
+            }
             (Some(made), None) => {
                 let taken = items(taken)?;
-                made.iter().find_map(|made| made.misfit(taken, depth))
+                made.iter().find_map(|made| made.misfit(taken, steps, depth))
             }
             (None, Some(taken)) => {
                 let made = items(self)?;
-                taken.iter().find_map(|taken| made.misfit(*taken, depth))
+                taken.iter().find_map(|taken| made.misfit(*taken, steps, depth))
             }
-            (None, None) => items(self)?.misfit(items(taken)?, depth),
+            (None, None) => items(self)?.misfit(items(taken)?, steps, depth),
         }
     }
 
-    fn object_misfit(self, taken: Self, depth: u32) -> Option<String> {
+    fn object_misfit(self, taken: Self, steps: &Steps, depth: u32) -> Option<String> {
         let absent = taken.required().find(|name| self.is_closed() && self.property(name).is_none());
         if let Some(name) = absent {
             return Some(format!("`{name}` is missing"));
@@ -178,7 +180,7 @@ impl<'a> Schema<'a> {
             return Some(format!("`{name}` is unknown"));
         }
         self.required().chain(taken.required()).find_map(|name| {
-            let misfit = self.property(name)?.misfit(taken.property(name)?, depth)?;
+            let misfit = self.property(name)?.misfit(taken.property(name)?, steps, depth)?;
             Some(format!("at `{name}`: {misfit}"))
         })
     }
@@ -258,4 +260,131 @@ fn none_fits<T>(all: impl Iterator<Item = T>, misfit: impl Fn(T) -> Option<Strin
 
 fn list(values: &[&Value]) -> String {
     values.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Value as Json, json};
+
+    use super::*;
+
+    fn told(made: &Json, taken: &Json) -> Option<String> {
+        misfit(&Value::from_serialize(made).unwrap(), &Value::from_serialize(taken).unwrap())
+    }
+
+    fn fits(made: &Json, taken: &Json) -> bool {
+        told(made, taken).is_none()
+    }
+
+    #[test]
+    fn what_a_schema_leaves_open_fits() {
+        for open in [json!({}), json!(true), json!({"$ref": "#/$defs/Missing"}), json!({"allOf": [{"type": "null"}]})] {
+            assert!(fits(&open, &json!({"type": "integer"})), "{open}");
+            assert!(fits(&json!({"type": "integer"}), &open), "{open}");
+        }
+        assert!(fits(&json!({"type": "array"}), &json!({"type": "array", "items": {"type": "integer"}})));
+    }
+
+    #[test]
+    fn an_integer_is_taken_for_a_number_and_a_number_for_no_integer() {
+        assert!(fits(&json!({"type": "integer", "format": "uint8"}), &json!({"type": "number"})));
+        let number = json!({"type": "number", "format": "double"});
+        assert_eq!(told(&number, &json!({"type": "integer"})).as_deref(), Some("number for integer"));
+    }
+
+    #[test]
+    fn of_alternatives_one_has_to_fit_and_nothing_is_no_alternative() {
+        let optional = json!({"anyOf": [{"type": "integer"}, {"type": "null"}]});
+        assert!(fits(&optional, &json!({"type": "integer"})));
+        assert!(fits(&json!({"type": ["number", "null"]}), &json!({"type": "number"})));
+        assert_eq!(told(&optional, &json!({"type": ["string", "null"]})).as_deref(), Some("integer for string"));
+        let (texts, numbers) = (json!({"enum": ["a", "b"]}), json!({"oneOf": [{"const": 1}, {"const": 2}]}));
+        assert_eq!(told(&texts, &numbers).as_deref(), Some("\"a\", \"b\" are made, 1 are taken"));
+        assert!(fits(&json!({"oneOf": [{"const": "b", "type": "string"}, {"const": "c"}]}), &texts));
+        assert!(!fits(&texts, &json!({"type": "integer"})));
+    }
+
+    #[test]
+    fn bytes_and_texts_with_a_format_have_other_forms() {
+        let bytes = json!({"type": "string", "contentEncoding": "base64"});
+        assert!(fits(&json!({"type": "array", "items": {"type": "integer"}}), &bytes));
+        assert!(fits(&json!({"type": "number"}), &json!({"type": "string", "format": "decimal"})));
+    }
+
+    #[test]
+    fn lists_and_tuples_fit_element_by_element() {
+        let tuple = json!({"type": "array", "prefixItems": [{"type": "integer"}, {"type": "string"}], "items": false});
+        let other = json!({"type": "array", "prefixItems": [{"type": "string"}, {"type": "string"}], "items": false});
+        let of_three = json!({"type": "array", "prefixItems": [{}, {}, {}]});
+        let texts = json!({"type": "array", "items": {"type": "string"}});
+        assert!(fits(&tuple, &tuple) && fits(&other, &texts));
+        assert_eq!(told(&tuple, &other).as_deref(), Some("integer for string"));
+        assert_eq!(told(&tuple, &of_three).as_deref(), Some("2 elements for 3"));
+        assert!(!fits(&tuple, &texts) && !fits(&texts, &tuple));
+    }
+
+    #[test]
+    fn an_object_has_what_is_required_and_only_what_is_allowed() {
+        let point = |extra: Json| {
+            let mut point = json!({"type": "object", "properties": {"x": {"type": "number"}}, "required": ["x"]});
+            point.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+            point
+        };
+        let plain = point(json!({}));
+        let deep = json!({"type": "object", "properties": {"at": plain, "y": {}}, "required": ["at", "y"]});
+        assert_eq!(told(&plain, &deep).as_deref(), Some("`at` is missing"));
+        assert!(fits(&point(json!({"additionalProperties": true})), &deep), "it may have more than it says");
+        assert_eq!(
+            told(&deep, &json!({"type": "object", "properties": {}, "additionalProperties": false})).as_deref(),
+            Some("`at` is unknown")
+        );
+        let of_text = json!({"type": "object", "properties": {"at": {"properties": {"x": {"type": "string"}},
+            "type": "object", "required": ["x"]}}});
+        assert_eq!(told(&deep, &of_text).as_deref(), Some("at `at`: at `x`: number for string"));
+        assert!(
+            fits(&point(json!({"oneOf": [{"properties": {"y": {}}}]})), &deep),
+            "what is combined is not concluded from"
+        );
+    }
+
+    #[test]
+    fn what_refers_to_itself_ends() {
+        let list = json!({"$ref": "#/$defs/L", "$defs": {"L": {"type": "object", "required": ["next"],
+            "properties": {"next": {"anyOf": [{"$ref": "#/$defs/L"}, {"type": "null"}]}}}}});
+        assert!(fits(&list, &list));
+        let circle = json!({"$ref": "#/$defs/A", "$defs": {"A": {"$ref": "#/$defs/A"}}});
+        assert!(fits(&circle, &list));
+    }
+
+    fn schemas() -> impl Strategy<Value = Json> {
+        let plain = prop::sample::select(vec![
+            json!({"type": "integer"}),
+            json!({"type": "number"}),
+            json!({"type": ["string", "null"]}),
+            json!({"type": "string", "contentEncoding": "base64"}),
+            json!({"enum": ["a", 1]}),
+            json!({"const": "a"}),
+            json!({"type": "null"}),
+            json!({}),
+        ]);
+        plain.prop_recursive(4, 24, 3, |inner| {
+            prop_oneof![
+                inner.clone().prop_map(|item| json!({"type": "array", "items": item})),
+                prop::collection::vec(inner.clone(), 1..3)
+                    .prop_map(|items| json!({"type": "array", "prefixItems": items, "items": false})),
+                prop::collection::vec(inner.clone(), 1..3).prop_map(|choices| json!({"anyOf": choices})),
+                (inner, any::<bool>()).prop_map(|(property, open)| json!({
+                    "type": "object", "properties": {"a": property}, "required": ["a"], "additionalProperties": open,
+                })),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn every_schema_fits_itself(schema in schemas()) {
+            prop_assert_eq!(told(&schema, &schema), None);
+        }
+    }
 }

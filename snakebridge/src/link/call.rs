@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::host_calls::HostCalls;
 use super::{Chain, Handling, Link, ToolName};
 use crate::body::InputStream;
+use crate::deadlock::Claim;
 use crate::error::{Error, ErrorKind, Executed, Result};
 use crate::session::{Identity, Pin, Tie};
 use crate::wire::Body;
@@ -98,12 +99,21 @@ struct State {
     /// Items that came, delivered or not. With one, the call is committed: it is not repeated.
     received: u64,
     inputs: Option<Box<Inputs>>,
-    /// Keeps its session until it is over.
-    pin: Option<Pin>,
+    /// Its stay in a session, until it is over.
+    stay: Option<Box<Stay>>,
     /// Calls to the host that are made inside it, once there is one.
     host_calls: Option<Box<HostCalls>>,
     outcome: Option<Result<Bytes>>,
     waker: Option<Waker>,
+}
+
+/// A call's stay in a session.
+#[derive(Debug)]
+struct Stay {
+    /// Keeps the session.
+    _pin: Pin,
+    /// What it has of the session for itself, or waits for.
+    claim: Option<Claim>,
 }
 
 impl std::fmt::Debug for Inputs {
@@ -116,6 +126,13 @@ impl State {
     fn tell_inputs(&self) {
         if let Some(inputs) = &self.inputs {
             inputs.changed.notify_waiters();
+        }
+    }
+
+    /// Whether it has what it wants of its session, or waits for it.
+    fn has_its_session(&self, has: bool) {
+        if let Some(claim) = self.stay.as_ref().and_then(|stay| stay.claim.as_ref()) {
+            claim.set_waiting(!has);
         }
     }
 
@@ -174,7 +191,7 @@ impl PendingCall {
             items: VecDeque::new(),
             received: 0,
             inputs: None,
-            pin: None,
+            stay: None,
             host_calls: None,
             outcome: None,
             waker: None,
@@ -237,8 +254,15 @@ impl PendingCall {
     pub(crate) fn in_session(mut self, pin: Pin, tie: Option<Tie>) -> Self {
         self.tie = tie.map(Box::new);
         self.session = Some(Arc::clone(pin.identity()));
-        self.lock().pin = Some(pin);
+        self.lock().stay = Some(Box::new(Stay { _pin: pin, claim: None }));
         self
+    }
+
+    /// Says what it has of its session for itself, or waits for, until it is over.
+    pub(crate) fn claim(&self, claim: Claim) {
+        if let Some(stay) = &mut self.lock().stay {
+            stay.claim = Some(claim);
+        }
     }
 
     /// Gives it the streams that its arguments name.
@@ -303,6 +327,7 @@ impl PendingCall {
         }
         state.attempts += 1;
         state.stage = Stage::Sent { link: Arc::clone(link), id };
+        state.has_its_session(true);
         if let Some(chain) = &self.chain {
             chain.count(link, true);
         }
@@ -318,6 +343,7 @@ impl PendingCall {
             return false;
         }
         self.leave(&mut state, Stage::Queued);
+        state.has_its_session(false);
         let begun = state.host_calls.take();
         drop(state);
         end_all(begun);
@@ -365,7 +391,7 @@ impl PendingCall {
 
     /// Its answer. Returns false, and does nothing, when it had one already or was given up.
     pub fn complete(&self, outcome: Result<Bytes>) -> bool {
-        let (waker, pin, host_calls) = {
+        let (waker, stay, host_calls) = {
             let mut state = self.lock();
             if matches!(state.stage, Stage::Done) {
                 return false;
@@ -383,10 +409,10 @@ impl PendingCall {
                 }
             }));
             state.tell_inputs();
-            (state.waker.take(), state.pin.take(), state.host_calls.take())
+            (state.waker.take(), state.stay.take(), state.host_calls.take())
         };
         // First: whoever hears of the end finds its session without it.
-        drop(pin);
+        drop(stay);
         end_all(host_calls);
         if let Some(waker) = waker {
             waker.wake();
@@ -417,9 +443,9 @@ impl PendingCall {
         state.items.clear();
         state.tell_inputs();
         let stage = self.leave(&mut state, Stage::Done);
-        let (pin, host_calls) = (state.pin.take(), state.host_calls.take());
+        let (stay, host_calls) = (state.stay.take(), state.host_calls.take());
         drop(state);
-        drop(pin);
+        drop(stay);
         end_all(host_calls);
         stage
     }

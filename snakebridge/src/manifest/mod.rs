@@ -40,6 +40,7 @@ pub struct Manifest {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
+#[expect(clippy::struct_excessive_bools, reason = "each is a word of its own in `@tool(..)`")]
 pub struct Tool {
     /// What calls name it by.
     pub name: String,
@@ -58,7 +59,34 @@ pub struct Tool {
     /// Free labels.
     pub tags: Vec<String>,
     /// What it needs of its session, if anything.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub session: Option<SessionUse>,
+    /// Its own version, where it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// Calls of it, for documentation.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub examples: Vec<Value>,
+    /// Whether it changes nothing.
+    #[serde(skip_serializing_if = "is_false")]
+    pub read_only: bool,
+    /// Whether what it changes cannot be undone.
+    #[serde(skip_serializing_if = "is_false")]
+    pub destructive: bool,
+    /// `true`, or what to use instead, where it should not be used any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deprecated: Option<Value>,
+    /// Whether lists for people leave it out.
+    #[serde(skip_serializing_if = "is_false")]
+    pub hidden: bool,
+    /// Environment variables that it cannot do without.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub required_variables: Vec<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "what serde asks for")]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// What a tool needs of the session that it is called in.
@@ -101,7 +129,7 @@ pub struct Parameter {
 
 impl Parameter {
     /// Whether it takes arguments of any name: Python's `**kwargs`.
-    pub(crate) fn takes_anything(&self) -> bool {
+    pub fn takes_anything(&self) -> bool {
         self.kind == "var_keyword"
     }
 }

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::scheduler::{Placement, Refusal};
+use super::scheduler::{Placement, Refusal, Task};
 use super::{InSession, Pool, State, Submission};
+use crate::deadlock::Resource;
 use crate::error::{Error, ErrorKind, Executed, Phase, Result, StartFailure};
 use crate::link::{Chain, Link, OwnedRequest, PendingCall, Stage};
 use crate::manifest::SessionUse;
@@ -138,8 +139,11 @@ fn waits_for_its_worker(call: &PendingCall) -> bool {
 
 impl Pool {
     /// Admits a call: it is sent, or waits, or is refused.
-    pub(super) fn submit(&self, submission: Submission) -> Result<Arc<PendingCall>> {
+    pub(super) fn submit(&self, mut submission: Submission) -> Result<Arc<PendingCall>> {
         let now = Instant::now();
+        if let (Some(session), Some(affinity)) = (&mut submission.session, self.config.affinity) {
+            session.default_affinity = affinity;
+        }
         check_body(&submission.body, &self.config.worker.limits)?;
         if submission.chain.as_ref().is_some_and(|chain| chain.depth() >= MAX_DEPTH) {
             return Err(Error::new(ErrorKind::CallDepth { limit: MAX_DEPTH }, Executed::Never));
@@ -170,6 +174,10 @@ impl Pool {
                 None => state.scheduler.submit(Arc::clone(&call), now),
             };
             let placement = placement.map_err(|refusal| self.refused(&call, refusal))?;
+            if let Err(error) = self.claim_session(&call, placement) {
+                state.scheduler.give_up(&call);
+                return Err(error);
+            }
             if placement == Placement::Queued {
                 self.alarm.set(self.expiry(&call, true));
             }
@@ -186,6 +194,24 @@ impl Pool {
             }
         }
         Ok(call)
+    }
+
+    /// Notes that a call has its session to itself, or waits for that. Refused when it could wait for ever.
+    fn claim_session(&self, call: &Arc<PendingCall>, placement: Placement) -> Result<()> {
+        let Some(tie) = call.tie.as_ref().filter(|tie| tie.exclusive) else { return Ok(()) };
+        let (waits, resource) = (self.registry.waits(), Resource::Session(tie.binding.key()));
+        let chain = tie.chain.unwrap_or(call.key());
+        let claim = match placement {
+            Placement::Worker(_) => waits.hold(chain, resource),
+            Placement::Queued => {
+                let session = call.request.session.as_deref().unwrap_or_default();
+                waits.wait(chain, resource, &format!("session `{}`", session.escape_debug()))?
+            }
+        };
+        if let Some(claim) = claim {
+            call.claim(claim);
+        }
+        Ok(())
     }
 
     /// The error for a call that the scheduler refuses.

@@ -28,7 +28,9 @@ struct Surroundings {
 impl Service for Surroundings {
     fn call(&self, link: &Arc<Link>, call: Incoming) {
         if let Some(pool) = self.pool.upgrade() {
-            pool.registry.serve(&self.runtime, link, call);
+            if let Some(call) = pool.serve_registration(link, call) {
+                pool.registry.serve(&self.runtime, link, call);
+            }
         }
     }
 
@@ -149,6 +151,14 @@ impl Pool {
             state.scheduler.add_worker(worker.number, self.capacity(worker));
             state.has_served = true;
             state.failed = None;
+        }
+        if let Some(enforced) = self.config.worker.sandbox.enforced() {
+            self.events.emit(Event::WorkerSandboxed {
+                pool: self.name(),
+                worker: worker.number,
+                pid: worker.pid,
+                enforced,
+            });
         }
         self.events.emit(Event::WorkerReady { pool: self.name(), worker: worker.number, pid: worker.pid, after });
         self.dispatch();

@@ -1,5 +1,6 @@
 //! Which session is meant: by its id, or by having been in it.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -13,11 +14,13 @@ pub(crate) struct Identity {
     /// By pool. There is one of most sessions, and many sessions.
     bindings: Mutex<Vec<(Arc<str>, Arc<Binding>)>>,
     last_worker: AtomicU64,
+    /// Python tools that were exposed to it.
+    exposed: Mutex<BTreeSet<Box<str>>>,
 }
 
 impl Identity {
     pub(super) fn new(id: Arc<str>, life: u64) -> Self {
-        Self { id, life, bindings: Mutex::default(), last_worker: AtomicU64::new(0) }
+        Self { id, life, bindings: Mutex::default(), last_worker: AtomicU64::new(0), exposed: Mutex::default() }
     }
 
     pub(crate) fn id(&self) -> &Arc<str> {
@@ -48,6 +51,16 @@ impl Identity {
     pub(crate) fn last_worker(&self) -> Option<u64> {
         // Workers are numbered from 1. A number on its own: nothing is read through it.
         Some(self.last_worker.load(Ordering::Relaxed)).filter(|worker| *worker > 0)
+    }
+
+    /// Python tools are exposed to it, by name.
+    pub(crate) fn expose<'a>(&self, tools: impl Iterator<Item = &'a str>) {
+        self.exposed.lock().unwrap_or_else(PoisonError::into_inner).extend(tools.map(Box::from));
+    }
+
+    /// The names of the Python tools that were exposed to it.
+    pub(crate) fn exposed(&self) -> Vec<String> {
+        self.exposed.lock().unwrap_or_else(PoisonError::into_inner).iter().map(ToString::to_string).collect()
     }
 
     pub(crate) fn went_to(&self, worker: u64) {

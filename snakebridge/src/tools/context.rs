@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::States;
+use crate::deadlock::Waits;
 use crate::link::Chain;
 use crate::session::SessionState;
 
@@ -17,6 +18,8 @@ pub struct ToolContext {
     pub(crate) deadline: Option<Instant>,
     pub(crate) cancellation: CancellationToken,
     pub(crate) states: Arc<States>,
+    /// Who has what and who waits for what.
+    pub(crate) waits: Arc<Waits>,
     /// What calls that the tool makes are part of.
     pub(crate) chain: Option<Chain>,
 }

@@ -1,24 +1,76 @@
-//! Tools of which only so many calls run at a time.
+//! Tools of which only so many calls run at a time. A wait for a place that could never end is refused when it begins.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::generated::stream;
 use super::{Answer, Descriptor, HostTool, States, ToolContext};
+use crate::deadlock::{Claim, Resource, Waits};
+use crate::error::Result;
+use crate::link::Chain;
 
 /// A tool, and the places that its calls wait for, first come first served. Who is cancelled or too late leaves the queue.
 struct Limited {
     tool: Arc<dyn HostTool>,
     places: Arc<Semaphore>,
+    /// How many there are.
+    calls: usize,
+    /// What messages call it by.
+    name: Arc<str>,
+}
+
+/// One call's way to its place.
+struct Entrance {
+    places: Arc<Semaphore>,
+    resource: Resource,
+    name: Arc<str>,
+    waits: Arc<Waits>,
+    chain: u64,
 }
 
 /// The tool, limited as its descriptor says.
 pub(super) fn limited(tool: Arc<dyn HostTool>, descriptor: &Descriptor) -> Arc<dyn HostTool> {
     match descriptor.max_concurrency {
-        Some(calls) => Arc::new(Limited { tool, places: Arc::new(Semaphore::new(calls.min(Semaphore::MAX_PERMITS))) }),
+        Some(calls) => {
+            let calls = calls.min(Semaphore::MAX_PERMITS);
+            let name = Arc::from(&*descriptor.name);
+            Arc::new(Limited { tool, places: Arc::new(Semaphore::new(calls)), calls, name })
+        }
         None => tool,
+    }
+}
+
+impl Limited {
+    fn entrance(&self, context: &ToolContext) -> Entrance {
+        let tool = Arc::as_ptr(&self.places).addr();
+        let waits = Arc::clone(&context.waits);
+        let chain = context.chain.as_ref().map_or_else(|| waits.stranger(), Chain::key);
+        Entrance {
+            places: Arc::clone(&self.places),
+            resource: Resource::Permit { tool, units: self.calls },
+            name: Arc::clone(&self.name),
+            waits,
+            chain,
+        }
+    }
+}
+
+impl Entrance {
+    /// Waits for a place, which is kept until what this returns is dropped.
+    async fn enter(self) -> Result<(Option<OwnedSemaphorePermit>, Option<Claim>)> {
+        let Self { places, resource, name, waits, chain } = self;
+        if let Ok(place) = Arc::clone(&places).try_acquire_owned() {
+            return Ok((Some(place), waits.hold(chain, resource)));
+        }
+        let claim = waits.wait(chain, resource, &format!("a place in tool `{name}`"))?;
+        // Nobody closes the semaphore, so there is a place in the end.
+        let place = places.acquire_owned().await.ok();
+        if let Some(claim) = &claim {
+            claim.set_waiting(false);
+        }
+        Ok((place, claim))
     }
 }
 
@@ -32,15 +84,15 @@ impl HostTool for Limited {
     }
 
     fn call(&self, context: ToolContext, arguments: Bytes) -> Answer {
-        let places = Arc::clone(&self.places);
-        // Nobody closes the semaphore, so there is a place in the end. The answer does nothing until it is polled.
+        let entrance = self.entrance(&context);
+        // The answer does nothing until it is polled.
         match self.tool.call(context, arguments) {
             Answer::Value(value) => Answer::Value(Box::pin(async move {
-                let _place = places.acquire_owned().await;
+                let _place = entrance.enter().await?;
                 value.await
             })),
             Answer::Stream(items) => Answer::Stream(Box::pin(stream(move |yielder| async move {
-                let _place = places.acquire_owned().await;
+                let _place = entrance.enter().await?;
                 yielder.pass(items, |item| item).await
             }))),
         }

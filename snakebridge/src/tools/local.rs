@@ -39,6 +39,7 @@ impl Registry {
             deadline: descriptor.timeout.and_then(|timeout| Instant::now().checked_add(timeout)),
             cancellation,
             states: Arc::clone(&self.states),
+            waits: Arc::clone(self.waits()),
             // That of the tool which calls it, if one does.
             chain: current_chain(),
         };

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use super::catalogue::Catalogue;
 use super::running::Running;
 use super::{States, Tools};
+use crate::deadlock::Waits;
 use crate::error::Result;
 use crate::session::{Identity, Sessions};
 
@@ -16,6 +17,7 @@ pub struct Registry {
     catalogue: RwLock<Catalogue>,
     pub(super) states: Arc<States>,
     pub(super) sessions: Sessions,
+    waits: Arc<Waits>,
     /// What workers asked for and is not answered.
     pub(super) running: Mutex<Running>,
 }
@@ -31,7 +33,23 @@ impl Registry {
     pub(crate) fn new(tools: Tools, states: States, sessions: Sessions) -> Result<Self> {
         let mut catalogue = Catalogue::default();
         catalogue.register_global(tools, &states)?;
-        Ok(Self { catalogue: RwLock::new(catalogue), states: Arc::new(states), sessions, running: Mutex::default() })
+        Ok(Self {
+            catalogue: RwLock::new(catalogue),
+            states: Arc::new(states),
+            sessions,
+            waits: Arc::default(),
+            running: Mutex::default(),
+        })
+    }
+
+    /// The sessions of the bridge.
+    pub(crate) fn sessions(&self) -> &Sessions {
+        &self.sessions
+    }
+
+    /// Who has what and who waits for what, in all pools and tools.
+    pub(crate) fn waits(&self) -> &Arc<Waits> {
+        &self.waits
     }
 
     /// From now on the tools of a session end with it.

@@ -139,6 +139,7 @@ impl Serving {
             deadline,
             cancellation: self.cancellation.clone(),
             states: Arc::clone(&registry.states),
+            waits: Arc::clone(registry.waits()),
             chain: Some(chain.clone()),
         };
         let body = std::mem::take(&mut self.incoming.body);

@@ -3,6 +3,8 @@
 //! The same question is asked of the running workers in `snakebridge/src/client/fit.rs`, with the same answers: both read
 //! `tests/vectors/shapes.json`. Only what cannot fit is refused; what a schema leaves open fits.
 
+use std::cell::Cell;
+
 use super::json::Json;
 use crate::python_tool::shape::Shape;
 
@@ -18,9 +20,13 @@ pub(super) enum Way {
 /// The most references and alternatives inside each other that are followed.
 const DEPTH: u32 = 64;
 
+/// How far a comparison goes before what is left passes: a schema that refers to itself in two places has more paths than
+/// there is time.
+const STEPS: u32 = 10_000;
+
 /// Whether any value of that shape fits the schema.
 pub(super) fn fits(shape: &Shape, schema: &Json, way: Way) -> bool {
-    Fit { root: schema, way }.fits(shape, schema, DEPTH)
+    Fit { root: schema, way, steps: &Cell::new(STEPS) }.fits(shape, schema, DEPTH)
 }
 
 #[derive(Clone, Copy)]
@@ -28,11 +34,14 @@ struct Fit<'a> {
     /// Where references lead to.
     root: &'a Json,
     way: Way,
+    /// How many are left.
+    steps: &'a Cell<u32>,
 }
 
 impl<'a> Fit<'a> {
     fn fits(self, shape: &Shape, schema: &Json, depth: u32) -> bool {
-        let Some(depth) = depth.checked_sub(1) else { return true };
+        let (Some(depth), Some(steps)) = (depth.checked_sub(1), self.steps.get().checked_sub(1)) else { return true };
+        self.steps.set(steps);
         if let Shape::Optional(inner) = shape {
             // `None` alone is no use: what counts is whether there can be something.
             return schema.text("type") == Some("null") || self.fits(inner, schema, depth);
@@ -147,5 +156,13 @@ mod tests {
     fn a_schema_that_refers_to_itself_ends() {
         let schema = parse(r##"{"$ref": "#/$defs/A", "$defs": {"A": {"$ref": "#/$defs/A"}}}"##).unwrap();
         assert!(fits(&Shape::Int, &schema, Way::Argument));
+    }
+
+    #[test]
+    fn a_schema_with_more_paths_than_time_ends() {
+        let twice =
+            r##"[{"type": "array", "items": {"$ref": "#/$defs/A"}}, {"$ref": "#/$defs/A"}, {"$ref": "#/$defs/A"}]"##;
+        let bomb = parse(&format!(r##"{{"$ref": "#/$defs/A", "$defs": {{"A": {{"anyOf": {twice}}}}}}}"##)).unwrap();
+        assert!(fits(&Shape::Int, &bomb, Way::Argument));
     }
 }
