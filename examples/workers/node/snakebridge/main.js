@@ -78,7 +78,7 @@ async function load(file, hello, outbox) {
     const body = { why, type: error?.constructor?.name ?? "", message: String(error?.message ?? error), module: file };
     body.traceback = String(error?.stack ?? "");
     outbox.send({ kind: ERROR, id: 0, code: "start_failed", executed: NEVER }, encode(body));
-    outbox.write();
+    await outbox.flush();
     await new Promise((flushed) => {
       outbox.stream.end(flushed);
       setTimeout(flushed, LAST_WORDS_MS);
@@ -90,8 +90,8 @@ async function load(file, hello, outbox) {
 /** SIGTERM: takes no more calls, finishes those that it has, and ends. */
 function leave(peer, server, output) {
   peer.goAway("it was told to end");
-  const end = () => {
-    peer.outbox.write();
+  const end = async () => {
+    await peer.outbox.flush(); // the last results may be large
     output.end(() => exit(EXIT.done));
   };
   if (peer.served.size === 0) end();

@@ -1,6 +1,8 @@
 // What is on its way to the host. Small frames go first, in their order; then one fragment of each large body in turn.
 // After some dozens of small frames a fragment goes in between, so that neither holds the other up.
 
+import { once } from "node:events";
+
 import { PART, encodeFrame } from "./frames.js";
 import { DEFAULTS, fragmentLength } from "./limits.js";
 
@@ -45,6 +47,12 @@ export class Outbox {
     const dropped = this.bodies.filter((body) => body.id === id);
     this.bodies = this.bodies.filter((body) => body.id !== id);
     for (const body of dropped) this.finish(body);
+  }
+
+  /** Waits until everything is handed over. */
+  async flush() {
+    this.schedule();
+    while (this.isBusy) await (this.full ? once(this.stream, "drain") : new Promise(process.nextTick));
   }
 
   /** Whether something is not handed over yet. */

@@ -158,6 +158,22 @@ test("told to end, it says which calls it took, finishes them and takes no more"
   assert.equal(await host.exit, 0);
 });
 
+test("told to end behind a large result, it sends all of that first", async (t) => {
+  const host = new Host(t);
+  await host.greet();
+  const size = 5_000_000;
+  host.call(1, "repeat", { size });
+  const { total } = await host.next();
+  assert.equal(total, size + 5);
+  host.worker.kill("SIGTERM");
+  for (let length = 0; length < total; ) {
+    const frame = await host.next();
+    if (frame.kind === PART) length += frame.bytes.length;
+    else assert.equal(frame.kind, GOAWAY);
+  }
+  assert.equal(await host.exit, 0);
+});
+
 for (const [what, breach, why] of [
   ["garbage", (host) => host.write(Buffer.from("deadbeefcafe", "hex")), "frame_too_large"],
   ["an even id", (host) => host.call(2, "add"), "id"],

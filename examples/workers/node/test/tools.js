@@ -8,6 +8,7 @@ tool("add", { a: "int", b: { type: "int", default: 1 } }, ({ a, b }) => a + b);
 tool("upward", { size: "int" }, function* ({ size }) {
   for (;;) yield "x".repeat(size);
 });
+tool("repeat", { size: "int" }, ({ size }) => "x".repeat(size));
 tool("listen", {}, async (_, { signal }) => {
   await once(signal, "abort");
   throw signal.reason;
