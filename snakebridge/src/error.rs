@@ -97,6 +97,8 @@ pub enum StartFailure {
     Adapter,
     /// The adapter's constructor or `initialize()` raised.
     Init,
+    /// The worker cannot enforce what `sandbox` asks for, so it does not start.
+    Sandbox,
     /// The first bytes were not the protocol's.
     Handshake,
     /// Not ready within the start timeout.

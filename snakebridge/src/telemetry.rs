@@ -26,6 +26,17 @@ pub enum Event {
         /// From spawn to READY.
         after: Duration,
     },
+    /// A worker that is ready has restricted itself before it ran anything of the user's. Comes before its `WorkerReady`.
+    WorkerSandboxed {
+        /// Its pool.
+        pool: Arc<str>,
+        /// Its number.
+        worker: u64,
+        /// Its process.
+        pid: u32,
+        /// What it enforces, a sentence for each thing.
+        enforced: Vec<String>,
+    },
     /// A worker's process ended, or was ended because it broke the protocol or ignored a cancel.
     WorkerLost {
         /// Its pool.
@@ -177,7 +188,7 @@ impl Events {
 
     pub(crate) fn emit(&self, event: Event) {
         match &event {
-            Event::WorkerReady { .. } | Event::WorkerRetired { .. } => {
+            Event::WorkerReady { .. } | Event::WorkerSandboxed { .. } | Event::WorkerRetired { .. } => {
                 tracing::debug!(target: "snakebridge::worker", ?event);
             }
             Event::WorkerDraining { .. } => tracing::info!(target: "snakebridge::worker", ?event),

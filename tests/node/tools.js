@@ -65,6 +65,25 @@ tool("first", { numbers: "stream" }, async ({ numbers }) => {
   return null;
 });
 
+tool("sums_the_hosts_numbers", { to: "int" }, async ({ to }, context) => {
+  let sum = 0;
+  for await (const number of context.streamTool("numbers", { to })) sum += number;
+  return sum;
+});
+
+tool("takes_some_of_the_hosts_numbers", { some: "int" }, async ({ some }, context) => {
+  const taken = [];
+  for await (const number of context.streamTool("numbers", { to: 1_000_000 })) {
+    if (taken.push(number) === some) break;
+  }
+  return taken;
+});
+
+// Down through the host, which calls this tool again.
+tool("descends", { levels: "int" }, async ({ levels }, context) => {
+  return levels === 0 ? 0 : 1 + (await context.callTool("descend", { levels: levels - 1 }));
+});
+
 tool("asks_the_host", { name: "str", args: "dict" }, async ({ name, args }, context) => {
   try {
     return { value: await context.callTool(name, args), session: context.session };

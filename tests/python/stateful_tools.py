@@ -82,6 +82,16 @@ class SessionAdapter(BaseAdapter):
         wait_for(gate)
         return os.getpid()
 
+    @tool(session="affine")
+    def remember_here(self, key: str, value: Any) -> None:
+        """Keep something in this worker; declared here, for callers that declare nothing."""
+        self.memory[key] = value
+
+    @tool(session="affine")
+    def recall_here(self, key: str) -> Any:
+        """Give what this worker keeps, if it does."""
+        return self.memory.get(key)
+
     @tool
     def pid(self) -> int:
         """Tell which process this is."""

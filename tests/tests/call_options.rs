@@ -25,6 +25,7 @@ fn order(ledger: &Ledger) -> Vec<u64> {
     ledger.entries().iter().map(|entry| entry.call).collect()
 }
 
+// K6
 #[tokio::test]
 async fn calls_and_streams_that_wait_go_by_their_priority() -> Result<()> {
     let ledger = Ledger::new();

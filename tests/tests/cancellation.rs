@@ -115,6 +115,8 @@ async fn a_worker_tells_what_it_was_doing_before_it_is_killed() -> Result<()> {
         let stacks = stacks.await;
         assert!(stacks.contains("most recent call first") && stacks.contains(place), "{tool}: {stacks}");
         assert!(stacks.chars().all(|character| character == '\n' || !character.is_control()), "{stacks}");
+        // So that the next one spends its time in a worker, and none in the queue.
+        event(&mut events, |event| matches!(event, Event::WorkerReady { .. }).then_some(())).await;
     }
     bridge.shutdown().await
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 const CATALOGUE: &str = include_str!("../README.md");
 /// How many rows each group has.
-const GROUPS: [(char, u32); 5] = [('E', 23), ('F', 20), ('G', 11), ('H', 12), ('J', 10)];
+const GROUPS: [(char, u32); 6] = [('E', 23), ('F', 20), ('G', 11), ('H', 12), ('I', 13), ('J', 10)];
 /// What the protocol has since grown, and the catalogue has no rows for.
 const BEYOND: [&str; 2] = ["PART", "GOAWAY"];
 

@@ -16,6 +16,8 @@ use snakebridge::tools::{Answer, Descriptor, HostTool, Tools};
 use snakebridge_tests::{eventually, python_folder};
 
 type Items = std::pin::Pin<Box<dyn Stream<Item = Result<Bytes>> + Send>>;
+/// Makes the items for an `n`.
+type Make = fn(u64) -> Items;
 
 /// What a tool's stream did, seen from its own side.
 #[derive(Default)]
@@ -29,7 +31,7 @@ struct Streaming {
     name: &'static str,
     says_so: bool,
     timeout: Option<Duration>,
-    items: fn(u64) -> Items,
+    items: Make,
     seen: Arc<Seen>,
 }
 
@@ -119,7 +121,7 @@ struct Host {
 impl Host {
     fn new() -> Self {
         let mut host = Self { tools: tools![single], seen: Vec::new() };
-        let all: [(&'static str, fn(u64) -> Items); 7] = [
+        let all: [(&'static str, Make); 7] = [
             ("count", numbers),
             ("endless", endless),
             ("fails_after", fails_after),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures::future::try_join_all;
 use snakebridge::Builder;
-use snakebridge::client::AsCaller;
+use snakebridge::client::{AsCaller, SessionUse, ToolDeclaration};
 use snakebridge::error::{ErrorKind, Executed};
 use snakebridge::prelude::*;
 use snakebridge::tools::{Answer, Descriptor, HostTool, Tools};
@@ -100,6 +100,17 @@ async fn pids(context: &ToolContext, count: usize) -> Result<Vec<u32>> {
     try_join_all((0..count).map(|_| nested.naps_and_tells_pid())).await
 }
 
+/// A tool that has its session to itself, and its worker by that.
+const ALONE: ToolDeclaration = ToolDeclaration::call("alone").session(SessionUse::Exclusive);
+
+#[tool]
+async fn go_down_alone(context: &ToolContext, levels: u32) -> Result<u32> {
+    match levels.checked_sub(1) {
+        Some(levels) => Ok(1 + context.caller().call::<u32, Error>(&ALONE, args! { levels: levels }).await?),
+        None => Ok(0),
+    }
+}
+
 /// Begins to read a nested stream, and leaves the rest to `rest_of_it`.
 #[tool]
 async fn begin_to_read(context: &ToolContext, n: u32) -> Result<u32> {
@@ -131,14 +142,6 @@ impl HostTool for NestedSquares {
     }
 }
 
-#[tool]
-fn nothing() {}
-
-#[tool]
-async fn echo(value: Value) -> Value {
-    value
-}
-
 /// Told when `delegate` has been answered.
 static ENDED: tokio::sync::Notify = tokio::sync::Notify::const_new();
 /// What `begin_to_read` has left behind.
@@ -166,8 +169,7 @@ fn tools() -> Tools {
         delegate,
         pids,
         begin_to_read,
-        nothing,
-        echo
+        go_down_alone
     ]
     .with(NestedSquares)
 }
@@ -351,6 +353,17 @@ async fn a_nested_call_runs_in_the_session_of_its_chain_unless_it_names_one() ->
         bridge.shutdown().await?;
     }
     Ok(())
+}
+
+#[tokio::test]
+async fn calls_of_a_chain_share_a_session_that_nobody_else_may_enter() -> Result<()> {
+    let bridge = one().workers(2).profile(Profile::Threads(2)).start().await?;
+    eventually("both workers", || (bridge.workers().len() == 2).then_some(())).await;
+    let session = bridge.session("s").await?;
+    let down = || session.caller().call::<u32, Error>(&ALONE, args! { levels: 6 }).timeout(Duration::from_secs(20));
+    // Each chain has the session to itself from its top to its bottom; another waits for all of it.
+    assert_eq!(try_join_all((0..4).map(|_| down().into_future())).await?, [6; 4]);
+    bridge.shutdown().await
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 #![allow(missing_docs, clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -27,6 +27,12 @@ fn start_host(how: &str, ledger: &Ledger) -> (Child, Vec<u32>) {
 async fn no_worker_survives(how: &str) {
     let ledger = Ledger::new();
     let (mut host, workers) = start_host(how, &ledger);
+    if how == "sandbox" && workers.is_empty() {
+        // Not by a macro, whose output the test harness keeps to itself.
+        let _ = writeln!(std::io::stderr(), "left out: this kernel cannot restrict a worker");
+        host.wait().unwrap();
+        return;
+    }
     assert_eq!(workers.len(), 2);
     if how != "idle" {
         ledger.noted(1).await;
@@ -52,6 +58,11 @@ async fn idle_workers_die_with_a_killed_host() {
 #[tokio::test]
 async fn sleeping_workers_die_with_a_killed_host() {
     no_worker_survives("sleep").await;
+}
+
+#[tokio::test]
+async fn workers_that_have_restricted_themselves_die_with_a_killed_host() {
+    no_worker_survives("sandbox").await;
 }
 
 #[tokio::test]

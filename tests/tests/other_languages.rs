@@ -9,6 +9,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use futures::stream;
+use snakebridge::client::AsCaller;
 use snakebridge::error::{ErrorKind, Executed, Exit, StartFailure};
 use snakebridge::prelude::*;
 use snakebridge::wire::Limits;
@@ -53,6 +54,18 @@ fn refuse() -> Result<i64, String> {
     Err("not today".into())
 }
 
+/// Count upward.
+#[tool]
+fn numbers(to: u64) -> impl Stream<Item = u64> {
+    stream::iter(1..=to)
+}
+
+/// Ask the worker that asks.
+#[tool]
+async fn descend(context: &ToolContext, levels: u64) -> Result<u64> {
+    context.caller().call_named("descends", args! { levels: levels }).await
+}
+
 async fn examples() -> Result<(Bridge, NodeToolsClient)> {
     let builder = node_worker("examples/workers/node/tools.js").client::<NodeToolsClient>().tools(tools![is_allowed]);
     let bridge = builder.start().await?;
@@ -61,7 +74,7 @@ async fn examples() -> Result<(Bridge, NodeToolsClient)> {
 }
 
 async fn test_tools() -> Result<Bridge> {
-    node_worker("tests/node/tools.js").tools(tools![describe, refuse]).start().await
+    node_worker("tests/node/tools.js").tools(tools![describe, refuse, numbers, descend]).create_sessions().start().await
 }
 
 fn lines(path: &Path) -> Vec<String> {
@@ -231,6 +244,8 @@ async fn javascript_calls_the_hosts_tools_in_the_session_of_its_call() -> Result
     }
     let (bridge, tools) = examples().await?;
     assert_eq!(tools.allowed_words("a secret word").await?, ["a", "word"]);
+    // More at once than a host takes of one call.
+    assert_eq!(tools.allowed_words(&"word ".repeat(100)).await?.len(), 100);
     bridge.shutdown().await?;
 
     let bridge = test_tools().await?;
@@ -245,6 +260,30 @@ async fn javascript_calls_the_hosts_tools_in_the_session_of_its_call() -> Result
     assert_eq!(answer["message"].as_str(), Some("not today"));
     let answer = bridge.execute("asks_the_host", args! { name: "unknown", args: &nothing }).await?;
     assert_eq!(answer["code"].as_str(), Some("tool_not_found"));
+    bridge.shutdown().await
+}
+
+#[tokio::test]
+async fn what_the_host_streams_is_iterated_over_and_may_be_left_early() -> Result<()> {
+    if left_out_without_node() {
+        return Ok(());
+    }
+    let bridge = test_tools().await?;
+    assert_eq!(bridge.call::<u64>("sums_the_hosts_numbers", args! { to: 20_000 }).await?, 200_010_000);
+    let some = bridge.call::<Vec<u64>>("takes_some_of_the_hosts_numbers", args! { some: 3 }).await?;
+    assert_eq!(some, [1, 2, 3]);
+    bridge.shutdown().await
+}
+
+#[tokio::test]
+async fn calls_nest_through_the_host_down_to_its_limit() -> Result<()> {
+    if left_out_without_node() {
+        return Ok(());
+    }
+    let bridge = test_tools().await?;
+    assert_eq!(bridge.call::<u64>("descends", args! { levels: 7 }).await?, 7);
+    let error = bridge.execute("descends", args! { levels: 20 }).await.unwrap_err();
+    assert!(error.to_string().contains("HostToolError"), "{error}");
     bridge.shutdown().await
 }
 

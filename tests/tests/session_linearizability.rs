@@ -80,20 +80,20 @@ fn check(history: &[Operation]) -> Result<u64, String> {
     let mut seen_before = versions.get(&0).map_or(0, |version| version.last_begun);
     for number in 1..=last {
         let version = versions.get(&number);
-        let (begun, ended) = match version.and_then(|version| version.written) {
-            Some(written) => (written.begun, written.ended),
+        let written = version.and_then(|version| version.written);
+        let (begun, ended) = if let Some(written) = written {
+            (written.begun, written.ended)
+        } else {
             // Then it was one of those of which nobody knows, at whatever time after its beginning.
-            None => {
-                let value = version.and_then(|version| version.value);
-                let candidates = history.iter().filter(|operation| match operation.outcome {
-                    Outcome::Unknown { expected, value: written } => {
-                        expected == number - 1 && value.is_none_or(|value| value == written)
-                    }
-                    _ => false,
-                });
-                let begun = candidates.map(|operation| operation.begun).min();
-                (begun.ok_or_else(|| format!("nobody wrote version {number}: {version:?}"))?, u64::MAX)
-            }
+            let value = version.and_then(|version| version.value);
+            let candidates = history.iter().filter(|operation| match operation.outcome {
+                Outcome::Unknown { expected, value: written } => {
+                    expected == number - 1 && value.is_none_or(|value| value == written)
+                }
+                _ => false,
+            });
+            let begun = candidates.map(|operation| operation.begun).min();
+            (begun.ok_or_else(|| format!("nobody wrote version {number}: {version:?}"))?, u64::MAX)
         };
         moment = moment.max(begun).max(seen_before);
         let latest = ended.min(version.map_or(u64::MAX, |version| version.first_ended));
@@ -241,7 +241,7 @@ async fn what_clients_are_told_is_what_one_register_would_tell_while_workers_are
     running.await.unwrap();
     let (mut operations, mut unknown) = (0, 0);
     for (key, history) in clients.histories.iter().enumerate() {
-        let history = history.lock().unwrap();
+        let history = std::mem::take(&mut *history.lock().unwrap());
         operations += history.len();
         unknown += history.iter().filter(|operation| matches!(operation.outcome, Outcome::Unknown { .. })).count();
         let versions = check(&history).unwrap_or_else(|why| panic!("key-{key}: {why}"));

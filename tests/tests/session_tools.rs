@@ -2,6 +2,7 @@
 
 #![allow(missing_docs, clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use snakebridge::prelude::*;
@@ -16,7 +17,20 @@ trait Tools {
     async fn recall(&self, key: &str) -> Result<Option<usize>>;
     #[py(session = "exclusive")]
     async fn hold(&self, call: u64, gate: &str) -> Result<u32>;
+    #[py(session = "exclusive")]
+    async fn ask_host(&self, tool: &str, arguments: BTreeMap<String, u64>) -> Result<Value>;
     async fn pid(&self) -> Result<u32>;
+}
+
+/// Call an exclusive tool of the session in which this tool is called.
+#[tool]
+async fn call_back(context: &ToolContext, depth: u64) -> Result<u64> {
+    if depth == 0 {
+        return Ok(0);
+    }
+    let deeper = BTreeMap::from([("depth".to_owned(), depth - 1)]);
+    let answer = ToolsClient::new(context).ask_host("call_back", deeper).await?;
+    Ok(answer.as_u64().unwrap_or_default() + 1)
 }
 
 fn hold(session: &Session, call: u64, gate: &Gate) -> Call<u32> {
@@ -43,6 +57,45 @@ async fn what_an_affine_tool_left_in_its_worker_is_found_by_the_next_or_lost_wit
     assert_eq!(recall(1).await?, None);
     assert_eq!(tokio::try_join!(recall(0), recall(2))?, (Some(0), Some(2)));
     bridge.shutdown().await
+}
+
+#[tokio::test]
+async fn a_tool_may_say_in_python_what_it_needs_of_its_session() -> Result<()> {
+    let ledger = Ledger::new();
+    let bridge = session_tools(&ledger).workers(3).start().await?;
+    eventually("all workers", || (bridge.workers().len() == 3).then_some(())).await;
+    let sessions = [bridge.session("0").await?, bridge.session("1").await?, bridge.session("2").await?];
+    for (index, session) in sessions.iter().enumerate() {
+        session.call::<()>("remember_here", args! { key: session.id(), value: index }).await?;
+    }
+    for (index, session) in sessions.iter().enumerate() {
+        let recall = || session.call::<Option<usize>>("recall_here", args! { key: session.id() });
+        assert_eq!(recall().await?, Some(index));
+        let worker = bridge.workers().into_iter().find(|worker| Some(worker.number) == session.last_worker()).unwrap();
+        kill(worker.pid);
+        eventually("it to be gone", || bridge.workers().iter().all(|left| left.pid != worker.pid).then_some(())).await;
+        assert_eq!(recall().await.unwrap_err().code(), "session_lost");
+        assert_eq!(recall().await?, None);
+    }
+    bridge.shutdown().await
+}
+
+#[tokio::test]
+async fn calls_that_an_exclusive_call_makes_belong_to_it_and_do_not_wait_for_it() -> Result<()> {
+    for profile in [Profile::Process, Profile::Threads(8)] {
+        let ledger = Ledger::new();
+        let bridge = session_tools(&ledger).workers(1).profile(profile).tools(tools![call_back]).start().await?;
+        let session = bridge.session("s").await?;
+        let ask = || ToolsClient::new(&session).ask_host("call_back", BTreeMap::from([("depth".to_owned(), 3)]));
+        let twice = tokio::try_join!(ask().timeout(Duration::from_secs(20)), ask().timeout(Duration::from_secs(20)))?;
+        assert_eq!(twice, (3.into(), 3.into()), "{profile:?}");
+        // And it leaves the session to the next.
+        let gate = Gate::new(&ledger, "gate");
+        gate.open();
+        hold(&session, 1, &gate).await?;
+        bridge.shutdown().await?;
+    }
+    Ok(())
 }
 
 #[tokio::test]

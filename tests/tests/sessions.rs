@@ -264,3 +264,38 @@ async fn sessions_may_be_made_for_tasks() -> Result<()> {
     assert!(one[0].starts_with("task-"));
     bridge.shutdown().await
 }
+
+#[tokio::test]
+async fn a_session_has_a_worker_in_each_pool() -> Result<()> {
+    let ledger = Ledger::new();
+    let config = SessionConfig { affinity: Affinity::StrictQueue, ..SessionConfig::default() };
+    let showcase = "snakebridge.adapters.showcase:ShowcaseAdapter";
+    let builder = session_tools(&ledger).workers(1).sessions(config);
+    let bridge = builder.pool("other", |pool| pool.adapter(showcase).workers(1)).start().await?;
+    let session = bridge.session("s").await?;
+    let mut workers = Vec::new();
+    for _ in 0..3 {
+        session.execute("pid", args! {}).await?;
+        workers.push(session.last_worker());
+        session.execute("ping", args! {}).pool("other").await?;
+        workers.push(session.last_worker());
+    }
+    assert!(workers[0] != workers[1] && workers[..4] == workers[2..], "{workers:?}");
+    bridge.shutdown().await
+}
+
+#[tokio::test]
+async fn what_a_call_says_goes_before_what_its_pool_says_and_that_before_what_the_bridge_says() -> Result<()> {
+    let ledger = Ledger::new();
+    let config = SessionConfig { affinity: Affinity::StrictQueue, ..SessionConfig::default() };
+    let builder = session_tools(&ledger).workers(2).affinity(Affinity::StrictFailFast).sessions(config);
+    let bridge = builder.start().await?;
+    eventually("both workers", || (bridge.workers().len() == 2).then_some(())).await;
+    let (session, gate) = (bridge.session("s").await?, Gate::new(&ledger, "gate"));
+    let running = holding(&session, &ledger, 1, &gate).await;
+    assert_eq!(told(session.execute("pid", args! {}).await), never("session_worker_busy"));
+    session.execute("pid", args! {}).affinity(Affinity::Hint).await?;
+    gate.open();
+    running.await.unwrap()?;
+    bridge.shutdown().await
+}

@@ -12,7 +12,7 @@ use snakebridge::{Value, body, manifest};
 
 use super::serving::{Functions, SERVING, Serving};
 use super::tools::Tools;
-use super::{CORE, core, fork};
+use super::{CORE, core, fork, sandboxing};
 use crate::core::{Core, ToolTable};
 use crate::system::status_page::StatusPage;
 use crate::system::{descriptors, exit, hardening, signal};
@@ -54,8 +54,12 @@ pub(crate) fn start(py: Python<'_>) -> PyResult<Py<PyBytes>> {
     let Some(hello) = py.detach(|| core.wait_for_hello()) else {
         exit::because(exit::HOST_GONE, "the host closed the wire before it said HELLO");
     };
+    // Out of reach once this process is restricted.
+    let page = status_page(&hello, parent, &nonce);
+    // Before there is a second thread.
+    sandboxing::enter(py, &hello)?;
     fork::begin_watching(core)?;
-    if let Some(page) = status_page(&hello, parent, &nonce) {
+    if let Some(page) = page {
         core.report_on(page);
     }
     py.import("os")?.getattr("environ")?.call_method1("pop", (PARENT, py.None()))?;

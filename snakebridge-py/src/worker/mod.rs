@@ -15,6 +15,7 @@ pub(crate) mod host_stream;
 pub(crate) mod launch;
 mod nested;
 mod objects;
+mod sandboxing;
 pub(crate) mod serve;
 mod server;
 mod serving;

@@ -5,7 +5,7 @@ import contextvars
 import threading
 import time
 
-from snakebridge import BaseAdapter, Cancelled, SessionContext, StreamChunk, tool
+from snakebridge import BaseAdapter, Cancelled, HostToolError, SessionContext, StreamChunk, tool
 
 NOTED = []
 """What tools noted on their way."""
@@ -185,6 +185,16 @@ class Async(Notes):
             raise
 
     @tool
+    async def reads(self, ctx: SessionContext) -> list:
+        items = []
+        try:
+            async for item in ctx.stream_tool("numbers"):
+                items += [item]
+        except HostToolError:
+            items.append("host_tool")
+        return items
+
+    @tool
     async def ask_blocking(self, ctx: SessionContext):
         return ctx.call_tool("echo")
 
@@ -306,6 +316,15 @@ class Threads(Notes):
     @tool
     def ask(self, ctx: SessionContext):
         return ctx.call_tool("echo")
+
+    @tool
+    def reads(self, ctx: SessionContext) -> list:
+        items = []
+        try:
+            items.extend(ctx.stream_tool("numbers"))
+        except HostToolError:
+            items.append("host_tool")
+        return items
 
     @tool
     def fails(self):

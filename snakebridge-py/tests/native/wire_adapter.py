@@ -13,6 +13,8 @@ import threading
 import time
 import warnings
 
+import msgspec
+
 from snakebridge import BaseAdapter, Cancelled, SessionContext, _native, current, tool
 
 CLOSED = []
@@ -49,6 +51,17 @@ def square(number):
 
 def call_host(target="echo", timeout=None):
     return _native.host_call(_native.current_call(), target, b"\x01", timeout)[0]
+
+
+def read_all(stream):
+    """All items, and the code of the error that ended the stream, if one did."""
+    items = []
+    try:
+        while (item := stream.next()) is not None:
+            items.append(msgspec.msgpack.decode(item))
+    except _native.RemoteError as error:
+        items.append(error.code)
+    return items
 
 
 class Wire(BaseAdapter):
@@ -265,6 +278,36 @@ class Wire(BaseAdapter):
             time.sleep(seconds)
         thread.join()
         return answers
+
+    @tool
+    def reads(self) -> list:
+        return read_all(_native.HostStream(_native.current_call(), "numbers", b"\x80"))
+
+    @tool
+    def reads_in_a_thread(self) -> list:
+        """Read on another thread, and wait for that."""
+        stream, items = _native.HostStream(_native.current_call(), "numbers", b"\x80"), []
+
+        def read():
+            try:
+                items.extend(read_all(stream))
+            except Cancelled:
+                CLOSED.append("thread cancelled")
+
+        thread = threading.Thread(target=read)
+        thread.start()
+        thread.join()
+        return items
+
+    @tool
+    def leaves_a_stream(self, how: str) -> int:
+        stream = _native.HostStream(_native.current_call(), "numbers", b"\x80")
+        first = msgspec.msgpack.decode(stream.next())
+        if how == "close":
+            stream.close()
+            assert stream.next() is None
+        del stream
+        return first
 
     # ---- processes and descriptors
 

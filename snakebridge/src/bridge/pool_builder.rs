@@ -8,9 +8,10 @@ use super::settings::{check_concurrency, check_limits, configuration};
 use super::timeouts::TimeoutProfile;
 use crate::error::Result;
 use crate::pool::PoolConfig;
+use crate::session::Affinity;
 use crate::value::Value;
 use crate::wire::Limits;
-use crate::worker::{Compat, Environment, Launch, Preload, Profile, WorkerConfig};
+use crate::worker::{Compat, Environment, Launch, Preload, Profile, Sandbox, WorkerConfig};
 
 /// One pool of workers: what they load, how many they are, and what bounds them.
 ///
@@ -24,10 +25,12 @@ pub struct PoolBuilder {
     pub(super) compat: Option<Compat>,
     pub(super) config: Result<Value>,
     pub(super) environment: Environment,
+    pub(super) sandbox: Sandbox,
     pub(super) workers: Option<usize>,
     pub(super) profile: Profile,
     pub(super) preload: bool,
     pub(super) max_concurrency: Option<usize>,
+    pub(super) affinity: Option<Affinity>,
     pub(super) limits: Limits,
     pub(super) start_timeout: Duration,
     pub(super) call_timeout: Duration,
@@ -64,10 +67,12 @@ impl Default for PoolBuilder {
             compat: None,
             config: Ok(Value::Nil),
             environment: Environment::default(),
+            sandbox: Sandbox::default(),
             workers: None,
             profile: Profile::default(),
             preload: false,
             max_concurrency: None,
+            affinity: None,
             limits: Limits::default(),
             start_timeout: Duration::from_mins(1),
             call_timeout: timeouts.call,
@@ -152,6 +157,15 @@ macro_rules! pool_settings {
             self
         }
 
+        /// How much of the operating system the workers may use: [`Restrictions`](crate::Restrictions). Default:
+        /// [`Sandbox::Hardened`](crate::Sandbox::Hardened), which takes away nothing that a user's program may do. Workers
+        /// enforce it on themselves; one that cannot, because its kernel does not know how, does not start.
+        pub fn sandbox(mut self, sandbox: impl Into<$crate::worker::Sandbox>) -> Self {
+            let $this = &mut self;
+            $pool.sandbox = sandbox.into();
+            self
+        }
+
         /// How many workers. Default: the number of cores.
         pub fn workers(mut self, workers: usize) -> Self {
             let $this = &mut self;
@@ -164,6 +178,14 @@ macro_rules! pool_settings {
         pub fn max_concurrency(mut self, calls: usize) -> Self {
             let $this = &mut self;
             $pool.max_concurrency = Some(calls);
+            self
+        }
+
+        /// Where calls of a session go in this pool that say nothing about it, nor their tools. Default: what
+        /// [`SessionConfig::affinity`](crate::session::SessionConfig::affinity) says for all pools.
+        pub fn affinity(mut self, affinity: $crate::session::Affinity) -> Self {
+            let $this = &mut self;
+            $pool.affinity = Some(affinity);
             self
         }
 
@@ -240,6 +262,7 @@ impl PoolBuilder {
         self.profile.check()?;
         check_concurrency(self.max_concurrency)?;
         check_limits(&self.limits)?;
+        self.check_sandbox()?;
         let worker = WorkerConfig {
             launch: Launch::find(self.command.as_deref(), self.python.as_deref())?,
             adapter,
@@ -247,6 +270,7 @@ impl PoolBuilder {
             python_path: self.python_path.iter().map(|path| absolute(path)).collect::<Result<_>>()?,
             compat: self.compat,
             environment: self.environment,
+            sandbox: self.sandbox.checked()?,
             limits: self.limits,
             profile: self.profile,
             preload: self.preload.then(Preload::default),
@@ -258,6 +282,7 @@ impl PoolBuilder {
             worker,
             workers,
             max_concurrency: self.max_concurrency,
+            affinity: self.affinity,
             call_timeout: self.call_timeout,
             stream_timeout: self.stream_timeout,
             queue_timeout: self.queue_timeout,
@@ -266,6 +291,23 @@ impl PoolBuilder {
             cancel_grace: self.cancel_grace,
             drain: self.drain,
         })
+    }
+
+    /// A sandbox is entered by Python's worker, before it imports anything of the user's.
+    fn check_sandbox(&self) -> Result<()> {
+        let complaint = match self.sandbox {
+            Sandbox::Hardened => return Ok(()),
+            _ if self.command.is_some() => {
+                "`.sandbox(..)` and `.command(..)`: it is Python's worker that restricts itself; a command has to see to \
+                 that by itself"
+            }
+            _ if self.preload => {
+                "`.sandbox(..)` and `.preload(true)`: what is imported before the workers are forked would run outside \
+                 the sandbox; leave one of them out"
+            }
+            Sandbox::Sandboxed(_) => return Ok(()),
+        };
+        Err(configuration(complaint))
     }
 
     fn one_adapter(&self) -> Result<Option<String>> {
@@ -322,6 +364,14 @@ mod tests {
         assert_eq!((no_deadline, batch.queue_timeout), (None, Duration::from_secs(300)));
         let default = PoolBuilder::default().timeout_profile(TimeoutProfile::Default);
         assert_eq!(default.call_timeout, PoolBuilder::default().call_timeout);
+    }
+
+    #[test]
+    fn a_sandbox_that_nobody_would_enforce_is_refused() {
+        let refused =
+            |pool: PoolBuilder| pool.sandbox(crate::worker::Restrictions::new()).finish("p").unwrap_err().to_string();
+        assert!(refused(PoolBuilder::default().command(["sh"])).contains("`.command(..)`"));
+        assert!(refused(PoolBuilder::default().adapter("a").preload(true)).contains("`.preload(true)`"));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! One link against a scripted worker: the other end is the same peer, driven by hand over an in-memory pipe.
 
+mod answers;
 mod inputs;
 mod large;
 
@@ -50,6 +51,10 @@ struct NoTools;
 
 impl Service for NoTools {
     fn call(&self, link: &Arc<Link>, call: Incoming) {
+        // Left to the test.
+        if call.target == "stream" {
+            return;
+        }
         link.answer(call.id, &Err(Error::invalid_argument(format!("no `{}` here", call.target))));
     }
     fn cancel(&self, _: u64) {}
@@ -69,6 +74,8 @@ struct Script {
     received: Vec<u8>,
     /// The body of what the host said last.
     body: Vec<u8>,
+    /// What its last call named as its parent.
+    parent: Option<u64>,
     at_once: Arc<Mutex<Vec<u8>>>,
     looks: Arc<AtomicUsize>,
     control: UnboundedReceiver<Control>,
@@ -90,8 +97,17 @@ async fn open_link_with(limits: Limits) -> (Arc<Link>, Script) {
     let greeting = Greeting { limits: Limits::default(), nonce: "n", hello: b"\x80" };
     let link = Link::start(1, Pipes { writer: Box::new(writer), source }, &greeting, Arc::new(NoTools), sender);
     let peer = Peer::new(Role::Worker, limits, "n");
-    let mut script =
-        Script { peer, reader, writer: worker_writer, received: Vec::new(), body: Vec::new(), at_once, looks, control };
+    let mut script = Script {
+        peer,
+        reader,
+        writer: worker_writer,
+        received: Vec::new(),
+        body: Vec::new(),
+        parent: None,
+        at_once,
+        looks,
+        control,
+    };
     assert_eq!(script.next().await, "hello");
     let mut bytes = MAGIC.to_vec();
     script.peer.hello(b"\x80", &mut bytes);
@@ -122,7 +138,12 @@ impl Script {
                 };
                 let said = match event {
                     Event::Hello => "hello".to_owned(),
-                    Event::Call(call) => format!("call {} {}", call.id, call.target),
+                    Event::Call(call) => {
+                        self.parent = call.parent;
+                        format!("call {} {}", call.id, call.target)
+                    }
+                    Event::Item { id, .. } => format!("item {id}"),
+                    Event::End { id, .. } => format!("end {id}"),
                     Event::Cancel { id, .. } => format!("cancel {id}"),
                     Event::Failed { code, .. } => format!("failed {code}"),
                     Event::Credit { id, .. } => format!("credit {id}"),

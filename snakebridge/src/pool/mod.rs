@@ -39,7 +39,7 @@ use crate::session::{Affinity, Identity, Pin, Tie};
 use crate::telemetry::Events;
 use crate::tools::Registry;
 use crate::wire::fragment::FRAGMENT;
-use crate::worker::{Worker, WorkerConfig};
+use crate::worker::{Sandbox, Worker, WorkerConfig};
 
 /// What a pool is made of.
 #[derive(Debug, Clone)]
@@ -52,6 +52,8 @@ pub(crate) struct PoolConfig {
     pub workers: usize,
     /// How many calls and streams one of them has at once, if it is not what its profile says.
     pub max_concurrency: Option<usize>,
+    /// Where calls of a session go that say nothing about it, if it is not what the bridge says.
+    pub affinity: Option<Affinity>,
     /// Deadline of a call that names none. Default 300 s.
     pub call_timeout: Duration,
     /// Deadline of a stream that names none. Default 900 s.
@@ -222,6 +224,8 @@ pub struct WorkerInfo {
     pub in_flight: usize,
     /// It gets no more calls, and ends when these are done; another one has taken its place, or will.
     pub draining: bool,
+    /// It has restricted itself as `sandbox` says; the event `WorkerSandboxed` has told how.
+    pub sandboxed: bool,
 }
 
 impl std::fmt::Debug for PoolHandle {
@@ -355,6 +359,7 @@ impl PoolHandle {
                 pid: worker.pid,
                 in_flight: worker.link.in_flight(),
                 draining: worker.is_retired(),
+                sandboxed: self.pool.config.worker.sandbox != Sandbox::Hardened,
             })
             .collect();
         workers.sort_by_key(|worker| worker.number);

@@ -139,8 +139,11 @@ fn waits_for_its_worker(call: &PendingCall) -> bool {
 
 impl Pool {
     /// Admits a call: it is sent, or waits, or is refused.
-    pub(super) fn submit(&self, submission: Submission) -> Result<Arc<PendingCall>> {
+    pub(super) fn submit(&self, mut submission: Submission) -> Result<Arc<PendingCall>> {
         let now = Instant::now();
+        if let (Some(session), Some(affinity)) = (&mut submission.session, self.config.affinity) {
+            session.default_affinity = affinity;
+        }
         check_body(&submission.body, &self.config.worker.limits)?;
         if submission.chain.as_ref().is_some_and(|chain| chain.depth() >= MAX_DEPTH) {
             return Err(Error::new(ErrorKind::CallDepth { limit: MAX_DEPTH }, Executed::Never));

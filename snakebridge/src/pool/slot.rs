@@ -152,6 +152,14 @@ impl Pool {
             state.has_served = true;
             state.failed = None;
         }
+        if let Some(enforced) = self.config.worker.sandbox.enforced() {
+            self.events.emit(Event::WorkerSandboxed {
+                pool: self.name(),
+                worker: worker.number,
+                pid: worker.pid,
+                enforced,
+            });
+        }
         self.events.emit(Event::WorkerReady { pool: self.name(), worker: worker.number, pid: worker.pid, after });
         self.dispatch();
     }

@@ -279,6 +279,18 @@ mod tests {
         assert_eq!(*told.lock().unwrap(), ["s"]);
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn what_is_over_is_cleared_away_though_nobody_asks() {
+        let (events, config) = (Events::new(), SessionConfig { ttl: Duration::from_nanos(1), ..Default::default() });
+        let mut told = events.subscribe();
+        let sessions = Sessions::start(config, None, events).await.unwrap();
+        sessions.create("s").await.unwrap();
+        assert!(matches!(told.recv().await, Ok(Event::SessionCreated { .. })));
+        // The time of the runtime, which goes on by itself when there is nothing to do.
+        let ended = tokio::time::timeout(SWEEP * 2, told.recv()).await.expect("somebody sweeps");
+        assert!(matches!(ended, Ok(Event::SessionEnded { .. })));
+    }
+
     #[tokio::test]
     async fn a_call_that_names_no_session_runs_in_one_of_its_task_where_that_was_said() {
         let none = sessions(SessionConfig::default()).await;

@@ -10,7 +10,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use super::output::Tail;
 use super::process::Process;
 use super::status::StatusPage;
-use super::{Compat, Launch, WorkerConfig, diagnosis};
+use super::{Compat, Launch, Restrictions, WorkerConfig, diagnosis};
 use crate::body;
 use crate::error::{Error, Exception, Exit, Result, StartFailure};
 use crate::link::{CloseReason, Control, Link, OwnedRequest, PendingCall, ToolName};
@@ -40,6 +40,7 @@ struct HostHello<'a> {
     python_path: Vec<&'a str>,
     status_fd: Option<i32>,
     threads: usize,
+    sandbox: Option<&'a Restrictions>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -74,6 +75,7 @@ pub(super) fn hello(config: &WorkerConfig, status: Option<&StatusPage>) -> Resul
         python_path,
         status_fd: status.map(StatusPage::descriptor),
         threads: config.profile.threads(),
+        sandbox: config.sandbox.restrictions(),
     })
 }
 
@@ -236,6 +238,7 @@ pub(super) fn failure(config: &WorkerConfig, failure: Failure) -> Error {
     let (why, what) = match failure.why.as_str() {
         "import" => (StartFailure::Import, "its module cannot be imported"),
         "init" => (StartFailure::Init, "it cannot be initialised"),
+        "sandbox" => (StartFailure::Sandbox, "the worker cannot restrict itself as `.sandbox(..)` says"),
         _ => (StartFailure::Adapter, "it cannot be loaded"),
     };
     let module = failure.module.filter(|module| why == StartFailure::Import && !module.is_empty());

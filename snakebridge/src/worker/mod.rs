@@ -1,8 +1,9 @@
 //! One worker: an operating-system process with a Python interpreter in it, from its launch to its last byte.
 //!
-//! [`interpreter`] finds a Python, [`launch`] says what is run instead of it, [`spawner`] starts it from a thread that never ends, [`handshake`] agrees with it,
-//! [`status`] is the page of shared memory on which it notes what it runs, [`output`] carries what it prints,
-//! [`process`] watches and ends it, and [`template`] is what workers are forked from where that was asked for. [`Worker::start`] ties them together.
+//! [`interpreter`] finds a Python, [`launch`] says what is run instead of it, [`sandbox`] how much it may, [`spawner`]
+//! starts it from a thread that never ends, [`handshake`] agrees with it, [`status`] is the page of shared memory on which
+//! it notes what it runs, [`output`] carries what it prints, [`process`] watches and ends it, and [`template`] is what
+//! workers are forked from where that was asked for. [`Worker::start`] ties them together.
 
 mod compat;
 mod diagnosis;
@@ -14,6 +15,7 @@ mod output;
 mod pipe;
 mod process;
 mod profile;
+mod sandbox;
 mod spawner;
 mod status;
 mod template;
@@ -34,6 +36,7 @@ pub(crate) use self::launch::Launch;
 use self::output::Tail;
 use self::process::Process;
 pub use self::profile::Profile;
+pub use self::sandbox::{Restrictions, Sandbox};
 use self::spawner::{Input, Invocation};
 use self::status::StatusPage;
 pub(crate) use self::template::Preload;
@@ -56,6 +59,8 @@ pub(crate) struct WorkerConfig {
     pub config: Value,
     /// Folders in front of Python's own module path.
     pub python_path: Vec<PathBuf>,
+    /// How much of the operating system it may use.
+    pub sandbox: Sandbox,
     /// Variables of the worker.
     pub environment: Environment,
     /// What this side accepts.

@@ -1,9 +1,14 @@
 // What a tool knows of the call that it serves.
 
+/** As many calls to the host as it takes at once inside one call; more of them wait here. */
+const AT_ONCE = 16;
+
 /** Given to each tool behind its arguments. */
 export class Context {
   #peer;
   #call;
+  #asking = 0;
+  #waiting = [];
 
   constructor(peer, call, signal) {
     this.#peer = peer;
@@ -30,7 +35,14 @@ export class Context {
 
   /** Calls a tool of the host. Rejects with `HostToolError`, or when this call is cancelled. */
   async callTool(name, args = {}) {
-    return this.#peer.ask(name, args, { parent: this.#call.id, signal: this.signal });
+    while (this.#asking >= AT_ONCE) await new Promise((wake) => this.#waiting.push(wake));
+    this.#asking += 1;
+    try {
+      return await this.#peer.ask(name, args, { parent: this.#call.id, signal: this.signal });
+    } finally {
+      this.#asking -= 1;
+      this.#waiting.shift()?.();
+    }
   }
 
   /** Calls a tool of the host that answers with a stream: for `for await`. Leaving the loop cancels it. */

@@ -41,6 +41,12 @@ function uint(reader) {
   return Number(reader.value());
 }
 
+function positive(reader) {
+  const number = uint(reader);
+  if (number === 0) throw shape("a window of nothing");
+  return number;
+}
+
 function text(reader) {
   const marker = reader.peek();
   if ((marker < 0xa0 || marker > 0xbf) && (marker < 0xd9 || marker > 0xdb)) throw shape("expected a string");
@@ -104,6 +110,7 @@ const FIELDS = {
   [CALL]: [
     ["id", uint], ["target", target], ["flags", flags(STREAM), 0], ["remaining", uint, null], ["session", session, null],
     ["parent", uint, null], ["meta", meta, null], ["total", uint, null], ["inputs", uint, 0],
+    ["tools", uint, 0], ["window", positive, null],
   ],
   [REPLY]: [["id", uint], ["total", uint, null]],
   [ERROR]: [["id", uint], ["code", text], ["executed", executed]],

@@ -17,7 +17,7 @@ import { buildManifest, tools } from "./tools.js";
 import { Violation } from "./violation.js";
 
 const VERSION = 1;
-const EXIT = { done: 0, usage: 2, cannotImport: 3, cannotInitialise: 4, hostGone: 70, pipeBroken: 74, protocol: 76 };
+const EXIT = { done: 0, usage: 2, cannotImport: 3, cannotInitialise: 4, cannotRestrict: 5, hostGone: 70, pipeBroken: 74, protocol: 76 };
 /** How long a worker that cannot start waits for the host to read why. */
 const LAST_WORDS_MS = 2000;
 
@@ -50,7 +50,7 @@ export async function main(file) {
   const outbox = new Outbox(output);
   outbox.limits = hello.limits;
 
-  const { module, manifest } = await load(file, hello.body.get("config"), outbox);
+  const { module, manifest } = await load(file, hello.body, outbox);
   const server = new Server(manifest.bytes, StatusPage.open(host, hello.body.get("status_fd"), nonce));
   const peer = new Peer(outbox, limits, server);
   server.serve(peer);
@@ -64,12 +64,14 @@ export async function main(file) {
 }
 
 /** Imports the tools and says READY, or tells the host why that cannot be. */
-async function load(file, config, outbox) {
-  let [why, code] = ["import", EXIT.cannotImport];
+async function load(file, hello, outbox) {
+  let [why, code] = ["sandbox", EXIT.cannotRestrict];
   try {
+    if (hello.get("sandbox")) throw new Error("this worker cannot restrict itself");
+    [why, code] = ["import", EXIT.cannotImport];
     const module = await import(pathToFileURL(file));
     [why, code] = ["init", EXIT.cannotInitialise];
-    await module.initialize?.(config);
+    await module.initialize?.(hello.get("config"));
     const name = path.basename(file);
     return { module, manifest: buildManifest({ adapter: name, name, description: module.description }) };
   } catch (error) {

@@ -90,7 +90,7 @@ export class Peer {
     if (this.isLeaving) return false; // it crossed our GOAWAY and goes elsewhere
     if (this.served.size >= this.ours.calls) throw new Violation("too_many_calls", `more than ${this.ours.calls}`);
     const call = { ...frame, began: performance.now(), window: undefined, sequence: 0, wake: () => {} };
-    if (frame.flags & STREAM) call.window = new SendWindow(this.outbox.limits.window);
+    if (frame.flags & STREAM) call.window = new SendWindow(frame.window ?? this.outbox.limits.window);
     call.inputs = Array.from({ length: frame.inputs }, (_, index) => this.stream(frame.id, index + 1));
     this.served.set(frame.id, call);
     return true;

@@ -51,6 +51,7 @@ export function buildManifest({ adapter, name, version = null, description = "" 
     parameters: tool.parameters.map((parameter) => ({
       ...parameter,
       schema: schemaOf(parameter.type),
+      stream: parameter.type === "stream",
       kind: "positional_or_keyword",
     })),
     returns: { type: tool.returns, schema: schemaOf(tool.returns) },

@@ -60,6 +60,10 @@ test("a stream sends a window, then waits for credit", async (t) => {
   assert.deepEqual(pick(await host.next(), "kind", "sequence"), { kind: ITEM, sequence: 3 });
   host.send({ kind: CANCEL, id: 1 });
   assert.deepEqual(pick(await host.next(), "kind", "code", "executed"), { kind: ERROR, code: "cancelled", executed: MAYBE });
+  host.call(3, "upward", { size: 397 }, { flags: STREAM, window: 100 }); // of its own
+  assert.deepEqual(pick(await host.next(), "id", "sequence"), { id: 3, sequence: 0 });
+  host.send({ kind: PING, nonce: 2 });
+  assert.equal((await host.next()).kind, PONG);
   await host.close();
 });
 
@@ -189,4 +193,12 @@ test("a module that cannot be imported is told before READY, and ends the worker
   assert.deepEqual(pick(ready, "kind", "id", "code"), { kind: ERROR, id: 0, code: "start_failed" });
   assert.equal(ready.body.get("why"), "import");
   assert.equal(await host.exit, 3);
+});
+
+test("a worker that is told to restrict itself and cannot does not start", async (t) => {
+  const host = new Host(t);
+  const { ready } = await host.greet({ sandbox: { readable: null, writable: [], network: false } });
+  assert.deepEqual(pick(ready, "kind", "code"), { kind: ERROR, code: "start_failed" });
+  assert.equal(ready.body.get("why"), "sandbox");
+  assert.equal(await host.exit, 5);
 });

@@ -84,9 +84,9 @@ export class Host {
   }
 
   /** Says HELLO and waits for READY. */
-  async greet({ limits = DEFAULTS, nonce = NONCE } = {}) {
+  async greet({ limits = DEFAULTS, nonce = NONCE, sandbox = null } = {}) {
     const hello = await this.next();
-    this.send({ kind: frames.HELLO, oldest: 1, newest: 1, limits, nonce }, { config: null });
+    this.send({ kind: frames.HELLO, oldest: 1, newest: 1, limits, nonce }, { config: null, sandbox });
     return { hello, ready: await this.next() };
   }
 

@@ -13,6 +13,8 @@ struct Held {
     worker: u64,
     call: TestCall,
     progress: Progress,
+    /// A tool of the host made it, for which a worker waits.
+    nested: bool,
 }
 
 /// A scheduler, and what is to be true of it.
@@ -44,9 +46,9 @@ impl Checked {
         self.scheduler.add_worker(self.last_worker, capacity);
     }
 
-    fn hold(&mut self, worker: u64, call: TestCall) {
+    fn hold(&mut self, worker: u64, call: TestCall, nested: bool) {
         let progress = if call.large { Progress::Arriving } else { Progress::There };
-        self.held.push(Held { worker, call, progress });
+        self.held.push(Held { worker, call, progress, nested });
     }
 
     fn submit(&mut self, which: usize) {
@@ -55,9 +57,15 @@ impl Checked {
         let (admitted, tie) = (self.now, self.tie(which / 60));
         let priority = [Priority::Low, Priority::Normal, Priority::High][which / 7 % 3];
         let call = TestCall { stream, large, priority, admitted, tie, ..call(self.submitted, tool) };
-        match self.scheduler.submit(call.clone(), self.now) {
-            Ok(Placement::Worker(worker)) => self.hold(worker, call),
-            Ok(Placement::Queued) => {}
+        // Some are made inside one that is with a worker, which waits.
+        let outer = self.held.get(which % 50).map(|outer| outer.worker);
+        let placement = match outer {
+            Some(waiting) => self.scheduler.nest(call.clone(), waiting, which.is_multiple_of(2), self.now),
+            None => self.scheduler.submit(call.clone(), self.now),
+        };
+        match placement {
+            Ok(Placement::Worker(worker)) => self.hold(worker, call, outer.is_some()),
+            Ok(Placement::Queued) => assert!(outer.is_none() || call.tie.is_some(), "only its session holds it up"),
             Err(Refusal::QueueFull) => panic!("there is room for all"),
             Err(Refusal::SessionLost | Refusal::WorkerBusy) => {
                 assert!(call.tie.is_some(), "others can always wait");
@@ -88,7 +96,7 @@ impl Checked {
             return;
         }
         let index = which % self.held.len();
-        let Held { worker, call, progress } = self.held[index].clone();
+        let Held { worker, call, progress, .. } = self.held[index].clone();
         match step {
             0 => {
                 self.scheduler.arrived(worker, &call, self.now);
@@ -158,7 +166,7 @@ impl Checked {
             if let Some(tie) = call.tie.as_ref().filter(|tie| tie.affinity.is_strict()) {
                 assert_eq!(tie.binding.lock().worker, Some(worker), "a strict call goes to its session's worker");
             }
-            self.hold(worker, call);
+            self.hold(worker, call, false);
         }
         for (call, refusal) in self.scheduler.take_refused() {
             assert!(call.tie.is_some() && refusal != Refusal::QueueFull);
@@ -202,7 +210,7 @@ impl Checked {
             let occupying = seat.assigned.values().filter(|assigned| assigned.occupies());
             assert_eq!(seat.expected, occupying.map(|assigned| assigned.expected).sum());
             let (Capacity::Serial(limit) | Capacity::Concurrent(limit)) = seat.capacity;
-            assert!(held.len() <= limit);
+            assert!(held.iter().filter(|held| !held.nested).count() <= limit);
             let has_room = matches!(seat.capacity, Capacity::Concurrent(_)) && held.len() < limit || held.is_empty();
             let waits = !self.scheduler.queue.is_empty() || !seat.line.is_empty();
             assert!(seat.closed || !has_room || !waits, "nobody waits for a worker that has room");

@@ -178,7 +178,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whoever comes and goes: equals are served in order, nobody goes before a higher priority but the one that has
+        /// K1, K6. Whoever comes and goes: equals are served in order, nobody goes before a higher priority but the one that has
         /// waited longest, and that one is passed by a bounded number.
         #[test]
         fn nobody_starves_and_equals_keep_their_order(
