@@ -1,7 +1,5 @@
 """Tools that call the host, whose tools call them again."""
 
-# ruff: noqa: SLF001 - some reach for the wire under the session context, which no adapter does
-
 import asyncio
 import itertools
 import os

@@ -79,7 +79,7 @@ pub struct Tool {
     /// Whether lists for people leave it out.
     #[serde(skip_serializing_if = "is_false")]
     pub hidden: bool,
-    /// Environment variables that it cannot do without.
+    /// Keys that the state of its session must have: without them Python refuses the call.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub required_variables: Vec<String>,
 }
