@@ -18,6 +18,7 @@ const ORDER: &[&str] = &[
     "schema",
     "telemetry",
     "session",
+    "deadlock",
     "link",
     "tools",
     "worker",

@@ -38,7 +38,7 @@ struct Fibonacci {
 }
 
 #[derive(Serialize)]
-struct Sequence {
+struct Calculated {
     n: usize,
     sequence: Vec<u64>,
     sum: u64,
@@ -46,7 +46,7 @@ struct Sequence {
 
 /// Calculate the first numbers of the Fibonacci sequence.
 #[elixir_style_tool(exposed_to_python = true)]
-fn calculate_fibonacci(params: Fibonacci) -> Outcome<Sequence> {
+fn calculate_fibonacci(params: Fibonacci) -> Outcome<Calculated> {
     let mut sequence = Vec::new();
     let mut next = (0_u64, 1_u64);
     for _ in 0..params.n {
@@ -56,7 +56,7 @@ fn calculate_fibonacci(params: Fibonacci) -> Outcome<Sequence> {
         };
         next = (next.1, sum);
     }
-    Outcome::Ok(Sequence { n: params.n, sum: sequence.iter().sum(), sequence })
+    Outcome::Ok(Calculated { n: params.n, sum: sequence.iter().sum(), sequence })
 }
 
 #[derive(Deserialize)]

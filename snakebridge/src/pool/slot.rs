@@ -27,10 +27,10 @@ struct Surroundings {
 
 impl Service for Surroundings {
     fn call(&self, link: &Arc<Link>, call: Incoming) {
-        if let Some(pool) = self.pool.upgrade() {
-            if let Some(call) = pool.serve_registration(link, call) {
-                pool.registry.serve(&self.runtime, link, call);
-            }
+        if let Some(pool) = self.pool.upgrade()
+            && let Some(call) = pool.serve_registration(link, call)
+        {
+            pool.registry.serve(&self.runtime, link, call);
         }
     }
 
