@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::sync::broadcast;
 
-use crate::error::{Executed, Exit};
+use crate::error::{Crash, Executed, Exit};
 
 /// Target of log records that are a worker's own words: lines of its stderr.
 pub const WORKER_OUTPUT: &str = "snakebridge::worker::output";
@@ -30,6 +30,8 @@ pub enum Event {
         pid: u32,
         /// How it ended.
         exit: Exit,
+        /// What that most likely means.
+        crash: Crash,
         /// Why the host ended it, if it did.
         reason: Option<String>,
         /// Calls it may have been running.

@@ -4,6 +4,7 @@ import atexit
 import contextlib
 import ctypes
 import os
+import resource
 import signal
 import sys
 import time
@@ -33,6 +34,13 @@ def hold_the_gil(seconds: float) -> None:
     end = time.monotonic() + seconds
     while (left := end - time.monotonic()) > 0:
         libc.usleep(int(left * 1e6))
+
+
+def recurse_in_c() -> None:
+    """Call ourselves through C until the stack is used up, which Python cannot see coming."""
+    sys.setrecursionlimit(10**9)
+    callback = ctypes.CFUNCTYPE(None)(lambda: callback())
+    callback()
 
 
 class LedgerAdapter(BaseAdapter):
@@ -65,6 +73,17 @@ class LedgerAdapter(BaseAdapter):
             ctypes.string_at(0)
         elif how == "abort":
             os.abort()
+        elif how == "illegal instruction":
+            os.kill(os.getpid(), signal.SIGILL)
+        elif how == "endless recursion":
+            recurse_in_c()
+        elif how == "processor time":
+            resource.setrlimit(resource.RLIMIT_CPU, (1, 60))
+            while True:
+                pass
+        elif how == "gpu":
+            os.write(2, b"CUDA error: an illegal memory access was encountered\n")
+            os.abort()
         elif how == "_exit":
             os._exit(0)
         elif how == "sys.exit":
@@ -76,6 +95,11 @@ class LedgerAdapter(BaseAdapter):
                 time.sleep(30)
             os._exit(9)
         return how
+
+    @tool
+    def core_limit(self) -> int:
+        """Tell how large a core dump may be."""
+        return resource.getrlimit(resource.RLIMIT_CORE)[1]
 
     @tool
     def hangs(self, call: int, how: str, seconds: float) -> str:

@@ -56,12 +56,12 @@ impl Pool {
             call.complete(Err(error.on_worker(worker.number)));
         }
         self.tell_of_kill(worker, None);
-        let (pid, exit, reason) = (worker.pid, ended.exit, ended.killed.clone());
+        let (pid, exit, crash, reason) = (worker.pid, ended.exit, ended.crash, ended.killed.clone());
         let in_good_order = worker.is_retired() && exit == Exit::Code(0) && reason.is_none() && maybe + never == 0;
         self.events.emit(if in_good_order {
             Event::WorkerRetired { worker: worker.number, pid }
         } else {
-            Event::WorkerLost { worker: worker.number, pid, exit, reason, maybe, never }
+            Event::WorkerLost { worker: worker.number, pid, exit, crash, reason, maybe, never }
         });
         for event in events {
             self.events.emit(event);
@@ -91,6 +91,7 @@ fn lost(ended: &Ended, call: &PendingCall, executed: Executed) -> Error {
         CloseReason::Violation(violation) => ErrorKind::Protocol(violation.clone()),
         _ => ErrorKind::WorkerLost {
             exit: ended.exit,
+            crash: ended.crash,
             phase: if call.request.stream { Phase::Stream } else { Phase::Run },
             stderr_tail: ended.stderr_tail.clone(),
         },

@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::Pool;
 use crate::body;
-use crate::error::{Error, ErrorKind, Executed, Exit, Phase};
+use crate::error::{Crash, Error, ErrorKind, Executed, Exit, Phase};
 use crate::link::{PendingCall, Unanswered};
 use crate::telemetry::Event;
 use crate::worker::Worker;
@@ -77,7 +77,7 @@ impl Pool {
                 ErrorKind::ShuttingDown
             } else {
                 let phase = if call.request.stream { Phase::Stream } else { Phase::Run };
-                ErrorKind::WorkerLost { exit: Exit::Unknown, phase, stderr_tail: String::new() }
+                ErrorKind::WorkerLost { exit: Exit::Unknown, crash: Crash::Unknown, phase, stderr_tail: String::new() }
             };
             // Does nothing to one that nobody waits for any more.
             if call.complete(Err(Error::new(kind, executed).on_worker(worker.number))) && !handed_back {

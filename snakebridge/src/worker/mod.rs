@@ -2,8 +2,9 @@
 //!
 //! [`interpreter`] finds a Python, [`spawner`] starts it from a thread that never ends, [`handshake`] agrees with it,
 //! [`status`] is the page of shared memory on which it notes what it runs, [`output`] carries what it prints,
-//! [`process`] watches and ends it. [`Worker::start`] ties them together.
+//! [`process`] watches and ends it, [`crash`] says what its end means. [`Worker::start`] ties them together.
 
+mod crash;
 mod diagnosis;
 mod environment;
 mod handshake;
@@ -29,7 +30,7 @@ use self::output::Tail;
 use self::process::Process;
 pub use self::profile::Profile;
 use self::status::StatusPage;
-use crate::error::{Error, Executed, Exit, Result, StartFailure};
+use crate::error::{Crash, Error, Executed, Exit, Result, StartFailure};
 use crate::link::{CloseReason, Control, Greeting, Link, PendingCall, Pipes, Service, Unanswered, WriteFailure};
 use crate::manifest::Manifest;
 use crate::value::Value;
@@ -90,6 +91,8 @@ pub(crate) struct Worker {
 pub(crate) struct Ended {
     /// The exit status.
     pub exit: Exit,
+    /// What that means.
+    pub crash: Crash,
     /// Why the connection ended.
     pub reason: CloseReason,
     /// Why the host ended it, if it did.
@@ -117,6 +120,7 @@ impl Worker {
         known: impl Fn(&str) -> Option<Arc<Manifest>> + Send,
     ) -> Result<Self> {
         let begun = Instant::now();
+        crash::count_kills();
         let nonce = handshake::nonce();
         // Without the page nothing is lost but certainty: a lost call is then always `maybe`.
         let status = StatusPage::create(&nonce).ok();
@@ -196,13 +200,12 @@ impl Worker {
                 Err(_) => (CloseReason::Eof, self.link.close()),
             },
         };
-        Ended {
-            exit,
-            reason,
-            killed: self.killed.lock().unwrap_or_else(PoisonError::into_inner).clone(),
-            stderr_tail: self.tail.text(),
-            unanswered,
-        }
+        let killed = self.killed.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let stderr_tail = self.tail.text();
+        // One that broke the protocol was killed a moment ago, by us.
+        let by_host = killed.is_some() || matches!(reason, CloseReason::Violation(_));
+        let crash = crash::classify(exit, by_host, crash::claim_kill, &stderr_tail);
+        Ended { exit, crash, reason, killed, stderr_tail, unanswered }
     }
 
     /// Ends the worker now, for a reason that its last event will name.

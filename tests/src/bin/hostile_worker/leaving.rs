@@ -17,10 +17,14 @@ pub(crate) fn behind_ready(lie: &str) -> io::Result<Vec<u8>> {
 }
 
 pub(crate) fn acts(lie: &str, answer: Answer) -> io::Result<bool> {
-    if lie != "runs and denies it" {
-        return Ok(false);
+    match lie {
+        "answers and dies" => {
+            say(&answer.reply(&[7]))?;
+            std::process::exit(9);
+        }
+        "runs and denies it" => note_started(answer.id)?,
+        _ => return Ok(false),
     }
-    note_started(answer.id)?;
     say(&frame(&Header::GoAway { last: answer.id.saturating_sub(2), reason: "" }, &[]))?;
     Ok(true)
 }
