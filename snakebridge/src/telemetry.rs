@@ -97,6 +97,18 @@ pub enum Event {
         /// What is known of the attempt.
         executed: Executed,
     },
+    /// Calls are refused for a while, because workers kept dying.
+    CircuitOpened {
+        /// Calls of this tool; `None`: all calls, because workers died as soon as they were started.
+        tool: Option<String>,
+        /// When the next try is.
+        retry_after: Duration,
+    },
+    /// Calls are admitted again.
+    CircuitClosed {
+        /// As in `CircuitOpened`.
+        tool: Option<String>,
+    },
 }
 
 /// Events that a slow subscriber may lag behind before it loses the oldest.
@@ -125,6 +137,8 @@ impl Events {
             Event::WorkerDraining { .. } => tracing::info!(target: "snakebridge::worker", ?event),
             Event::CallRepeated { .. } => tracing::info!(target: "snakebridge::call", ?event),
             Event::CallLost { .. } => tracing::warn!(target: "snakebridge::call", ?event),
+            Event::CircuitOpened { .. } => tracing::warn!(target: "snakebridge::circuit", ?event),
+            Event::CircuitClosed { .. } => tracing::info!(target: "snakebridge::circuit", ?event),
             Event::WorkerLost { .. } | Event::WorkerKilled { .. } | Event::StartFailed { .. } => {
                 tracing::warn!(target: "snakebridge::worker", ?event);
             }

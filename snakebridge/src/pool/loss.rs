@@ -13,8 +13,9 @@ const SILENT_ATTEMPTS: u32 = 3;
 
 impl Pool {
     /// Takes a dead worker out and settles its calls: those that never ran go to another worker in silence; those that
-    /// may have run are repeated if they are idempotent, else their callers are told.
-    pub(super) fn settle(&self, worker: &Arc<Worker>, ended: &Ended) {
+    /// may have run are repeated if they are idempotent, else their callers are told. Returns whether it may have been
+    /// running one.
+    pub(super) fn settle(&self, worker: &Arc<Worker>, ended: &Ended) -> bool {
         {
             let mut state = self.lock();
             state.workers.remove(&worker.number);
@@ -68,6 +69,7 @@ impl Pool {
         }
         self.ended.notify_waiters();
         self.dispatch();
+        maybe > 0
     }
 
     /// Whether a call that `worker` will not answer may be given to another one.

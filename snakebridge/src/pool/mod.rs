@@ -1,12 +1,15 @@
 //! Many workers: who runs what, who waits, and what happens when one dies.
 //!
 //! [`scheduler`] decides and is pure; [`routing`] carries out what it decides; [`slot`] keeps one place filled with a
-//! living worker; [`loss`] settles what a dead one leaves; [`timekeeper`] ends calls whose time is up, and [`retirement`]
+//! living worker, unless [`restarts`] says that it makes no sense at the moment; [`loss`] settles what a dead one leaves; [`timekeeper`] ends calls whose time is up, and [`retirement`]
 //! workers that do not let go of them; [`shutdown`] ends everything.
 
 mod alarm;
 mod backoff;
+mod circuit;
 mod loss;
+mod permission;
+mod restarts;
 mod retirement;
 mod routing;
 mod scheduler;
@@ -23,6 +26,7 @@ use tokio::sync::{Notify, Semaphore, mpsc, watch};
 use tokio_util::task::TaskTracker;
 
 use self::alarm::Alarm;
+use self::restarts::Restarts;
 use self::scheduler::{Scheduler, Task};
 use crate::body::InputStream;
 use crate::error::{Error, ErrorKind, Executed, Result, StartFailure};
@@ -129,6 +133,8 @@ struct State {
     failed: Option<(StartFailure, String)>,
     /// Whether a worker has ever been ready. After that no failure is taken for permanent: what was there may come back.
     has_served: bool,
+    /// Whether starting workers makes sense.
+    restarts: Restarts,
     draining: bool,
 }
 
@@ -142,6 +148,8 @@ struct Pool {
     /// A call ended: a shutdown may be waiting for the last.
     ended: Notify,
     life: watch::Sender<Life>,
+    /// Workers may be started again after a pause, or another place may try.
+    restarting: Notify,
     /// Bounds how many workers start at the same time.
     starts: Semaphore,
     /// Bounds how many retired workers may be finishing their calls beside those that replace them.
@@ -188,6 +196,7 @@ impl PoolHandle {
             last_worker: 0,
             failed: None,
             has_served: false,
+            restarts: Restarts::new(),
             draining: false,
         };
         let pool = Arc::new(Pool {
@@ -198,6 +207,7 @@ impl PoolHandle {
             alarm: Alarm::new(),
             ended: Notify::new(),
             life: watch::Sender::new(Life::Running),
+            restarting: Notify::new(),
             starts: Semaphore::new(cores),
             leaving: Arc::new(Semaphore::new(workers.min(Semaphore::MAX_PERMITS))),
             tasks: TaskTracker::new(),

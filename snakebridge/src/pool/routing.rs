@@ -69,6 +69,14 @@ fn prepare(submission: Submission, deadline: Option<Instant>, timeout: Duration,
     Arc::new(call.with_inputs(submission.inputs))
 }
 
+impl State {
+    /// For how long it makes no sense to wait for a worker: none serves, and none is started for a while.
+    fn pause(&self, now: Instant) -> Option<Duration> {
+        let retry_after = self.restarts.retry_after(now)?;
+        self.workers.values().all(|worker| worker.is_retired()).then_some(retry_after)
+    }
+}
+
 impl Pool {
     /// Admits a call: it is sent, or waits, or is refused.
     pub(super) fn submit(&self, submission: Submission) -> Result<Arc<PendingCall>> {
@@ -84,6 +92,9 @@ impl Pool {
             }
             if let Some((why, message)) = &state.failed {
                 return Err(Error::start_failed(*why, message));
+            }
+            if let Some(retry_after) = state.pause(now) {
+                return Err(Error::new(ErrorKind::CircuitOpen { retry_after }, Executed::Never));
             }
             let (deadline, timeout) = self.deadline(&state, &submission, now)?;
             call = prepare(submission, deadline, timeout, now);

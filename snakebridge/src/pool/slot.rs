@@ -1,5 +1,6 @@
 //! One place of the pool: keeps a living worker in it.
 
+use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -8,6 +9,8 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::watch;
 
 use super::backoff::Backoff;
+use super::permission::Probe;
+use super::restarts::{PROVEN, is_quick};
 use super::scheduler::Capacity;
 use super::{Life, Pool};
 use crate::error::{Error, ErrorKind, Result, StartFailure};
@@ -77,9 +80,13 @@ pub(super) async fn keep(pool: Arc<Pool>, first: UnboundedSender<Result<()>>) {
     let mut life = pool.life.subscribe();
     loop {
         let begun = Instant::now();
-        let number = pool.number();
-        let started = tokio::select! {
-            started = pool.start_worker(number) => started,
+        let started = async {
+            let probe = pool.permission().await;
+            let number = pool.number();
+            (number, pool.start_worker(number).await, probe)
+        };
+        let (number, started, probe) = tokio::select! {
+            started = started => started,
             () = super::ending(&mut life) => return,
         };
         let wait = match started {
@@ -88,15 +95,23 @@ pub(super) async fn keep(pool: Arc<Pool>, first: UnboundedSender<Result<()>>) {
                 failures = 0;
                 pool.admit(&worker, begun.elapsed());
                 report(Ok(()));
-                let settled = pool.occupied_by(&worker).await;
-                if settled { Duration::ZERO } else { backoff.next(ready.elapsed()) }
+                let departure = proving(pool.occupied_by(&worker), probe.as_ref()).await;
+                let quickly = !departure.by_host && is_quick(ready.elapsed(), departure.worked);
+                if quickly {
+                    pool.count_death(probe);
+                }
+                backoff.next(quickly, jitter())
             }
             Err(error) => {
                 failures += 1;
                 let for_good = pool.start_failed(&error);
-                let wait = (!for_good).then(|| backoff.next(Duration::ZERO));
+                let wait = (!for_good).then(|| backoff.next(true, jitter()));
                 pool.events.emit(Event::StartFailed { worker: number, error: error.to_string(), retry_in: wait });
                 let silent = matches!(error.kind(), ErrorKind::StartFailed { why: StartFailure::Exit, .. });
+                // What is there for good has its own way of telling callers.
+                if !error.is_permanent() {
+                    pool.count_death(probe);
+                }
                 if !silent || failures >= SILENT_STARTS {
                     report(Err(error));
                 }
@@ -111,6 +126,32 @@ pub(super) async fn keep(pool: Arc<Pool>, first: UnboundedSender<Result<()>>) {
             () = super::ending(&mut life) => return,
         }
     }
+}
+
+/// A random number from 0 to 50: a fresh random key is as random as this needs.
+fn jitter() -> u32 {
+    u32::try_from(RandomState::new().hash_one(0) % 51).unwrap_or(25)
+}
+
+/// Waits for what `occupied` waits for. A worker that is a probe has proven itself when it has lived for a while.
+async fn proving(occupied: impl Future<Output = Departure>, probe: Option<&Probe>) -> Departure {
+    let mut occupied = std::pin::pin!(occupied);
+    if let Some(probe) = probe {
+        tokio::select! {
+            departure = &mut occupied => return departure,
+            () = tokio::time::sleep(PROVEN) => probe.succeeded(),
+        }
+    }
+    occupied.await
+}
+
+/// How a place became free.
+#[derive(Debug, Clone, Copy)]
+struct Departure {
+    /// The host ended its worker.
+    by_host: bool,
+    /// The worker had done something, or was about to.
+    worked: bool,
 }
 
 impl Pool {
@@ -155,9 +196,8 @@ impl Pool {
         if profile.runs_many() { Capacity::Concurrent(number) } else { Capacity::Serial(number) }
     }
 
-    /// Waits until a place is free again: its worker has ended, or is retired and ends in its own time. True when it had
-    /// done some work, or was ended by the host: that says nothing against starting the next one at once.
-    async fn occupied_by(self: &Arc<Self>, worker: &Arc<Worker>) -> bool {
+    /// Waits until a place is free again: its worker has ended, or is retired and ends in its own time.
+    async fn occupied_by(self: &Arc<Self>, worker: &Arc<Worker>) -> Departure {
         let (pool, watched, life) = (Arc::clone(self), Arc::clone(worker), self.life.subscribe());
         let mut end = self.tasks.spawn(async move { pool.watch(&watched, life).await });
         let leaves = async {
@@ -167,20 +207,19 @@ impl Pool {
         };
         tokio::select! {
             // An error means that the runtime is going down.
-            settled = &mut end => settled.unwrap_or(true),
+            departure = &mut end => departure.unwrap_or(Departure { by_host: true, worked: true }),
             permit = leaves => {
                 self.tasks.spawn(async move {
                     let _ = end.await;
                     drop(permit);
                 });
-                self.has_worked(worker)
+                Departure { by_host: false, worked: self.has_worked(worker) }
             }
         }
     }
 
-    /// Waits for a worker's end, or brings it about when the pool ends, and settles what it leaves. Returns what
-    /// [`occupied_by`](Self::occupied_by) does.
-    async fn watch(&self, worker: &Arc<Worker>, mut life: watch::Receiver<Life>) -> bool {
+    /// Waits for a worker's end, or brings it about when the pool ends, and settles what it leaves.
+    async fn watch(&self, worker: &Arc<Worker>, mut life: watch::Receiver<Life>) -> Departure {
         let mut ended = std::pin::pin!(worker.ended(|reason, never_ran| self.going_away(worker, &reason, &never_ran)));
         let ended = tokio::select! {
             ended = &mut ended => ended,
@@ -189,9 +228,9 @@ impl Pool {
                 ended.await
             }
         };
-        let has_worked = self.has_worked(worker);
-        self.settle(worker, &ended);
-        ended.killed.is_some() || has_worked
+        let has_answered = self.has_worked(worker);
+        let was_running = self.settle(worker, &ended);
+        Departure { by_host: ended.killed.is_some(), worked: has_answered || was_running }
     }
 
     /// Whether a worker has answered a call, or is busy with one that it did not hand back. What it says about itself does

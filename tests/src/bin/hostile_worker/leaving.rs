@@ -3,13 +3,24 @@
 use std::fs::OpenOptions;
 use std::io;
 use std::os::unix::fs::FileExt;
+use std::time::Duration;
 
 use snakebridge::wire::Header;
 
 use crate::frames::{Answer, frame, say};
 
-/// What follows READY: all but the first worker, which is asked for its manifest, take no call.
+/// What follows READY: all but the first worker, which is asked for its manifest, take no call; or all die at once, while
+/// there is a file.
 pub(crate) fn behind_ready(lie: &str) -> io::Result<Vec<u8>> {
+    if let Some(file) = lie.strip_prefix("dies at once while there is ") {
+        if std::fs::exists(file)? {
+            std::thread::spawn(|| {
+                std::thread::sleep(Duration::from_millis(10));
+                std::process::exit(9)
+            });
+        }
+        return Ok(Vec::new());
+    }
     let Some(witness) = lie.strip_prefix("leaves at once, witness ") else { return Ok(Vec::new()) };
     let leaves = std::fs::exists(witness)?;
     std::fs::write(witness, "")?;
