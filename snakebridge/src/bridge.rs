@@ -54,6 +54,7 @@ pub struct Builder {
     queue_limit: usize,
     cancel_grace: Duration,
     drain: Duration,
+    breaker_pause: Duration,
 }
 
 impl Bridge {
@@ -90,6 +91,7 @@ impl Bridge {
             queue_limit: 1000,
             cancel_grace: Duration::from_millis(500),
             drain: Duration::from_secs(30),
+            breaker_pause: Duration::from_secs(30),
         }
     }
 
@@ -247,6 +249,9 @@ impl Builder {
         cancel_grace: Duration,
         /// How long [`Bridge::shutdown`] lets running calls finish. Default 30 s.
         drain: Duration,
+        /// For how long calls of a tool are refused that has killed five workers in a row; then one call tries it out.
+        /// Default 30 s.
+        breaker_pause: Duration,
     }
 
     /// Starts the workers and waits until the first is ready.
@@ -290,6 +295,7 @@ impl Builder {
             cancel_grace: self.cancel_grace,
             drain: self.drain,
             attempts: 2,
+            breaker_pause: self.breaker_pause,
         };
         let pool = PoolHandle::start(config, Registry::new(self.tools, self.states)?, events.clone()).await?;
         Ok(Bridge { caller: Caller::new(Arc::new(pool)), events })

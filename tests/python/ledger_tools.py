@@ -64,9 +64,10 @@ class LedgerAdapter(BaseAdapter):
         return self.work(call, seconds)
 
     @tool
-    def ends(self, call: int, how: str) -> str:
-        """End the process in one of many ways, if `how` names one."""
+    def ends(self, call: int, how: str, after: float = 0.0) -> str:
+        """End the process in one of many ways, if `how` names one, after so many seconds."""
         self.ledger.note(call)
+        time.sleep(after)
         if how == "kill":
             os.kill(os.getpid(), signal.SIGKILL)
         elif how == "segfault":
@@ -95,6 +96,15 @@ class LedgerAdapter(BaseAdapter):
                 time.sleep(30)
             os._exit(9)
         return how
+
+    @tool
+    def sick(self, call: int, folder: str) -> int:
+        """Raise in the process that `folder` has a file for, by its number."""
+        self.ledger.note(call)
+        time.sleep(0.01)
+        if os.path.exists(f"{folder}/{os.getpid()}"):
+            raise RuntimeError("the device is lost")
+        return os.getpid()
 
     @tool
     def core_limit(self) -> int:

@@ -11,7 +11,7 @@ use tokio::sync::futures::OwnedNotified;
 
 use super::{Link, ToolName};
 use crate::body::InputStream;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::wire::Body;
 
 /// What a call asks for, owned, so that it can be sent again.
@@ -58,6 +58,61 @@ struct Inputs {
     pulled: bool,
     /// Told whenever the call has changed its place, has ended, or a stream has got room.
     changed: Arc<Notify>,
+}
+
+/// The right to be the one call that tries out whether its tool works again. Given back when the last one lets go of the
+/// call.
+pub struct Trial {
+    number: u64,
+    give_back: Option<Box<dyn FnOnce(u64) + Send + Sync>>,
+}
+
+impl Trial {
+    /// `give_back` hears the number when the trial is over, however it went.
+    pub fn new(number: u64, give_back: impl FnOnce(u64) + Send + Sync + 'static) -> Self {
+        Self { number, give_back: Some(Box::new(give_back)) }
+    }
+
+    /// Tells trials apart.
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+}
+
+impl Drop for Trial {
+    fn drop(&mut self) {
+        if let Some(give_back) = self.give_back.take() {
+            give_back(self.number);
+        }
+    }
+}
+
+impl std::fmt::Debug for Trial {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Trial").field(&self.number).finish()
+    }
+}
+
+/// How a worker answered a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// The tool ended well.
+    Good,
+    /// The tool raised.
+    Raised,
+    /// It did not run to its end: it was refused, or cancelled.
+    Unfinished,
+}
+
+impl Answer {
+    /// What `outcome` is.
+    pub(super) fn of(outcome: &Result<Bytes>) -> Self {
+        match outcome.as_ref().map_err(Error::kind) {
+            Ok(_) => Self::Good,
+            Err(ErrorKind::Tool(_)) => Self::Raised,
+            Err(_) => Self::Unfinished,
+        }
+    }
 }
 
 /// One item of a stream, still encoded.
@@ -128,6 +183,8 @@ pub struct PendingCall {
     pub idempotent: bool,
     /// When it was admitted.
     pub admitted: Instant,
+    /// Whether it tries its tool out.
+    pub trial: Option<Trial>,
     state: Mutex<State>,
 }
 
@@ -160,7 +217,7 @@ impl PendingCall {
             outcome: None,
             waker: None,
         };
-        Self { request, deadline, timeout, idempotent, admitted, state: Mutex::new(state) }
+        Self { request, deadline, timeout, idempotent, admitted, trial: None, state: Mutex::new(state) }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -199,6 +256,11 @@ impl PendingCall {
             self.lock().inputs = Some(Box::new(inputs));
         }
         self
+    }
+
+    /// Makes it the one that tries its tool out.
+    pub fn with_trial(self, trial: Option<Trial>) -> Self {
+        Self { trial, ..self }
     }
 
     /// The streams among its arguments, once.

@@ -23,7 +23,7 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc::UnboundedSender;
 
 use self::call::ArgumentsOf;
-pub(crate) use self::call::{Item, Next, OwnedRequest, PendingCall, Stage};
+pub(crate) use self::call::{Answer, Item, Next, OwnedRequest, PendingCall, Stage, Trial};
 use self::reader::Reading;
 pub(crate) use self::reader::{Control, Incoming, Service, Source};
 pub(crate) use self::tool_name::ToolName;

@@ -10,7 +10,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::io::poll_read_buf;
 
 use super::writer::WriteFailure;
-use super::{CloseReason, Item, Link, PendingCall, Sent, State, Unanswered};
+use super::{Answer, CloseReason, Item, Link, PendingCall, Sent, State, Unanswered};
 use crate::error::{Error, ErrorKind, Executed, Result};
 use crate::wire::codec::{self, Preamble};
 use crate::wire::fragment::Whole;
@@ -101,7 +101,7 @@ pub(crate) trait Service: Send + Sync + 'static {
     fn gave_up(&self);
 
     /// A call of the host was answered: there may be room for another.
-    fn finished(&self, call: &Arc<PendingCall>);
+    fn finished(&self, call: &Arc<PendingCall>, answer: Answer);
 }
 
 /// What a batch of frames left to do once the lock is released.
@@ -226,8 +226,9 @@ impl Reading {
         for delivery in self.deliveries.drain(..) {
             match delivery {
                 Delivery::Finished(call, outcome) => {
+                    let answer = Answer::of(&outcome);
                     call.complete(outcome);
-                    self.service.finished(&call);
+                    self.service.finished(&call, answer);
                 }
                 Delivery::Item(call, item) => call.push(item),
                 Delivery::Incoming(incoming) => self.service.call(link, incoming),

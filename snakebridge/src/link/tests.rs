@@ -54,7 +54,7 @@ impl Service for NoTools {
     fn arrived(&self, _: &Arc<PendingCall>) {}
     fn gave_up(&self) {}
     fn answering(&self, _: &Arc<PendingCall>) {}
-    fn finished(&self, _: &Arc<PendingCall>) {}
+    fn finished(&self, _: &Arc<PendingCall>, _: Answer) {}
 }
 
 /// The worker's end.

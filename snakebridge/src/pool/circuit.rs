@@ -49,6 +49,12 @@ impl Circuit {
         self.state == State::Closed
     }
 
+    /// Whether it has nothing to remember: closed, and for so long that its next opening will be like its first.
+    pub(super) fn is_forgotten(&self, now: Instant) -> bool {
+        let long_ago = |broken| now.saturating_duration_since(broken) >= self.pauses.longest;
+        self.is_closed() && self.broken.is_none_or(long_ago)
+    }
+
     /// Whether somebody may pass at `now`: freely, as the probe of this number, or not for so long.
     pub(super) fn pass(&mut self, now: Instant) -> Result<Option<u64>, Duration> {
         match self.state {

@@ -1,10 +1,11 @@
 //! What becomes of the calls of a worker that has ended.
 
 use std::sync::Arc;
+use std::time::Instant;
 
-use super::Pool;
+use super::{Pool, State};
 use crate::error::{Error, ErrorKind, Executed, Exit, Phase};
-use crate::link::{CloseReason, PendingCall};
+use crate::link::{CloseReason, PendingCall, Unanswered};
 use crate::telemetry::Event;
 use crate::worker::{Ended, Worker};
 
@@ -20,7 +21,12 @@ impl Pool {
             let mut state = self.lock();
             state.workers.remove(&worker.number);
             state.scheduler.remove_worker(worker.number);
+            state.outliers.gone(worker.number);
         }
+        let might_have_run = |unanswered: &&Unanswered| worker.executed_if_lost(unanswered) != Executed::Never;
+        let suspects: Vec<_> =
+            ended.unanswered.iter().filter(might_have_run).map(|unanswered| &unanswered.call).collect();
+        self.blame(&suspects, ended);
         self.registry.cancel_worker(worker.number);
         let (mut maybe, mut never) = (0, 0);
         let mut again = Vec::new();
@@ -36,7 +42,7 @@ impl Pool {
                 _ => maybe += 1,
             }
             let tool = call.request.target.to_string();
-            if self.may_repeat(worker, call, executed) && call.requeue() {
+            if self.may_repeat(&mut self.lock(), worker, call, executed) && call.requeue() {
                 let (lost_worker, attempts) = (worker.number, call.attempts());
                 events.push(Event::CallRepeated { tool, lost_worker, executed, attempts });
                 again.push((call, executed));
@@ -73,12 +79,28 @@ impl Pool {
     }
 
     /// Whether a call that `worker` will not answer may be given to another one.
-    pub(super) fn may_repeat(&self, worker: &Worker, call: &PendingCall, executed: Executed) -> bool {
-        match executed {
+    pub(super) fn may_repeat(
+        &self,
+        state: &mut State,
+        worker: &Worker,
+        call: &PendingCall,
+        executed: Executed,
+    ) -> bool {
+        if executed == Executed::Never {
             // Lost workers are not the fault of a call that never ran, up to a point.
-            Executed::Never => call.attempts() <= SILENT_ATTEMPTS,
-            _ => is_idempotent(worker, call) && !call.is_committed() && call.attempts() < self.config.attempts,
+            return call.attempts() <= SILENT_ATTEMPTS;
         }
+        let (tool, arguments) = (&call.request.target, &call.request.body);
+        let is_poison = || {
+            state.poison.suspects(tool)
+                && state.poison.deaths(tool, self.digests.of(arguments), Instant::now()).is_some()
+        };
+        is_idempotent(worker, call)
+            && !call.is_committed()
+            && call.attempts() < self.config.attempts
+            && self.trials.is_closed(tool)
+            && !is_poison()
+            && state.retries.spend()
     }
 }
 

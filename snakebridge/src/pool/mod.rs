@@ -1,21 +1,28 @@
 //! Many workers: who runs what, who waits, and what happens when one dies.
 //!
 //! [`scheduler`] decides and is pure; [`routing`] carries out what it decides; [`slot`] keeps one place filled with a
-//! living worker, unless [`restarts`] says that it makes no sense at the moment; [`loss`] settles what a dead one leaves; [`timekeeper`] ends calls whose time is up, and [`retirement`]
+//! living worker, unless [`restarts`] says that it makes no sense at the moment; [`loss`] settles what a dead one leaves,
+//! and [`blame`] asks which tool, arguments or worker is at fault: [`breaker`], [`poison`] and [`outliers`] keep count; [`timekeeper`] ends calls whose time is up, and [`retirement`]
 //! workers that do not let go of them; [`shutdown`] ends everything.
 
 mod alarm;
 mod backoff;
+mod blame;
+mod breaker;
 mod circuit;
 mod loss;
+mod outliers;
 mod permission;
+mod poison;
 mod restarts;
 mod retirement;
+mod retries;
 mod routing;
 mod scheduler;
 mod shutdown;
 mod slot;
 mod timekeeper;
+mod trials;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -26,8 +33,13 @@ use tokio::sync::{Notify, Semaphore, mpsc, watch};
 use tokio_util::task::TaskTracker;
 
 use self::alarm::Alarm;
+use self::blame::Digests;
+use self::outliers::Outliers;
+use self::poison::Poison;
 use self::restarts::Restarts;
+use self::retries::Retries;
 use self::scheduler::{Scheduler, Task};
+use self::trials::Trials;
 use crate::body::InputStream;
 use crate::error::{Error, ErrorKind, Executed, Result, StartFailure};
 use crate::link::{PendingCall, ToolName};
@@ -60,6 +72,8 @@ pub(crate) struct PoolConfig {
     pub drain: Duration,
     /// How often an idempotent call is handed to a worker. Default 2.
     pub attempts: u32,
+    /// For how long calls of a tool are refused that has killed five workers in a row. Default 30 s.
+    pub breaker_pause: Duration,
 }
 
 /// A call to be made.
@@ -135,6 +149,12 @@ struct State {
     has_served: bool,
     /// Whether starting workers makes sense.
     restarts: Restarts,
+    /// How many calls may be repeated.
+    retries: Retries,
+    /// Arguments that kill workers.
+    poison: Poison,
+    /// Workers that fail where others do not.
+    outliers: Outliers,
     draining: bool,
 }
 
@@ -144,6 +164,9 @@ struct Pool {
     events: Events,
     registry: Arc<Registry>,
     state: Mutex<State>,
+    /// Tools that kill workers.
+    trials: Arc<Trials>,
+    digests: Digests,
     alarm: Alarm,
     /// A call ended: a shutdown may be waiting for the last.
     ended: Notify,
@@ -197,13 +220,19 @@ impl PoolHandle {
             failed: None,
             has_served: false,
             restarts: Restarts::new(),
+            retries: Retries::new(),
+            poison: Poison::default(),
+            outliers: Outliers::default(),
             draining: false,
         };
+        let trials = Arc::new(Trials::new(config.breaker_pause));
         let pool = Arc::new(Pool {
             config,
             events,
             registry: Arc::new(registry),
             state: Mutex::new(state),
+            trials,
+            digests: Digests::default(),
             alarm: Alarm::new(),
             ended: Notify::new(),
             life: watch::Sender::new(Life::Running),

@@ -47,7 +47,7 @@ impl Pool {
 
     /// A worker died quickly, or could not start. When that was one too many, everybody is told, and nothing is started for
     /// a while.
-    pub(super) fn count_death(&self, probe: Option<Probe>) {
+    pub(super) fn count_death(&self, probe: Option<&Probe>) {
         let now = Instant::now();
         let (paused, waiting) = {
             let mut state = self.lock();
@@ -56,7 +56,7 @@ impl Pool {
                 return;
             }
             let alone = state.workers.values().all(|worker| worker.is_retired());
-            let paused = match &probe {
+            let paused = match probe {
                 Some(probe) => state.restarts.failed(probe.number, now),
                 None => None,
             };

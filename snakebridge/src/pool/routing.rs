@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::scheduler::{Placement, QueueFull};
 use super::{Pool, State, Submission};
 use crate::error::{Error, ErrorKind, Executed, Phase, Result, StartFailure};
-use crate::link::{Link, OwnedRequest, PendingCall, Stage};
+use crate::link::{Answer, Link, OwnedRequest, PendingCall, Stage, Trial};
 use crate::wire::msgpack::Reader;
 use crate::wire::peer::Refused;
 use crate::wire::{Limits, Violation};
@@ -56,7 +56,13 @@ fn check_body(body: &[u8], limits: &Limits) -> Result<()> {
 }
 
 /// A call that nobody has sent.
-fn prepare(submission: Submission, deadline: Option<Instant>, timeout: Duration, now: Instant) -> Arc<PendingCall> {
+fn prepare(
+    submission: Submission,
+    trial: Option<Trial>,
+    deadline: Option<Instant>,
+    timeout: Duration,
+    now: Instant,
+) -> Arc<PendingCall> {
     let request = OwnedRequest {
         target: submission.target,
         stream: submission.stream,
@@ -66,7 +72,7 @@ fn prepare(submission: Submission, deadline: Option<Instant>, timeout: Duration,
         inputs: submission.inputs.len() as u64,
     };
     let call = PendingCall::new(request, deadline, timeout, submission.idempotent, now);
-    Arc::new(call.with_inputs(submission.inputs))
+    Arc::new(call.with_inputs(submission.inputs).with_trial(trial))
 }
 
 impl State {
@@ -82,6 +88,7 @@ impl Pool {
     pub(super) fn submit(&self, submission: Submission) -> Result<Arc<PendingCall>> {
         let now = Instant::now();
         check_body(&submission.body, &self.config.worker.limits)?;
+        let trial = self.trials.admit(&submission.target, now)?;
         // What is refused goes when the lock is free again: its arguments may be streams out of this very pool, whose end
         // takes the lock.
         let call;
@@ -96,11 +103,13 @@ impl Pool {
             if let Some(retry_after) = state.pause(now) {
                 return Err(Error::new(ErrorKind::CircuitOpen { retry_after }, Executed::Never));
             }
+            self.refuse_poison(&state, &submission, now)?;
             let (deadline, timeout) = self.deadline(&state, &submission, now)?;
-            call = prepare(submission, deadline, timeout, now);
+            call = prepare(submission, trial, deadline, timeout, now);
             let placement = state.scheduler.submit(Arc::clone(&call), now).map_err(|QueueFull| {
                 Error::new(ErrorKind::QueueFull { limit: self.config.queue_limit }, Executed::Never)
             })?;
+            state.retries.earn();
             if placement == Placement::Queued {
                 self.alarm.set(self.expiry(&call, true));
             }
@@ -117,6 +126,18 @@ impl Pool {
             }
         }
         Ok(call)
+    }
+
+    /// Refuses arguments that have killed workers.
+    fn refuse_poison(&self, state: &State, submission: &Submission, now: Instant) -> Result<()> {
+        let tool = &submission.target;
+        if !state.poison.suspects(tool) || !submission.inputs.is_empty() {
+            return Ok(());
+        }
+        match state.poison.deaths(tool, self.digests.of(&submission.body), now) {
+            Some(deaths) => Err(Error::new(ErrorKind::Poison { deaths }, Executed::Never)),
+            None => Ok(()),
+        }
     }
 
     /// When a call ends, and how long that is: what the caller says, else the tool, else the pool; and no later than the
@@ -203,16 +224,20 @@ impl Pool {
     }
 
     /// A call of `worker` is answered: its place is free.
-    pub(super) fn finished(&self, worker: u64, call: &Arc<PendingCall>) {
+    pub(super) fn finished(&self, worker: u64, call: &Arc<PendingCall>, answer: Answer) {
         let now = Instant::now();
-        let (next, draining) = {
+        let (verdict, next, draining) = {
             let mut state = self.lock();
+            let verdict = state.judge(worker, call, answer);
             if state.scheduler.finished(worker, call, now) {
                 // The timekeeper ends it.
                 self.alarm.set(Some(now));
             }
-            (Self::next(&mut state, now), state.draining)
+            (verdict, Self::next(&mut state, now), state.draining)
         };
+        if let Some(verdict) = verdict {
+            self.absolve(call, verdict, now);
+        }
         if draining {
             self.ended.notify_waiters();
         }

@@ -14,7 +14,7 @@ use super::restarts::{PROVEN, is_quick};
 use super::scheduler::Capacity;
 use super::{Life, Pool};
 use crate::error::{Error, ErrorKind, Result, StartFailure};
-use crate::link::{Incoming, Link, PendingCall, Service};
+use crate::link::{Answer, Incoming, Link, PendingCall, Service};
 use crate::telemetry::Event;
 use crate::worker::Worker;
 
@@ -58,9 +58,9 @@ impl Service for Surroundings {
         }
     }
 
-    fn finished(&self, call: &Arc<PendingCall>) {
+    fn finished(&self, call: &Arc<PendingCall>, answer: Answer) {
         if let Some(pool) = self.pool.upgrade() {
-            pool.finished(self.worker, call);
+            pool.finished(self.worker, call, answer);
         }
     }
 }
@@ -98,7 +98,7 @@ pub(super) async fn keep(pool: Arc<Pool>, first: UnboundedSender<Result<()>>) {
                 let departure = proving(pool.occupied_by(&worker), probe.as_ref()).await;
                 let quickly = !departure.by_host && is_quick(ready.elapsed(), departure.worked);
                 if quickly {
-                    pool.count_death(probe);
+                    pool.count_death(probe.as_ref());
                 }
                 backoff.next(quickly, jitter())
             }
@@ -110,7 +110,7 @@ pub(super) async fn keep(pool: Arc<Pool>, first: UnboundedSender<Result<()>>) {
                 let silent = matches!(error.kind(), ErrorKind::StartFailed { why: StartFailure::Exit, .. });
                 // What is there for good has its own way of telling callers.
                 if !error.is_permanent() {
-                    pool.count_death(probe);
+                    pool.count_death(probe.as_ref());
                 }
                 if !silent || failures >= SILENT_STARTS {
                     report(Err(error));
