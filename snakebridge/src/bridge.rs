@@ -15,7 +15,7 @@ use crate::body::Arguments;
 use crate::client::{AsCaller, Call, Caller, PythonTools, ToolStream};
 use crate::error::Result;
 use crate::manifest::Manifest;
-use crate::pool::{PoolConfig, PoolHandle, WorkerInfo};
+use crate::pool::{PoolConfig, PoolHandle, Recycling, WorkerInfo};
 use crate::telemetry::{Event, Events};
 use crate::tools::{Registry, States, Tools};
 use crate::value::Value;
@@ -55,6 +55,8 @@ pub struct Builder {
     cancel_grace: Duration,
     drain: Duration,
     breaker_pause: Duration,
+    health_interval: Duration,
+    recycling: Recycling,
 }
 
 impl Bridge {
@@ -92,6 +94,8 @@ impl Bridge {
             cancel_grace: Duration::from_millis(500),
             drain: Duration::from_secs(30),
             breaker_pause: Duration::from_secs(30),
+            health_interval: Duration::from_secs(2),
+            recycling: Recycling::default(),
         }
     }
 
@@ -128,6 +132,15 @@ impl Bridge {
     /// The workers that serve calls at this moment.
     pub fn workers(&self) -> Vec<WorkerInfo> {
         self.caller.pool.workers()
+    }
+
+    /// Replaces a worker by its number: another one is started and takes its place, and then it gets no more calls and ends
+    /// when those that it has are done. Waits until it gets no more. No call fails for it.
+    ///
+    /// # Errors
+    /// `InvalidArgument` when no worker of that number serves.
+    pub async fn recycle(&self, worker: u64) -> Result<()> {
+        self.caller.pool.recycle(worker).await
     }
 
     /// What happens from now on. A subscriber that lags behind by more than 1024 events loses the oldest.
@@ -252,6 +265,29 @@ impl Builder {
         /// For how long calls of a tool are refused that has killed five workers in a row; then one call tries it out.
         /// Default 30 s.
         breaker_pause: Duration,
+        /// How often an idle worker is asked whether it is there; one that does not answer three times is replaced. One that
+        /// has a call is never asked. Default 2 s.
+        health_interval: Duration,
+    }
+
+    /// Replaces each worker after about so many calls: a tenth more or less, so that those that start together are not
+    /// replaced together. The one that takes its place is ready first, and no call fails. Default: never.
+    pub fn max_calls(mut self, calls: u64) -> Self {
+        self.recycling.calls = Some(calls);
+        self
+    }
+
+    /// Replaces each worker when it is about so old, like [`max_calls`](Self::max_calls). Default: never.
+    pub fn max_age(mut self, age: Duration) -> Self {
+        self.recycling.age = Some(age);
+        self
+    }
+
+    /// Replaces each worker that holds more than so many bytes of memory, like [`max_calls`](Self::max_calls): its own
+    /// memory and its share of what it shares with others (PSS), measured four times a second. Default: never.
+    pub fn max_memory(mut self, bytes: u64) -> Self {
+        self.recycling.memory = Some(bytes);
+        self
     }
 
     /// Starts the workers and waits until the first is ready.
@@ -296,6 +332,8 @@ impl Builder {
             drain: self.drain,
             attempts: 2,
             breaker_pause: self.breaker_pause,
+            health_interval: self.health_interval,
+            recycling: self.recycling,
         };
         let pool = PoolHandle::start(config, Registry::new(self.tools, self.states)?, events.clone()).await?;
         Ok(Bridge { caller: Caller::new(Arc::new(pool)), events })

@@ -49,6 +49,7 @@ class LedgerAdapter(BaseAdapter):
     def __init__(self, config: dict[str, str]) -> None:
         super().__init__()
         self.ledger = Ledger(config["ledger"])
+        self.leaked: list[bytearray] = []
 
     @tool
     def work(self, call: int, seconds: float = 0.0) -> int:
@@ -104,6 +105,14 @@ class LedgerAdapter(BaseAdapter):
         time.sleep(0.01)
         if os.path.exists(f"{folder}/{os.getpid()}"):
             raise RuntimeError("the device is lost")
+        return os.getpid()
+
+    @tool
+    def leak(self, call: int, mebibytes: int) -> int:
+        """Keep so much memory for good."""
+        self.ledger.note(call)
+        self.leaked.append(bytearray(os.urandom(1)) * (mebibytes << 20))
+        time.sleep(0.03)
         return os.getpid()
 
     @tool

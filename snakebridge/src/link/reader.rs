@@ -2,6 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker, ready};
 
 use bytes::{Bytes, BytesMut};
@@ -114,6 +115,7 @@ enum Delivery {
     Room(Arc<PendingCall>),
     Answering(Arc<PendingCall>),
     Ping(u64),
+    Pong(u64),
     Control(Control),
 }
 
@@ -239,6 +241,7 @@ impl Reading {
                 Delivery::Room(call) => call.has_room(),
                 Delivery::Answering(call) => self.service.answering(&call),
                 Delivery::Ping(nonce) => link.pong(nonce),
+                Delivery::Pong(nonce) => drop(link.last_pong.fetch_max(nonce, Ordering::Relaxed)),
                 // Nobody listens any more only when the host shuts down.
                 Delivery::Control(control) => drop(self.control.send(control)),
             }
@@ -410,6 +413,7 @@ fn interpret(event: Event<'_, '_, Sent>, body: Bytes) -> Option<Delivery> {
         Event::Cancel { id, .. } => Delivery::Cancel(id),
         Event::Withdrawn { id } => Delivery::Withdrawn(id),
         Event::Ping { nonce } => Delivery::Ping(nonce),
+        Event::Pong { nonce, .. } => Delivery::Pong(nonce),
         Event::Hello => Delivery::Control(Control::Hello(body)),
         Event::Ready { manifest_hash } => {
             Delivery::Control(Control::Ready { manifest_hash: manifest_hash.to_owned(), tools: body })
@@ -422,7 +426,6 @@ fn interpret(event: Event<'_, '_, Sent>, body: Bytes) -> Option<Delivery> {
         | Event::GoAway { .. }
         | Event::Input { .. }
         | Event::InputEnd { .. }
-        | Event::Pong { .. }
         | Event::Ignored => return None,
     })
 }

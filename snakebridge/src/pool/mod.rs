@@ -1,8 +1,8 @@
 //! Many workers: who runs what, who waits, and what happens when one dies.
 //!
 //! [`scheduler`] decides and is pure; [`routing`] carries out what it decides; [`slot`] keeps one place filled with a
-//! living worker, unless [`restarts`] says that it makes no sense at the moment; [`loss`] settles what a dead one leaves,
-//! and [`blame`] asks which tool, arguments or worker is at fault: [`breaker`], [`poison`] and [`outliers`] keep count; [`timekeeper`] ends calls whose time is up, and [`retirement`]
+//! living worker, with [`succession`] when it has served long enough, unless [`restarts`] says that it makes no sense at the moment; [`loss`] settles what a dead one leaves,
+//! and [`blame`] asks which tool, arguments or worker is at fault: [`breaker`], [`poison`] and [`outliers`] keep count; [`supervisor`] looks after idle workers; [`timekeeper`] ends calls whose time is up, and [`retirement`]
 //! workers that do not let go of them; [`shutdown`] ends everything.
 
 mod alarm;
@@ -10,10 +10,12 @@ mod backoff;
 mod blame;
 mod breaker;
 mod circuit;
+mod health;
 mod loss;
 mod outliers;
 mod permission;
 mod poison;
+mod recycling;
 mod restarts;
 mod retirement;
 mod retries;
@@ -21,6 +23,8 @@ mod routing;
 mod scheduler;
 mod shutdown;
 mod slot;
+mod succession;
+mod supervisor;
 mod timekeeper;
 mod trials;
 
@@ -36,6 +40,7 @@ use self::alarm::Alarm;
 use self::blame::Digests;
 use self::outliers::Outliers;
 use self::poison::Poison;
+pub(crate) use self::recycling::Recycling;
 use self::restarts::Restarts;
 use self::retries::Retries;
 use self::scheduler::{Scheduler, Task};
@@ -74,6 +79,10 @@ pub(crate) struct PoolConfig {
     pub attempts: u32,
     /// For how long calls of a tool are refused that has killed five workers in a row. Default 30 s.
     pub breaker_pause: Duration,
+    /// How often idle workers are asked whether they are there. Default 2 s.
+    pub health_interval: Duration,
+    /// When workers have served long enough. Default: never.
+    pub recycling: Recycling,
 }
 
 /// A call to be made.
@@ -175,6 +184,8 @@ struct Pool {
     restarting: Notify,
     /// Bounds how many workers start at the same time.
     starts: Semaphore,
+    /// Has one permit: one worker is replaced at a time.
+    successions: Semaphore,
     /// Bounds how many retired workers may be finishing their calls beside those that replace them.
     leaving: Arc<Semaphore>,
     tasks: TaskTracker,
@@ -238,12 +249,14 @@ impl PoolHandle {
             life: watch::Sender::new(Life::Running),
             restarting: Notify::new(),
             starts: Semaphore::new(cores),
+            successions: Semaphore::new(1),
             leaving: Arc::new(Semaphore::new(workers.min(Semaphore::MAX_PERMITS))),
             tasks: TaskTracker::new(),
         });
         // From here on a failure drops the handle, which ends everything.
         let handle = Self { pool: Arc::clone(&pool) };
         pool.tasks.spawn(timekeeper::run(Arc::clone(&pool)));
+        pool.tasks.spawn(supervisor::run(Arc::clone(&pool)));
         let (first, mut firsts) = mpsc::unbounded_channel();
         for _ in 0..workers {
             pool.tasks.spawn(slot::keep(Arc::clone(&pool), first.clone()));
@@ -296,6 +309,11 @@ impl PoolHandle {
             .collect();
         workers.sort_by_key(|worker| worker.number);
         workers
+    }
+
+    /// Replaces the worker of that number, and waits until it gets no more calls.
+    pub(crate) async fn recycle(&self, number: u64) -> Result<()> {
+        self.pool.recycle(number).await
     }
 
     /// Admits no more, lets running calls finish, ends the workers. Calls that wait are told that it shuts down.

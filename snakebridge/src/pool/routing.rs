@@ -226,15 +226,18 @@ impl Pool {
     /// A call of `worker` is answered: its place is free.
     pub(super) fn finished(&self, worker: u64, call: &Arc<PendingCall>, answer: Answer) {
         let now = Instant::now();
-        let (verdict, next, draining) = {
+        let (verdict, next, worn, draining) = {
             let mut state = self.lock();
             let verdict = state.judge(worker, call, answer);
             if state.scheduler.finished(worker, call, now) {
                 // The timekeeper ends it.
                 self.alarm.set(Some(now));
             }
-            (verdict, Self::next(&mut state, now), state.draining)
+            (verdict, Self::next(&mut state, now), self.worn(&state, worker, now), state.draining)
         };
+        if let Some((worker, worn)) = worn {
+            self.recycle_if_worn(&worker, worn);
+        }
         if let Some(verdict) = verdict {
             self.absolve(call, verdict, now);
         }

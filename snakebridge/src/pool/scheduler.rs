@@ -114,8 +114,8 @@ struct Seat {
     /// How many of them have arguments on their way.
     arriving: usize,
     last_finished: Option<Instant>,
-    /// Whether it has answered a call.
-    answered: bool,
+    /// How many calls it has answered.
+    answered: u64,
 }
 
 impl Seat {
@@ -192,7 +192,7 @@ impl<C: Task> Scheduler<C> {
             expected: Duration::ZERO,
             arriving: 0,
             last_finished: None,
-            answered: false,
+            answered: 0,
         });
     }
 
@@ -262,7 +262,7 @@ impl<C: Task> Scheduler<C> {
     /// A call is answered. True when nothing is left in a closed worker.
     pub(super) fn finished(&mut self, worker: u64, call: &C, now: Instant) -> bool {
         let Some(seat) = self.seat(worker) else { return false };
-        seat.answered = true;
+        seat.answered += 1;
         let assigned = seat.take(call.key());
         let drained = seat.closed && seat.assigned.is_empty();
         let took = assigned.and_then(|assigned| seat.ended(&assigned, now));
@@ -306,9 +306,9 @@ impl<C: Task> Scheduler<C> {
         self.seats.iter().find(|seat| seat.worker == worker).map_or(0, |seat| seat.assigned.len())
     }
 
-    /// Whether this worker has answered a call.
-    pub(super) fn has_answered(&self, worker: u64) -> bool {
-        self.seats.iter().any(|seat| seat.worker == worker && seat.answered)
+    /// How many calls this worker has answered.
+    pub(super) fn answered_by(&self, worker: u64) -> u64 {
+        self.seats.iter().find(|seat| seat.worker == worker).map_or(0, |seat| seat.answered)
     }
 
     /// Gives the call to the worker with the least in flight among those that accept one.

@@ -91,12 +91,11 @@ pub(super) async fn keep(pool: Arc<Pool>, first: UnboundedSender<Result<()>>) {
         };
         let wait = match started {
             Ok(worker) => {
-                let ready = Instant::now();
                 failures = 0;
                 pool.admit(&worker, begun.elapsed());
                 report(Ok(()));
-                let departure = proving(pool.occupied_by(&worker), probe.as_ref()).await;
-                let quickly = !departure.by_host && is_quick(ready.elapsed(), departure.worked);
+                let (departure, lived) = pool.serve(worker, probe.as_ref()).await;
+                let quickly = !departure.by_host && is_quick(lived, departure.worked);
                 if quickly {
                     pool.count_death(probe.as_ref());
                 }
@@ -129,20 +128,8 @@ pub(super) async fn keep(pool: Arc<Pool>, first: UnboundedSender<Result<()>>) {
 }
 
 /// A random number from 0 to 50: a fresh random key is as random as this needs.
-fn jitter() -> u32 {
+pub(super) fn jitter() -> u32 {
     u32::try_from(RandomState::new().hash_one(0) % 51).unwrap_or(25)
-}
-
-/// Waits for what `occupied` waits for. A worker that is a probe has proven itself when it has lived for a while.
-async fn proving(occupied: impl Future<Output = Departure>, probe: Option<&Probe>) -> Departure {
-    let mut occupied = std::pin::pin!(occupied);
-    if let Some(probe) = probe {
-        tokio::select! {
-            departure = &mut occupied => return departure,
-            () = tokio::time::sleep(PROVEN) => probe.succeeded(),
-        }
-    }
-    occupied.await
 }
 
 /// How a place became free.
@@ -155,19 +142,20 @@ struct Departure {
 }
 
 impl Pool {
-    fn number(&self) -> u64 {
+    pub(super) fn number(&self) -> u64 {
         let mut state = self.lock();
         state.last_worker += 1;
         state.last_worker
     }
 
-    async fn start_worker(self: &Arc<Self>, number: u64) -> Result<Arc<Worker>> {
+    pub(super) async fn start_worker(self: &Arc<Self>, number: u64) -> Result<Arc<Worker>> {
         // A few at a time: a hundred interpreters that import at once help nobody. Never closed, so never an error.
         let _permit = self.starts.acquire().await;
         let surroundings =
             Arc::new(Surroundings { pool: Arc::downgrade(self), worker: number, runtime: Handle::current() });
         let known = |hash: &str| self.lock().manifests.get(hash).cloned();
-        Worker::start(number, &self.config.worker, surroundings, known).await.map(Arc::new)
+        let worker = Worker::start(number, &self.config.worker, surroundings, known).await?;
+        Ok(Arc::new(worker.with_jitter(jitter())))
     }
 
     /// A worker is ready: it gets its share of what waits.
@@ -196,9 +184,36 @@ impl Pool {
         if profile.runs_many() { Capacity::Concurrent(number) } else { Capacity::Serial(number) }
     }
 
+    /// Has `worker` serve in a place, and those that take its place when it has served long enough, until the place is free
+    /// again. Tells how long the last one lived.
+    async fn serve(self: &Arc<Self>, mut worker: Arc<Worker>, probe: Option<&Probe>) -> (Departure, Duration) {
+        let mut occupied = Box::pin(Arc::clone(self).occupied_by(Arc::clone(&worker)));
+        let mut proven = probe.is_none();
+        loop {
+            tokio::select! {
+                departure = &mut occupied => return (departure, worker.age(Instant::now())),
+                // A worker that is a probe has proven itself when it has lived for a while.
+                () = tokio::time::sleep(PROVEN), if !proven => {
+                    proven = true;
+                    if let Some(probe) = probe {
+                        probe.succeeded();
+                    }
+                }
+                successor = self.successor(&worker), if proven => {
+                    self.admit(&successor.worker, successor.after);
+                    self.retire(&worker, || successor.reason);
+                    worker = successor.worker;
+                    let next = Box::pin(Arc::clone(self).occupied_by(Arc::clone(&worker)));
+                    self.tasks.spawn(std::mem::replace(&mut occupied, next));
+                    drop(successor.turn);
+                }
+            }
+        }
+    }
+
     /// Waits until a place is free again: its worker has ended, or is retired and ends in its own time.
-    async fn occupied_by(self: &Arc<Self>, worker: &Arc<Worker>) -> Departure {
-        let (pool, watched, life) = (Arc::clone(self), Arc::clone(worker), self.life.subscribe());
+    async fn occupied_by(self: Arc<Self>, worker: Arc<Worker>) -> Departure {
+        let (pool, watched, life) = (Arc::clone(&self), Arc::clone(&worker), self.life.subscribe());
         let mut end = self.tasks.spawn(async move { pool.watch(&watched, life).await });
         let leaves = async {
             worker.retired().await;
@@ -213,7 +228,7 @@ impl Pool {
                     let _ = end.await;
                     drop(permit);
                 });
-                Departure { by_host: false, worked: self.has_worked(worker) }
+                Departure { by_host: false, worked: self.has_worked(&worker) }
             }
         }
     }
@@ -236,7 +251,7 @@ impl Pool {
     /// Whether a worker has answered a call, or is busy with one that it did not hand back. What it says about itself does
     /// not count: one that leaves as soon as it is there would be started without end.
     fn has_worked(&self, worker: &Worker) -> bool {
-        self.lock().scheduler.has_answered(worker.number) || worker.link.in_flight() > 0
+        self.lock().scheduler.answered_by(worker.number) > 0 || worker.link.in_flight() > 0
     }
 
     /// A place has no worker. Returns whether trying again is pointless.

@@ -9,6 +9,7 @@ mod diagnosis;
 mod environment;
 mod handshake;
 mod interpreter;
+pub(crate) mod memory;
 mod output;
 mod pipe;
 mod process;
@@ -22,6 +23,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::environment::Environment;
@@ -84,6 +86,12 @@ pub(crate) struct Worker {
     retiring: AtomicBool,
     /// Somebody has begun to end it.
     ending: AtomicBool,
+    /// When it was ready.
+    ready: Instant,
+    /// A random number of its own, from 0 to 50.
+    pub jitter: u32,
+    /// Why another one is to take its place, once it is.
+    succession: watch::Sender<Option<String>>,
 }
 
 /// How a worker ended, and what that leaves.
@@ -176,7 +184,42 @@ impl Worker {
             retired: CancellationToken::new(),
             retiring: AtomicBool::new(false),
             ending: AtomicBool::new(false),
+            ready: Instant::now(),
+            jitter: 0,
+            succession: watch::Sender::new(None),
         })
+    }
+
+    /// Gives it a random number of its own, from 0 to 50.
+    pub(crate) fn with_jitter(self, jitter: u32) -> Self {
+        Self { jitter, ..self }
+    }
+
+    /// How long it has been ready.
+    pub(crate) fn age(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.ready)
+    }
+
+    /// Another one is to take its place, for the first reason that is given.
+    pub(crate) fn ask_for_successor(&self, reason: String) {
+        self.succession.send_if_modified(|wanted| {
+            let first = wanted.is_none();
+            wanted.get_or_insert(reason);
+            first
+        });
+    }
+
+    /// Waits until another one is to take its place, and tells why.
+    pub(crate) async fn successor_wanted(&self) -> String {
+        let mut wanted = self.succession.subscribe();
+        // Never an error: the sender is here.
+        let reason = wanted.wait_for(Option::is_some).await.ok().and_then(|reason| reason.clone());
+        reason.unwrap_or_default()
+    }
+
+    /// Waits until its process has ended.
+    pub(crate) async fn gone(&self) {
+        self.process.wait().await;
     }
 
     /// Waits until the worker has ended and tells what it had not answered. Before that, `going_away` hears if it takes
