@@ -16,7 +16,7 @@ use crate::client::{AsCaller, Call, Caller, PythonTools, ToolStream};
 use crate::error::Result;
 use crate::manifest::Manifest;
 use crate::pool::{PoolConfig, PoolHandle, Recycling, WorkerInfo};
-use crate::telemetry::{Event, Events};
+use crate::telemetry::{Event, Events, Statistics};
 use crate::tools::{Registry, States, Tools};
 use crate::value::Value;
 use crate::wire::Limits;
@@ -141,6 +141,11 @@ impl Bridge {
     /// `InvalidArgument` when no worker of that number serves.
     pub async fn recycle(&self, worker: u64) -> Result<()> {
         self.caller.pool.recycle(worker).await
+    }
+
+    /// What calls and workers have come to since the bridge started, in all and by tool.
+    pub fn statistics(&self) -> Statistics {
+        self.caller.pool.statistics()
     }
 
     /// What happens from now on. A subscriber that lags behind by more than 1024 events loses the oldest.

@@ -71,7 +71,7 @@ pub use bytes::Bytes;
 pub use client::{Call, Chunk, ToolStream};
 pub use error::{Error, Result};
 #[cfg(feature = "host")]
-pub use pool::WorkerInfo;
+pub use pool::{CurrentCall, WorkerInfo, WorkerState};
 #[cfg(feature = "macros")]
 pub use snakebridge_macros::{python_tool, tool};
 #[cfg(feature = "host")]

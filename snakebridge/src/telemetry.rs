@@ -1,9 +1,13 @@
 //! What happens inside, as typed events: the names of spans and events in one place.
 
+mod statistics;
+
 use std::time::Duration;
 
 use tokio::sync::broadcast;
 
+pub(crate) use self::statistics::Meter;
+pub use self::statistics::{CallStatistics, Statistics, Times};
 use crate::error::{Crash, Executed, Exit};
 
 /// Target of log records that are a worker's own words: lines of its stderr.

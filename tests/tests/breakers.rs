@@ -134,16 +134,16 @@ async fn a_worker_where_calls_fail_that_go_well_elsewhere_is_replaced_and_no_cal
     let bridge = ledger.tools().workers(4).start().await?;
     eventually("four workers", || (bridge.workers().len() == 4).then_some(())).await;
     let mut events = bridge.events();
-    let bad = bridge.workers()[1];
+    let bad = bridge.workers().swap_remove(1);
     std::fs::write(folder.path().join(bad.pid.to_string()), "").unwrap();
     let lanes = (0..4u64).map(|lane| {
-        let (bridge, folder) = (bridge.clone(), folder.path().to_owned());
+        let (bridge, folder, bad) = (bridge.clone(), folder.path().to_owned(), bad.pid);
         async move {
             let mut failed = 0;
             for call in 0..50u64 {
                 let arguments = args! { call: lane * 50 + call, folder: folder.clone() };
                 match bridge.call::<u32>("sick", arguments).await {
-                    Ok(pid) => assert_ne!(pid, bad.pid),
+                    Ok(pid) => assert_ne!(pid, bad),
                     Err(error) => {
                         assert_eq!(error.code(), "tool", "{error}");
                         failed += 1;

@@ -48,7 +48,7 @@ async fn workers_that_are_terminated_under_load_lose_no_call() -> Result<()> {
         // Of the two, the one that has served longest.
         let oldest = eventually("two workers that take calls", || {
             let taking: Vec<_> = bridge.workers().into_iter().filter(|worker| !worker.draining).collect();
-            (taking.len() == 2 && taking[0].in_flight > 0).then(|| taking[0])
+            (taking.len() == 2 && taking[0].in_flight > 0).then(|| taking[0].clone())
         });
         let oldest = oldest.await;
         terminate(oldest.pid);

@@ -9,9 +9,11 @@ use bytes::Bytes;
 use tokio::sync::Notify;
 use tokio::sync::futures::OwnedNotified;
 
+use super::answer::Trial;
 use super::{Link, ToolName};
 use crate::body::InputStream;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
+use crate::telemetry::Meter;
 use crate::wire::Body;
 
 /// What a call asks for, owned, so that it can be sent again.
@@ -60,61 +62,6 @@ struct Inputs {
     changed: Arc<Notify>,
 }
 
-/// The right to be the one call that tries out whether its tool works again. Given back when the last one lets go of the
-/// call.
-pub struct Trial {
-    number: u64,
-    give_back: Option<Box<dyn FnOnce(u64) + Send + Sync>>,
-}
-
-impl Trial {
-    /// `give_back` hears the number when the trial is over, however it went.
-    pub fn new(number: u64, give_back: impl FnOnce(u64) + Send + Sync + 'static) -> Self {
-        Self { number, give_back: Some(Box::new(give_back)) }
-    }
-
-    /// Tells trials apart.
-    pub fn number(&self) -> u64 {
-        self.number
-    }
-}
-
-impl Drop for Trial {
-    fn drop(&mut self) {
-        if let Some(give_back) = self.give_back.take() {
-            give_back(self.number);
-        }
-    }
-}
-
-impl std::fmt::Debug for Trial {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Trial").field(&self.number).finish()
-    }
-}
-
-/// How a worker answered a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Answer {
-    /// The tool ended well.
-    Good,
-    /// The tool raised.
-    Raised,
-    /// It did not run to its end: it was refused, or cancelled.
-    Unfinished,
-}
-
-impl Answer {
-    /// What `outcome` is.
-    pub(super) fn of(outcome: &Result<Bytes>) -> Self {
-        match outcome.as_ref().map_err(Error::kind) {
-            Ok(_) => Self::Good,
-            Err(ErrorKind::Tool(_)) => Self::Raised,
-            Err(_) => Self::Unfinished,
-        }
-    }
-}
-
 /// One item of a stream, still encoded.
 #[derive(Debug)]
 pub struct Item {
@@ -144,6 +91,8 @@ pub enum Stage {
 struct State {
     stage: Stage,
     attempts: u32,
+    /// When it was last sent.
+    sent: Option<Instant>,
     items: VecDeque<Item>,
     /// Items that came, delivered or not. With one, the call is committed: it is not repeated.
     received: u64,
@@ -185,6 +134,8 @@ pub struct PendingCall {
     pub admitted: Instant,
     /// Whether it tries its tool out.
     pub trial: Option<Trial>,
+    /// Where it is counted: not at all, if it is a call of our own.
+    pub(crate) meter: Option<Arc<Meter>>,
     state: Mutex<State>,
 }
 
@@ -211,13 +162,14 @@ impl PendingCall {
         let state = State {
             stage: Stage::Queued,
             attempts: 0,
+            sent: None,
             items: VecDeque::new(),
             received: 0,
             inputs: None,
             outcome: None,
             waker: None,
         };
-        Self { request, deadline, timeout, idempotent, admitted, trial: None, state: Mutex::new(state) }
+        Self { request, deadline, timeout, idempotent, admitted, trial: None, meter: None, state: Mutex::new(state) }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -232,6 +184,11 @@ impl PendingCall {
     /// Whether it is answered or given up.
     pub fn is_done(&self) -> bool {
         matches!(self.lock().stage, Stage::Done)
+    }
+
+    /// For how long a worker has had it, if one ever had.
+    pub fn running_for(&self) -> Option<Duration> {
+        self.lock().sent.map(|sent| sent.elapsed())
     }
 
     /// How often it was handed to a worker.
@@ -261,6 +218,11 @@ impl PendingCall {
     /// Makes it the one that tries its tool out.
     pub fn with_trial(self, trial: Option<Trial>) -> Self {
         Self { trial, ..self }
+    }
+
+    /// Has it counted there.
+    pub(crate) fn counted_by(self, meter: Arc<Meter>) -> Self {
+        Self { meter: Some(meter), ..self }
     }
 
     /// The streams among its arguments, once.
@@ -309,12 +271,19 @@ impl PendingCall {
     }
 
     /// It was sent under `id`. False when nobody waits for it any more.
-    pub(super) fn sent(&self, link: &Arc<Link>, id: u64) -> bool {
+    pub(super) fn sent(&self, link: &Arc<Link>, id: u64, now: Instant) -> bool {
         let mut state = self.lock();
         if matches!(state.stage, Stage::Done) {
             return false;
         }
         state.attempts += 1;
+        if let Some(meter) = &self.meter {
+            match state.sent {
+                None => meter.sent(now.saturating_duration_since(self.admitted)),
+                Some(_) => meter.sent_again(),
+            }
+        }
+        state.sent = Some(now);
         state.stage = Stage::Sent { link: Arc::clone(link), id };
         state.tell_inputs();
         true
@@ -350,6 +319,9 @@ impl PendingCall {
             }
             state.stage = Stage::Done;
             let attempts = state.attempts;
+            if let Some(meter) = &self.meter {
+                meter.ended(outcome.as_ref().err(), state.sent.map(|sent| sent.elapsed()));
+            }
             state.outcome =
                 Some(outcome.map_err(|error| error.for_tool(&self.request.target).after_attempts(attempts)));
             state.tell_inputs();
@@ -383,7 +355,11 @@ impl PendingCall {
         state.waker = None;
         state.items.clear();
         state.tell_inputs();
-        std::mem::replace(&mut state.stage, Stage::Done)
+        let stage = std::mem::replace(&mut state.stage, Stage::Done);
+        if let Some(meter) = self.meter.as_ref().filter(|_| !matches!(stage, Stage::Done)) {
+            meter.cancelled();
+        }
+        stage
     }
 
     /// Waits for the answer.

@@ -5,6 +5,7 @@
 //! and completes calls. Reader and writer never wait for each other, so two peers that both write more than a pipe
 //! holds cannot deadlock.
 
+mod answer;
 mod call;
 mod input;
 mod reader;
@@ -23,8 +24,9 @@ use tokio::io::AsyncWrite;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::UnboundedSender;
 
+pub(crate) use self::answer::{Answer, Trial};
 use self::call::ArgumentsOf;
-pub(crate) use self::call::{Answer, Item, Next, OwnedRequest, PendingCall, Stage, Trial};
+pub(crate) use self::call::{Item, Next, OwnedRequest, PendingCall, Stage};
 use self::reader::Reading;
 pub(crate) use self::reader::{Control, Incoming, Service, Source};
 pub(crate) use self::tool_name::ToolName;
@@ -258,7 +260,7 @@ impl Link {
         let id =
             output.append(|out| peer.call(&wire, &ArgumentsOf(call), sent, out)).map_err(|(refused, _)| refused)?;
         // Noted before the lock is released: the reader cannot have seen the answer yet.
-        let wanted = call.sent(self, id);
+        let wanted = call.sent(self, id, now);
         let is_whole = request.body.len() <= peer.peer_limits().fragment();
         if let Some(sent) = peer.in_flight_mut(id) {
             if is_whole {

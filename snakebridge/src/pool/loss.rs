@@ -65,6 +65,11 @@ impl Pool {
         self.tell_of_kill(worker, None);
         let (pid, exit, crash, reason) = (worker.pid, ended.exit, ended.crash, ended.killed.clone());
         let in_good_order = worker.is_retired() && exit == Exit::Code(0) && reason.is_none() && maybe + never == 0;
+        {
+            let history = &mut self.lock().history;
+            let counter = if in_good_order { &mut history.workers_retired } else { &mut history.workers_lost };
+            *counter += 1;
+        }
         self.events.emit(if in_good_order {
             Event::WorkerRetired { worker: worker.number, pid }
         } else {

@@ -11,7 +11,9 @@ mod blame;
 mod breaker;
 mod circuit;
 mod health;
+mod info;
 mod loss;
+mod meters;
 mod outliers;
 mod permission;
 mod poison;
@@ -38,6 +40,8 @@ use tokio_util::task::TaskTracker;
 
 use self::alarm::Alarm;
 use self::blame::Digests;
+pub use self::info::{CurrentCall, WorkerInfo, WorkerState};
+use self::meters::Meters;
 use self::outliers::Outliers;
 use self::poison::Poison;
 pub(crate) use self::recycling::Recycling;
@@ -49,7 +53,7 @@ use crate::body::InputStream;
 use crate::error::{Error, ErrorKind, Executed, Result, StartFailure};
 use crate::link::{PendingCall, ToolName};
 use crate::manifest::Manifest;
-use crate::telemetry::Events;
+use crate::telemetry::{Events, Statistics};
 use crate::tools::Registry;
 use crate::wire::fragment::FRAGMENT;
 use crate::worker::{Worker, WorkerConfig};
@@ -164,6 +168,8 @@ struct State {
     poison: Poison,
     /// Workers that fail where others do not.
     outliers: Outliers,
+    /// What became of workers so far.
+    history: Statistics,
     draining: bool,
 }
 
@@ -176,6 +182,7 @@ struct Pool {
     /// Tools that kill workers.
     trials: Arc<Trials>,
     digests: Digests,
+    meters: Meters,
     alarm: Alarm,
     /// A call ended: a shutdown may be waiting for the last.
     ended: Notify,
@@ -194,20 +201,6 @@ struct Pool {
 /// A pool as its users see it. When the last one is dropped, the workers are killed.
 pub(crate) struct PoolHandle {
     pool: Arc<Pool>,
-}
-
-/// One worker, as it is at this moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct WorkerInfo {
-    /// Its number, never used again.
-    pub number: u64,
-    /// Its process.
-    pub pid: u32,
-    /// Calls it has not answered.
-    pub in_flight: usize,
-    /// It gets no more calls, and ends when these are done; another one has taken its place, or will.
-    pub draining: bool,
 }
 
 impl std::fmt::Debug for PoolHandle {
@@ -234,6 +227,7 @@ impl PoolHandle {
             retries: Retries::new(),
             poison: Poison::default(),
             outliers: Outliers::default(),
+            history: Statistics::default(),
             draining: false,
         };
         let trials = Arc::new(Trials::new(config.breaker_pause));
@@ -244,6 +238,7 @@ impl PoolHandle {
             state: Mutex::new(state),
             trials,
             digests: Digests::default(),
+            meters: Meters::default(),
             alarm: Alarm::new(),
             ended: Notify::new(),
             life: watch::Sender::new(Life::Running),
@@ -297,18 +292,12 @@ impl PoolHandle {
 
     /// The workers that serve calls at this moment, by number.
     pub(crate) fn workers(&self) -> Vec<WorkerInfo> {
-        let workers: Vec<_> = self.pool.lock().workers.values().cloned().collect();
-        let mut workers: Vec<_> = workers
-            .iter()
-            .map(|worker| WorkerInfo {
-                number: worker.number,
-                pid: worker.pid,
-                in_flight: worker.link.in_flight(),
-                draining: worker.is_retired(),
-            })
-            .collect();
-        workers.sort_by_key(|worker| worker.number);
-        workers
+        self.pool.infos()
+    }
+
+    /// What it has done so far.
+    pub(crate) fn statistics(&self) -> Statistics {
+        self.pool.statistics()
     }
 
     /// Replaces the worker of that number, and waits until it gets no more calls.

@@ -7,6 +7,7 @@ use super::scheduler::{Placement, QueueFull};
 use super::{Pool, State, Submission};
 use crate::error::{Error, ErrorKind, Executed, Phase, Result, StartFailure};
 use crate::link::{Answer, Link, OwnedRequest, PendingCall, Stage, Trial};
+use crate::telemetry::Meter;
 use crate::wire::msgpack::Reader;
 use crate::wire::peer::Refused;
 use crate::wire::{Limits, Violation};
@@ -58,6 +59,7 @@ fn check_body(body: &[u8], limits: &Limits) -> Result<()> {
 /// A call that nobody has sent.
 fn prepare(
     submission: Submission,
+    meter: &Arc<Meter>,
     trial: Option<Trial>,
     deadline: Option<Instant>,
     timeout: Duration,
@@ -72,7 +74,7 @@ fn prepare(
         inputs: submission.inputs.len() as u64,
     };
     let call = PendingCall::new(request, deadline, timeout, submission.idempotent, now);
-    Arc::new(call.with_inputs(submission.inputs).with_trial(trial))
+    Arc::new(call.with_inputs(submission.inputs).with_trial(trial).counted_by(Arc::clone(meter)))
 }
 
 impl State {
@@ -86,6 +88,12 @@ impl State {
 impl Pool {
     /// Admits a call: it is sent, or waits, or is refused.
     pub(super) fn submit(&self, submission: Submission) -> Result<Arc<PendingCall>> {
+        let meter = self.meters.of(&submission.target);
+        meter.requested();
+        self.admitted(submission, &meter).inspect_err(|error| meter.ended(Some(error), None))
+    }
+
+    fn admitted(&self, submission: Submission, meter: &Arc<Meter>) -> Result<Arc<PendingCall>> {
         let now = Instant::now();
         check_body(&submission.body, &self.config.worker.limits)?;
         let trial = self.trials.admit(&submission.target, now)?;
@@ -105,12 +113,13 @@ impl Pool {
             }
             self.refuse_poison(&state, &submission, now)?;
             let (deadline, timeout) = self.deadline(&state, &submission, now)?;
-            call = prepare(submission, trial, deadline, timeout, now);
+            call = prepare(submission, meter, trial, deadline, timeout, now);
             let placement = state.scheduler.submit(Arc::clone(&call), now).map_err(|QueueFull| {
                 Error::new(ErrorKind::QueueFull { limit: self.config.queue_limit }, Executed::Never)
             })?;
             state.retries.earn();
             if placement == Placement::Queued {
+                meter.queued();
                 self.alarm.set(self.expiry(&call, true));
             }
             match placement {

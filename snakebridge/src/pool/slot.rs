@@ -169,6 +169,7 @@ impl Pool {
             state.manifests.entry(worker.manifest_hash.clone()).or_insert_with(|| Arc::clone(&worker.manifest));
             state.workers.insert(worker.number, Arc::clone(worker));
             state.scheduler.add_worker(worker.number, self.capacity(worker));
+            state.history.workers_started += 1;
             state.has_served = true;
             state.failed = None;
         }
