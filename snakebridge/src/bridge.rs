@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::sync::broadcast;
 
-use self::settings::{check_concurrency, check_limits, configuration};
+use self::settings::{check_concurrency, check_limits, configuration, scaling};
 use crate::body::Arguments;
 use crate::client::{AsCaller, Call, Caller, PythonTools, ToolStream};
 use crate::error::Result;
@@ -44,6 +44,8 @@ pub struct Builder {
     tools: Tools,
     states: States,
     workers: Option<usize>,
+    max_workers: Option<usize>,
+    idle_timeout: Duration,
     profile: Profile,
     max_concurrency: Option<usize>,
     limits: Limits,
@@ -83,6 +85,8 @@ impl Bridge {
             tools: Tools::new(),
             states: States::new(),
             workers: None,
+            max_workers: None,
+            idle_timeout: Duration::from_mins(1),
             profile: Profile::default(),
             max_concurrency: None,
             limits: Limits::default(),
@@ -241,6 +245,14 @@ impl Builder {
         self
     }
 
+    /// How many workers at most: while calls wait for longer than a moment, more are started, and those that have had
+    /// nothing to do for [`idle_timeout`](Self::idle_timeout) leave again, down to the number of [`workers`](Self::workers).
+    /// Default: no more than those.
+    pub fn max_workers(mut self, workers: usize) -> Self {
+        self.max_workers = Some(workers);
+        self
+    }
+
     /// How many calls and streams a worker has at once. Default: 1000 for the profiles `Process` (which runs one of them
     /// at a time) and `Async`, 16 more than its threads for `Threads`. Never more than the worker itself allows.
     pub fn max_concurrency(mut self, calls: usize) -> Self {
@@ -267,6 +279,8 @@ impl Builder {
         cancel_grace: Duration,
         /// How long [`Bridge::shutdown`] lets running calls finish. Default 30 s.
         drain: Duration,
+        /// How long a worker beyond the fewest may have nothing to do. Default 60 s.
+        idle_timeout: Duration,
         /// For how long calls of a tool are refused that has killed five workers in a row; then one call tries it out.
         /// Default 30 s.
         breaker_pause: Duration,
@@ -308,8 +322,12 @@ impl Builder {
         let workers = match self.workers {
             Some(0) => return Err(configuration("`.workers(0)`: expected at least 1")),
             Some(workers) => workers,
-            None => std::thread::available_parallelism().map_or(1, usize::from),
+            None => {
+                let cores = std::thread::available_parallelism().map_or(1, usize::from);
+                self.max_workers.map_or(cores, |most| cores.min(most))
+            }
         };
+        let scaling = scaling(workers, self.max_workers, self.idle_timeout)?;
         self.profile.check()?;
         check_concurrency(self.max_concurrency)?;
         check_limits(&self.limits)?;
@@ -328,6 +346,7 @@ impl Builder {
         let config = PoolConfig {
             worker,
             workers,
+            scaling,
             max_concurrency: self.max_concurrency,
             call_timeout: self.call_timeout,
             stream_timeout: self.stream_timeout,
@@ -406,6 +425,9 @@ mod tests {
             let message = refused(builder().profile(Profile::Threads(threads))).await;
             assert!(message.contains(&format!("Threads({threads})")) && message.contains("1 to 1024"), "{message}");
         }
+        let message = refused(builder().workers(4).max_workers(3)).await;
+        assert!(message.contains("max_workers(3)") && message.contains("at least 4"), "{message}");
+        assert!(refused(builder().max_workers(0)).await.contains("max_workers(0)"));
         assert!(refused(builder().max_concurrency(0)).await.contains("max_concurrency(0)"));
         let limits = Limits { window: 0, ..Limits::default() };
         assert!(refused(builder().limits(limits)).await.contains("window: 0"));

@@ -2,6 +2,7 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use super::{Life, Pool, State};
@@ -107,8 +108,8 @@ impl Pool {
         {
             let mut state = self.lock();
             let serving = state.workers.values().filter(|worker| !worker.is_retired()).count();
-            let missing = self.config.workers.saturating_sub(serving);
-            if missing >= (self.config.workers / 2).max(1) {
+            let places = self.places.load(Ordering::SeqCst);
+            if places.saturating_sub(serving) >= (places / 2).max(1) {
                 return;
             }
             state.outliers.gone(worker.number);

@@ -2,7 +2,8 @@
 //!
 //! [`scheduler`] decides and is pure; [`routing`] carries out what it decides; [`slot`] keeps one place filled with a
 //! living worker, with [`succession`] when it has served long enough, unless [`restarts`] says that it makes no sense at the moment; [`loss`] settles what a dead one leaves,
-//! and [`blame`] asks which tool, arguments or worker is at fault: [`breaker`], [`poison`] and [`outliers`] keep count; [`supervisor`] looks after idle workers; [`timekeeper`] ends calls whose time is up, and [`retirement`]
+//! and [`blame`] asks which tool, arguments or worker is at fault: [`breaker`], [`poison`] and [`outliers`] keep count; [`supervisor`] looks after idle workers,
+//! and [`growth`] after their number; [`timekeeper`] ends calls whose time is up, and [`retirement`]
 //! workers that do not let go of them; [`shutdown`] ends everything.
 
 mod alarm;
@@ -10,6 +11,7 @@ mod backoff;
 mod blame;
 mod breaker;
 mod circuit;
+mod growth;
 mod health;
 mod info;
 mod loss;
@@ -22,6 +24,7 @@ mod restarts;
 mod retirement;
 mod retries;
 mod routing;
+mod scaling;
 mod scheduler;
 mod shutdown;
 mod slot;
@@ -31,6 +34,7 @@ mod timekeeper;
 mod trials;
 
 use std::collections::HashMap;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -40,6 +44,7 @@ use tokio_util::task::TaskTracker;
 
 use self::alarm::Alarm;
 use self::blame::Digests;
+use self::growth::Place;
 pub use self::info::{CurrentCall, WorkerInfo, WorkerState};
 use self::meters::Meters;
 use self::outliers::Outliers;
@@ -47,6 +52,7 @@ use self::poison::Poison;
 pub(crate) use self::recycling::Recycling;
 use self::restarts::Restarts;
 use self::retries::Retries;
+pub(crate) use self::scaling::Scaling;
 use self::scheduler::{Scheduler, Task};
 use self::trials::Trials;
 use crate::body::InputStream;
@@ -65,6 +71,8 @@ pub(crate) struct PoolConfig {
     pub worker: WorkerConfig,
     /// How many of them. Default: the number of cores.
     pub workers: usize,
+    /// How far the pool grows beyond that, if it does.
+    pub scaling: Option<Scaling>,
     /// How many calls and streams one of them has at once, if it is not what its profile says.
     pub max_concurrency: Option<usize>,
     /// Deadline of a call that names none. Default 300 s.
@@ -191,6 +199,10 @@ struct Pool {
     restarting: Notify,
     /// Bounds how many workers start at the same time.
     starts: Semaphore,
+    /// Places that are kept filled with workers.
+    places: AtomicUsize,
+    /// A call has to wait.
+    crowded: Notify,
     /// Has one permit: one worker is replaced at a time.
     successions: Semaphore,
     /// Bounds how many retired workers may be finishing their calls beside those that replace them.
@@ -212,7 +224,8 @@ impl std::fmt::Debug for PoolHandle {
 impl PoolHandle {
     /// Starts the workers and waits until the first is ready. The others follow in the background.
     pub(crate) async fn start(config: PoolConfig, registry: Registry, events: Events) -> Result<Self> {
-        let workers = config.workers;
+        let (workers, scaling) = (config.workers, config.scaling);
+        let most = scaling.map_or(workers, |scaling| scaling.most);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let state = State {
             scheduler: Scheduler::new(config.queue_limit),
@@ -244,17 +257,22 @@ impl PoolHandle {
             life: watch::Sender::new(Life::Running),
             restarting: Notify::new(),
             starts: Semaphore::new(cores),
+            places: AtomicUsize::new(0),
+            crowded: Notify::new(),
             successions: Semaphore::new(1),
-            leaving: Arc::new(Semaphore::new(workers.min(Semaphore::MAX_PERMITS))),
+            leaving: Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS))),
             tasks: TaskTracker::new(),
         });
         // From here on a failure drops the handle, which ends everything.
         let handle = Self { pool: Arc::clone(&pool) };
         pool.tasks.spawn(timekeeper::run(Arc::clone(&pool)));
         pool.tasks.spawn(supervisor::run(Arc::clone(&pool)));
+        if let Some(scaling) = scaling {
+            pool.tasks.spawn(growth::run(Arc::clone(&pool), scaling));
+        }
         let (first, mut firsts) = mpsc::unbounded_channel();
         for _ in 0..workers {
-            pool.tasks.spawn(slot::keep(Arc::clone(&pool), first.clone()));
+            pool.tasks.spawn(slot::keep(Place::new(&pool), first.clone()));
         }
         drop(first);
         // One worker is enough to begin with. A failure counts when it is for good, or when no place has done better.

@@ -120,6 +120,7 @@ impl Pool {
             state.retries.earn();
             if placement == Placement::Queued {
                 meter.queued();
+                self.crowded.notify_one();
                 self.alarm.set(self.expiry(&call, true));
             }
             match placement {

@@ -114,6 +114,8 @@ struct Seat {
     /// How many of them have arguments on their way.
     arriving: usize,
     last_finished: Option<Instant>,
+    /// When a call was last answered, whatever kind it was.
+    last_left: Option<Instant>,
     /// How many calls it has answered.
     answered: u64,
 }
@@ -192,6 +194,7 @@ impl<C: Task> Scheduler<C> {
             expected: Duration::ZERO,
             arriving: 0,
             last_finished: None,
+            last_left: None,
             answered: 0,
         });
     }
@@ -263,6 +266,7 @@ impl<C: Task> Scheduler<C> {
     pub(super) fn finished(&mut self, worker: u64, call: &C, now: Instant) -> bool {
         let Some(seat) = self.seat(worker) else { return false };
         seat.answered += 1;
+        seat.last_left = Some(now);
         let assigned = seat.take(call.key());
         let drained = seat.closed && seat.assigned.is_empty();
         let took = assigned.and_then(|assigned| seat.ended(&assigned, now));
@@ -304,6 +308,12 @@ impl<C: Task> Scheduler<C> {
     /// Calls that are with this worker.
     pub(super) fn assigned_to(&self, worker: u64) -> usize {
         self.seats.iter().find(|seat| seat.worker == worker).map_or(0, |seat| seat.assigned.len())
+    }
+
+    /// Since when this worker, which is here since `ready`, has had no call, if it has none.
+    pub(super) fn idle_since(&self, worker: u64, ready: Instant) -> Option<Instant> {
+        let idle = self.seats.iter().find(|seat| seat.worker == worker && seat.assigned.is_empty());
+        idle.map(|seat| seat.last_left.unwrap_or(ready))
     }
 
     /// How many calls this worker has answered.

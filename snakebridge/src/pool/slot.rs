@@ -9,6 +9,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::watch;
 
 use super::backoff::Backoff;
+use super::growth::Place;
 use super::permission::Probe;
 use super::restarts::{PROVEN, is_quick};
 use super::scheduler::Capacity;
@@ -69,7 +70,8 @@ impl Service for Surroundings {
 const SILENT_STARTS: u32 = 3;
 
 /// Starts a worker, waits for its end, starts the next one; until the pool ends. `first` hears how the first start went.
-pub(super) async fn keep(pool: Arc<Pool>, first: UnboundedSender<Result<()>>) {
+pub(super) async fn keep(place: Place, first: UnboundedSender<Result<()>>) {
+    let pool = place.pool();
     let mut first = Some(first);
     let mut report = |result| {
         // The pool's start listens until it has heard enough.
@@ -95,6 +97,9 @@ pub(super) async fn keep(pool: Arc<Pool>, first: UnboundedSender<Result<()>>) {
                 pool.admit(&worker, begun.elapsed());
                 report(Ok(()));
                 let (departure, lived) = pool.serve(worker, probe.as_ref()).await;
+                if departure.dismissed {
+                    return;
+                }
                 let quickly = !departure.by_host && is_quick(lived, departure.worked);
                 if quickly {
                     pool.count_death(probe.as_ref());
@@ -139,6 +144,8 @@ struct Departure {
     by_host: bool,
     /// The worker had done something, or was about to.
     worked: bool,
+    /// Nobody is to take its place.
+    dismissed: bool,
 }
 
 impl Pool {
@@ -223,13 +230,13 @@ impl Pool {
         };
         tokio::select! {
             // An error means that the runtime is going down.
-            departure = &mut end => departure.unwrap_or(Departure { by_host: true, worked: true }),
+            departure = &mut end => departure.unwrap_or(Departure { by_host: true, worked: true, dismissed: false }),
             permit = leaves => {
                 self.tasks.spawn(async move {
                     let _ = end.await;
                     drop(permit);
                 });
-                Departure { by_host: false, worked: self.has_worked(&worker) }
+                Departure { by_host: false, worked: self.has_worked(&worker), dismissed: worker.is_dismissed() }
             }
         }
     }
@@ -246,7 +253,8 @@ impl Pool {
         };
         let has_answered = self.has_worked(worker);
         let was_running = self.settle(worker, &ended);
-        Departure { by_host: ended.killed.is_some(), worked: has_answered || was_running }
+        let (by_host, worked) = (ended.killed.is_some(), has_answered || was_running);
+        Departure { by_host, worked, dismissed: worker.is_dismissed() }
     }
 
     /// Whether a worker has answered a call, or is busy with one that it did not hand back. What it says about itself does

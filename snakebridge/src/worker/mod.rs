@@ -87,9 +87,11 @@ pub(crate) struct Worker {
     /// Somebody has begun to end it.
     ending: AtomicBool,
     /// When it was ready.
-    ready: Instant,
+    pub ready: Instant,
     /// A random number of its own, from 0 to 50.
     pub jitter: u32,
+    /// Nobody is to take its place.
+    dismissed: AtomicBool,
     /// Why another one is to take its place, once it is.
     succession: watch::Sender<Option<String>>,
 }
@@ -186,6 +188,7 @@ impl Worker {
             ending: AtomicBool::new(false),
             ready: Instant::now(),
             jitter: 0,
+            dismissed: AtomicBool::new(false),
             succession: watch::Sender::new(None),
         })
     }
@@ -280,6 +283,16 @@ impl Worker {
     /// Waits until it gets no more calls.
     pub(crate) async fn retired(&self) {
         self.retired.cancelled().await;
+    }
+
+    /// Nobody is to take its place.
+    pub(crate) fn dismiss(&self) {
+        self.dismissed.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether nobody is to take its place.
+    pub(crate) fn is_dismissed(&self) -> bool {
+        self.dismissed.load(Ordering::SeqCst)
     }
 
     /// True for the first who is about to end it.
