@@ -46,25 +46,23 @@ impl State {
 impl Pool {
     /// A worker ended while it may have been running `suspects`. Their tools are held to it, and their arguments.
     pub(super) fn blame(&self, suspects: &[&Arc<PendingCall>], ended: &Ended) {
-        let ends_anyway = ended.killed.is_some() || *self.life.borrow() > Life::Running;
-        if ends_anyway || suspects.is_empty() {
+        // A kill from outside says nothing about what happened to run.
+        let by_others = ended.killed.is_some() || ended.crash == Crash::Killed;
+        if by_others || suspects.is_empty() || *self.life.borrow() > Life::Running {
             return;
         }
         let now = Instant::now();
         let mut refused: Vec<(Arc<PendingCall>, Error)> = Vec::new();
-        // A kill from outside says nothing about the tool that happened to run.
-        if ended.crash != Crash::Killed {
-            for (index, suspect) in suspects.iter().enumerate() {
-                let tool = &suspect.request.target;
-                if suspects[..index].iter().any(|other| other.request.target == *tool) {
-                    continue;
-                }
-                if let Some(retry_after) = self.trials.died(suspect, now) {
-                    self.events.emit(Event::CircuitOpened { tool: Some(tool.to_string()), retry_after });
-                    let waiting = self.lock().scheduler.take_waiting(|call| call.request.target == *tool);
-                    let error = || Error::new(ErrorKind::CircuitOpen { retry_after }, Executed::Never);
-                    refused.extend(waiting.into_iter().map(|call| (call, error())));
-                }
+        for (index, suspect) in suspects.iter().enumerate() {
+            let tool = &suspect.request.target;
+            if suspects[..index].iter().any(|other| other.request.target == *tool) {
+                continue;
+            }
+            if let Some(retry_after) = self.trials.died(suspect, now) {
+                self.events.emit(Event::CircuitOpened { tool: Some(tool.to_string()), retry_after });
+                let waiting = self.lock().scheduler.take_waiting(|call| call.request.target == *tool);
+                let error = || Error::new(ErrorKind::CircuitOpen { retry_after }, Executed::Never);
+                refused.extend(waiting.into_iter().map(|call| (call, error())));
             }
         }
         // Of several it cannot be told which it was; and streams among the arguments are not in the digest.

@@ -38,6 +38,11 @@ impl Breakers {
         self.tools.is_empty()
     }
 
+    /// Forgets all of them.
+    pub(super) fn forget(&mut self) {
+        self.tools.clear();
+    }
+
     /// Whether a call of `tool` may be made: freely, as the trial of this number, or not for so long.
     pub(super) fn pass(&mut self, tool: &ToolName, now: Instant) -> Result<Option<u64>, Duration> {
         self.tools.get_mut(tool).map_or(Ok(None), |breaker| breaker.circuit.pass(now))

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::Pool;
+use super::poison::Poison;
 use crate::error::{Error, ErrorKind, Executed};
 use crate::telemetry::Event;
 
@@ -61,6 +62,11 @@ impl Pool {
                 None => None,
             };
             let paused = paused.or_else(|| state.restarts.died(now, alone));
+            if paused.is_some() {
+                // Workers that die of their start say nothing about the calls that they had.
+                state.poison = Poison::default();
+                self.trials.forget();
+            }
             let waiting = paused.map(|_| state.scheduler.take_waiting(|_| true)).unwrap_or_default();
             (paused, waiting)
         };

@@ -61,6 +61,12 @@ impl Trials {
         closed
     }
 
+    /// Nothing is held against any tool any more.
+    pub(super) fn forget(&self) {
+        self.lock().forget();
+        self.some.store(false, Ordering::Relaxed);
+    }
+
     /// `call` may have cost its worker. Says for how long the circuit of its tool is open, if that opened it.
     pub(super) fn died(&self, call: &PendingCall, now: Instant) -> Option<Duration> {
         let mut breakers = self.lock();

@@ -16,7 +16,8 @@ pub(crate) fn behind_ready(lie: &str) -> io::Result<Vec<u8>> {
         if std::fs::exists(file)? {
             std::thread::spawn(|| {
                 std::thread::sleep(Duration::from_millis(10));
-                std::process::exit(9)
+                // As the kernel does it: whoever has a call in such a worker is not to blame.
+                let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
             });
         }
         return Ok(Vec::new());
