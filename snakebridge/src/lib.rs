@@ -86,4 +86,5 @@ compile_error!("snakebridge's host runs on Linux; macOS is not supported yet, an
 /// The Rust in the documents compiles.
 #[cfg(all(doctest, feature = "macros"))]
 #[doc = include_str!("../../docs/concurrency.md")]
+#[doc = include_str!("../../docs/supervision.md")]
 struct Documents;

@@ -14,6 +14,9 @@ pub(super) struct Pauses {
     pub(super) longest: Duration,
 }
 
+/// As good as for ever, and still a time that clocks can tell.
+const FOREVER: Duration = Duration::from_secs(100 * 365 * 86_400);
+
 /// What callers are told to wait while a probe is under way: nobody knows how long it takes.
 const PROBING: Duration = Duration::from_millis(500);
 
@@ -80,10 +83,11 @@ impl Circuit {
     /// Opens it, and says for how long. One that flaps stays open for longer and longer.
     pub(super) fn open(&mut self, now: Instant) -> Duration {
         let flaps = self.broken.is_some_and(|broken| now.saturating_duration_since(broken) < self.pauses.longest);
-        self.pause = if flaps { (self.pause * 2).min(self.pauses.longest) } else { self.pauses.first };
-        self.broken = now.checked_add(self.pause);
-        // A time beyond the clock does not come.
-        self.state = State::Open { until: self.broken.unwrap_or(now) };
+        let pause = if flaps { self.pause.saturating_mul(2).min(self.pauses.longest) } else { self.pauses.first };
+        self.pause = pause.min(FOREVER);
+        let until = now + self.pause;
+        self.broken = Some(until);
+        self.state = State::Open { until };
         self.pause
     }
 
@@ -169,6 +173,15 @@ mod tests {
         }
         now += seconds(60);
         assert_eq!(circuit.open(now), seconds(5));
+    }
+
+    #[test]
+    fn a_pause_without_an_end_is_as_long_as_clocks_go() {
+        let now = Instant::now();
+        let mut circuit = Circuit::new(Pauses { first: Duration::MAX, longest: Duration::MAX });
+        circuit.open(now);
+        assert!(circuit.pass(now + Duration::from_secs(1 << 30)).is_err());
+        circuit.open(now);
     }
 
     proptest! {

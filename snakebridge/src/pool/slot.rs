@@ -253,7 +253,9 @@ impl Pool {
         };
         let has_answered = self.has_worked(worker);
         let was_running = self.settle(worker, &ended);
-        let (by_host, worked) = (ended.killed.is_some(), has_answered || was_running);
+        // At the pool's end every worker is told to end.
+        let by_host = ended.killed.is_some() || *self.life.borrow() > Life::Running;
+        let worked = has_answered || was_running;
         Departure { by_host, worked, dismissed: worker.is_dismissed() }
     }
 

@@ -15,10 +15,12 @@ use crate::worker::{Worker, memory};
 const SAMPLE: Duration = Duration::from_millis(250);
 /// The shortest time between two looks: a look costs a system call for each worker.
 const SHORTEST: Duration = Duration::from_millis(10);
+/// The longest: what is asked for may be more than clocks can tell.
+const LONGEST: Duration = Duration::from_hours(24);
 
 pub(super) async fn run(pool: Arc<Pool>) {
     let mut life = pool.life.subscribe();
-    let (interval, limits) = (pool.config.health_interval.max(SHORTEST), pool.config.recycling);
+    let (interval, limits) = (pool.config.health_interval.clamp(SHORTEST, LONGEST), pool.config.recycling);
     let sample = if limits.memory.is_some() { SAMPLE } else { interval };
     let age = limits.age.map_or(interval, |age| (age / 20).max(SHORTEST));
     let mut ticks = tokio::time::interval(interval.min(sample).min(age));
