@@ -4,9 +4,11 @@ import atexit
 import contextlib
 import ctypes
 import os
+import re
 import resource
 import signal
 import sys
+import threading
 import time
 from collections.abc import Generator, Iterator
 from typing import Any
@@ -36,10 +38,27 @@ def hold_the_gil(seconds: float) -> None:
         libc.usleep(int(left * 1e6))
 
 
+def wait_for_each_other() -> None:
+    """Deadlock: two threads, each with the lock that the other wants."""
+    first, second, both = threading.Lock(), threading.Lock(), threading.Barrier(2)
+
+    def take(mine: threading.Lock, other: threading.Lock) -> None:
+        with mine:
+            both.wait()
+            other.acquire()
+
+    threading.Thread(target=take, args=(second, first), daemon=True).start()
+    take(first, second)
+
+
 def recurse_in_c() -> None:
     """Call ourselves through C until the stack is used up, which Python cannot see coming."""
     sys.setrecursionlimit(10**9)
-    callback = ctypes.CFUNCTYPE(None)(lambda: callback())
+
+    def call_again() -> None:
+        callback()
+
+    callback = ctypes.CFUNCTYPE(None)(call_again)
     callback()
 
 
@@ -121,6 +140,12 @@ class LedgerAdapter(BaseAdapter):
         return resource.getrlimit(resource.RLIMIT_CORE)[1]
 
     @tool
+    def claims(self, call: int, idempotent: bool) -> None:
+        """End the process, whatever the caller claims about repeating that."""
+        self.ledger.note(call)
+        os._exit(int(idempotent))
+
+    @tool
     def hangs(self, call: int, how: str, seconds: float) -> str:
         """Be busy for so long, in one of many ways."""
         self.ledger.note(call)
@@ -132,11 +157,25 @@ class LedgerAdapter(BaseAdapter):
                 pass
         elif how == "gil":
             hold_the_gil(seconds)
+        elif how == "sum":
+            sum(range(10**12))
+        elif how == "power":
+            10 ** (10**9)
+        elif how == "regular expression":
+            re.fullmatch("(a|a)*b", "a" * 60)
+        elif how == "two locks":
+            wait_for_each_other()
         elif how == "swallow":
             while time.monotonic() < end:
                 with contextlib.suppress(BaseException):
                     time.sleep(seconds)
         return how
+
+    @tool
+    def leave_thread(self, call: int) -> None:
+        """Leave a thread behind for which the interpreter would wait at its end."""
+        threading.Thread(target=time.sleep, args=(60,), daemon=False).start()
+        self.ledger.note(call)
 
     @tool(timeout=0.2)
     def hurried(self) -> None:

@@ -77,6 +77,17 @@ async fn a_tool_that_raises_every_time_is_never_refused_and_costs_no_worker() ->
     bridge.shutdown().await
 }
 
+// L7
+#[tokio::test]
+async fn an_argument_called_idempotent_is_an_argument() -> Result<()> {
+    let ledger = Ledger::new();
+    let bridge = ledger.tools().workers(2).start().await?;
+    let error = bridge.execute("claims", args! { call: 1, idempotent: true }).await.unwrap_err();
+    assert_eq!((error.code(), error.executed(), error.attempts()), ("worker_lost", Executed::Maybe, 1));
+    assert_eq!(ledger.runs()[&1], 1);
+    bridge.shutdown().await
+}
+
 // L9
 #[tokio::test]
 async fn arguments_that_kill_two_workers_are_refused_and_no_others() -> Result<()> {

@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 
 const CATALOGUE: &str = include_str!("../README.md");
 /// How many rows each group has.
-const GROUPS: [(char, u32); 4] = [('E', 23), ('F', 20), ('G', 11), ('H', 12)];
+const GROUPS: [(char, u32); 6] = [('C', 10), ('L', 11), ('E', 23), ('F', 20), ('G', 11), ('H', 12)];
 /// Groups of which only some rows have a test so far, and how many rows they have.
-const BEGUN: [(char, u32); 5] = [('B', 15), ('C', 10), ('K', 7), ('L', 11), ('M', 10)];
+const BEGUN: [(char, u32); 3] = [('B', 15), ('K', 7), ('M', 10)];
 /// Where the rows of those begin.
 const SO_FAR: &str = "\n## So far\n";
 /// What the protocol has since grown, and the catalogue has no rows for.
@@ -75,7 +75,7 @@ fn rows_of_groups_that_are_begun_are_in_the_catalogue_and_have_one_line() {
 }
 
 #[test]
-fn every_row_of_the_groups_e_to_h_has_one_line() {
+fn every_row_of_the_whole_groups_has_one_line() {
     let rows = labels(tables().0);
     let expected: Vec<String> = rows_of(&GROUPS).into_iter().chain(BEYOND.map(str::to_owned)).collect();
     let (found, wanted): (BTreeSet<_>, BTreeSet<_>) = (rows.iter().collect(), expected.iter().collect());
