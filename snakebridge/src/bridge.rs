@@ -24,7 +24,7 @@ use crate::error::Result;
 use crate::manifest::Manifest;
 use crate::pool::{Common, DEFAULT_POOL, PoolConfig, PoolHandle, Pools, WorkerInfo};
 use crate::session::{SessionConfig, SessionStore, Sessions};
-use crate::telemetry::{Event, Events};
+use crate::telemetry::{Event, Events, Statistics};
 use crate::tools::{Registry, States, Tools};
 use crate::value::Value;
 
@@ -154,6 +154,20 @@ impl Bridge {
     /// What the cache of results has done, and what it holds. See [`Call::cache`].
     pub fn cache_statistics(&self) -> CacheStatistics {
         self.shared.cache().statistics()
+    }
+
+    /// Replaces a worker by its number: another one is started and takes its place, and then it gets no more calls and ends
+    /// when those that it has are done. Waits until it gets no more. No call fails for it.
+    ///
+    /// # Errors
+    /// `InvalidArgument` when no worker of that number serves.
+    pub async fn recycle(&self, worker: u64) -> Result<()> {
+        self.shared.pools.recycle(worker).await
+    }
+
+    /// What calls and workers have come to since the bridge started, in all and by tool.
+    pub fn statistics(&self) -> Statistics {
+        self.shared.pools.statistics()
     }
 
     /// What happens from now on. A subscriber that lags behind by more than 1024 events loses the oldest.
@@ -396,6 +410,9 @@ mod tests {
             let message = refused(builder().profile(Profile::Threads(threads))).await;
             assert!(message.contains(&format!("Threads({threads})")) && message.contains("1 to 1024"), "{message}");
         }
+        let message = refused(builder().workers(4).max_workers(3)).await;
+        assert!(message.contains("max_workers(3)") && message.contains("at least 4"), "{message}");
+        assert!(refused(builder().max_workers(0)).await.contains("max_workers(0)"));
         assert!(refused(builder().max_concurrency(0)).await.contains("max_concurrency(0)"));
         let limits = Limits { window: 0, ..Limits::default() };
         assert!(refused(builder().limits(limits)).await.contains("window: 0"));

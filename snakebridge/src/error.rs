@@ -1,58 +1,20 @@
 //! The one error type: what went wrong, whether the call ran, and what to do about it.
 
+mod exit;
+
 use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use self::exit::ended;
+pub use self::exit::{Crash, Exit};
 use crate::value::Value;
 pub use crate::wire::Executed;
 use crate::wire::Violation;
 
 /// The result of everything in this crate that can fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
-
-/// How a worker process ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Exit {
-    /// It exited with this code.
-    Code(i32),
-    /// This signal ended it.
-    Signal(i32),
-    /// It has not been seen to end yet, or nobody could tell.
-    Unknown,
-}
-
-impl fmt::Display for Exit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Code(code) => write!(f, "exit code {code}"),
-            Self::Signal(signal) => match signal_name(*signal) {
-                Some(name) => write!(f, "signal {signal} ({name})"),
-                None => write!(f, "signal {signal}"),
-            },
-            Self::Unknown => f.write_str("an unknown exit status"),
-        }
-    }
-}
-
-fn signal_name(signal: i32) -> Option<&'static str> {
-    Some(match signal {
-        1 => "SIGHUP",
-        2 => "SIGINT",
-        4 => "SIGILL",
-        6 => "SIGABRT",
-        7 => "SIGBUS",
-        8 => "SIGFPE",
-        9 => "SIGKILL",
-        11 => "SIGSEGV",
-        13 => "SIGPIPE",
-        15 => "SIGTERM",
-        24 => "SIGXCPU",
-        _ => return None,
-    })
-}
 
 /// Where a call was when something happened to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -185,8 +147,8 @@ pub struct Cause {
 #[allow(missing_docs, reason = "fields are named after what they hold; the variants are documented")]
 pub enum ErrorKind {
     /// The worker died while it had the call.
-    #[error("the worker died ({exit}) {phase}{}", tail(stderr_tail))]
-    WorkerLost { exit: Exit, phase: Phase, stderr_tail: String },
+    #[error("the worker died ({}) {phase}{}", ended(*exit, *crash), tail(stderr_tail))]
+    WorkerLost { exit: Exit, crash: Crash, phase: Phase, stderr_tail: String },
     /// The deadline passed.
     #[error("the deadline of {timeout:?} passed {phase}")]
     DeadlineExceeded { timeout: Duration, phase: Phase },

@@ -76,7 +76,7 @@ pub use bytes::Bytes;
 pub use client::{Call, Chunk, ToolStream};
 pub use error::{Error, Result};
 #[cfg(feature = "host")]
-pub use pool::WorkerInfo;
+pub use pool::{CurrentCall, WorkerInfo, WorkerState};
 #[cfg(feature = "macros")]
 pub use snakebridge_macros::{elixir_style_tool, python_tool, tool};
 #[cfg(feature = "host")]
@@ -97,4 +97,5 @@ compile_error!("snakebridge's host runs on Linux; macOS is not supported yet, an
 #[doc = include_str!("../../docs/pools.md")]
 #[doc = include_str!("../../docs/sessions.md")]
 #[doc = include_str!("../../docs/rust-tools.md")]
+#[doc = include_str!("../../docs/supervision.md")]
 struct Documents;

@@ -1,11 +1,15 @@
 //! What happens inside, as typed events: the names of spans and events in one place.
 
+mod statistics;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::broadcast;
 
-use crate::error::{Executed, Exit};
+pub(crate) use self::statistics::Meter;
+pub use self::statistics::{CallStatistics, Statistics, Times};
+use crate::error::{Crash, Executed, Exit};
 
 /// Target of log records that are a worker's own words: lines of its stderr.
 pub const WORKER_OUTPUT: &str = "snakebridge::worker::output";
@@ -47,6 +51,8 @@ pub enum Event {
         pid: u32,
         /// How it ended.
         exit: Exit,
+        /// What that most likely means.
+        crash: Crash,
         /// Why the host ended it, if it did.
         reason: Option<String>,
         /// Calls it may have been running.
@@ -156,6 +162,18 @@ pub enum Event {
         /// How many there may be.
         limit: usize,
     },
+    /// Calls are refused for a while, because workers kept dying.
+    CircuitOpened {
+        /// Calls of this tool; `None`: all calls, because workers died as soon as they were started.
+        tool: Option<String>,
+        /// When the next try is.
+        retry_after: Duration,
+    },
+    /// Calls are admitted again.
+    CircuitClosed {
+        /// As in `CircuitOpened`.
+        tool: Option<String>,
+    },
 }
 
 /// Why a session is over.
@@ -200,6 +218,8 @@ impl Events {
             Event::CallLost { .. } | Event::NotificationFailed { .. } => {
                 tracing::warn!(target: "snakebridge::call", ?event);
             }
+            Event::CircuitOpened { .. } => tracing::warn!(target: "snakebridge::circuit", ?event),
+            Event::CircuitClosed { .. } => tracing::info!(target: "snakebridge::circuit", ?event),
             Event::WorkerLost { .. } | Event::WorkerKilled { .. } | Event::StartFailed { .. } => {
                 tracing::warn!(target: "snakebridge::worker", ?event);
             }

@@ -4,8 +4,11 @@ import atexit
 import contextlib
 import ctypes
 import os
+import re
+import resource
 import signal
 import sys
+import threading
 import time
 from collections.abc import Generator, Iterator
 from typing import Any
@@ -35,12 +38,37 @@ def hold_the_gil(seconds: float) -> None:
         libc.usleep(int(left * 1e6))
 
 
+def wait_for_each_other() -> None:
+    """Deadlock: two threads, each with the lock that the other wants."""
+    first, second, both = threading.Lock(), threading.Lock(), threading.Barrier(2)
+
+    def take(mine: threading.Lock, other: threading.Lock) -> None:
+        with mine:
+            both.wait()
+            other.acquire()
+
+    threading.Thread(target=take, args=(second, first), daemon=True).start()
+    take(first, second)
+
+
+def recurse_in_c() -> None:
+    """Call ourselves through C until the stack is used up, which Python cannot see coming."""
+    sys.setrecursionlimit(10**9)
+
+    def call_again() -> None:
+        callback()
+
+    callback = ctypes.CFUNCTYPE(None)(call_again)
+    callback()
+
+
 class LedgerAdapter(BaseAdapter):
     """Does what the tests ask for, and notes it."""
 
     def __init__(self, config: dict[str, str]) -> None:
         super().__init__()
         self.ledger = Ledger(config["ledger"])
+        self.leaked: list[bytearray] = []
 
     @tool
     def work(self, call: int, seconds: float = 0.0) -> int:
@@ -56,14 +84,26 @@ class LedgerAdapter(BaseAdapter):
         return self.work(call, seconds)
 
     @tool
-    def ends(self, call: int, how: str) -> str:
-        """End the process in one of many ways, if `how` names one."""
+    def ends(self, call: int, how: str, after: float = 0.0) -> str:
+        """End the process in one of many ways, if `how` names one, after so many seconds."""
         self.ledger.note(call)
+        time.sleep(after)
         if how == "kill":
             os.kill(os.getpid(), signal.SIGKILL)
         elif how == "segfault":
             ctypes.string_at(0)
         elif how == "abort":
+            os.abort()
+        elif how == "illegal instruction":
+            os.kill(os.getpid(), signal.SIGILL)
+        elif how == "endless recursion":
+            recurse_in_c()
+        elif how == "processor time":
+            resource.setrlimit(resource.RLIMIT_CPU, (1, 60))
+            while True:
+                pass
+        elif how == "gpu":
+            os.write(2, b"CUDA error: an illegal memory access was encountered\n")
             os.abort()
         elif how == "_exit":
             os._exit(0)
@@ -78,6 +118,34 @@ class LedgerAdapter(BaseAdapter):
         return how
 
     @tool
+    def sick(self, call: int, folder: str) -> int:
+        """Raise in the process that `folder` has a file for, by its number."""
+        self.ledger.note(call)
+        time.sleep(0.01)
+        if os.path.exists(f"{folder}/{os.getpid()}"):
+            raise RuntimeError("the device is lost")
+        return os.getpid()
+
+    @tool
+    def leak(self, call: int, mebibytes: int) -> int:
+        """Keep so much memory for good."""
+        self.ledger.note(call)
+        self.leaked.append(bytearray(os.urandom(1)) * (mebibytes << 20))
+        time.sleep(0.03)
+        return os.getpid()
+
+    @tool
+    def core_limit(self) -> int:
+        """Tell how large a core dump may be."""
+        return resource.getrlimit(resource.RLIMIT_CORE)[1]
+
+    @tool
+    def claims(self, call: int, idempotent: bool) -> None:
+        """End the process, whatever the caller claims about repeating that."""
+        self.ledger.note(call)
+        os._exit(int(idempotent))
+
+    @tool
     def hangs(self, call: int, how: str, seconds: float) -> str:
         """Be busy for so long, in one of many ways."""
         self.ledger.note(call)
@@ -89,11 +157,25 @@ class LedgerAdapter(BaseAdapter):
                 pass
         elif how == "gil":
             hold_the_gil(seconds)
+        elif how == "sum":
+            sum(range(10**12))
+        elif how == "power":
+            10 ** (10**9)
+        elif how == "regular expression":
+            re.fullmatch("(a|a)*b", "a" * 60)
+        elif how == "two locks":
+            wait_for_each_other()
         elif how == "swallow":
             while time.monotonic() < end:
                 with contextlib.suppress(BaseException):
                     time.sleep(seconds)
         return how
+
+    @tool
+    def leave_thread(self, call: int) -> None:
+        """Leave a thread behind for which the interpreter would wait at its end."""
+        threading.Thread(target=time.sleep, args=(60,), daemon=False).start()
+        self.ledger.note(call)
 
     @tool(timeout=0.2)
     def hurried(self) -> None:

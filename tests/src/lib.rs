@@ -166,6 +166,23 @@ pub fn is_alive(pid: u32) -> bool {
     status.rsplit(')').next().and_then(|rest| rest.split_whitespace().next()).is_some_and(|state| state != "Z")
 }
 
+/// Processes that this one has started, zombies included.
+///
+/// # Panics
+/// Where there is no `/proc`.
+pub fn children() -> Vec<u32> {
+    let this = std::process::id();
+    let pids = std::fs::read_dir("/proc")
+        .expect("Linux has it")
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    pids.filter(|&pid: &u32| {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        let fields: Vec<&str> = status.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+        fields.get(1) == Some(&this.to_string().as_str())
+    })
+    .collect()
+}
+
 /// Awaits all futures at once, in order.
 ///
 /// # Panics

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use snakebridge::error::{ErrorKind, Executed, Exit};
+use snakebridge::error::{Crash, ErrorKind, Executed, Exit};
 use snakebridge::prelude::*;
 use snakebridge::telemetry::Event;
 use snakebridge_tests::{Ledger, eventually, is_alive, kill};
@@ -81,17 +81,25 @@ async fn every_way_to_die_is_told_apart_and_the_pool_recovers() -> Result<()> {
     let ledger = Ledger::new();
     let bridge = ledger.tools().workers(1).start().await?;
     let ways = [
-        ("kill", Exit::Signal(9)),
-        ("segfault", Exit::Signal(11)),
-        ("abort", Exit::Signal(6)),
-        ("_exit", Exit::Code(0)),
+        ("kill", Exit::Signal(9), Crash::Killed),
+        ("segfault", Exit::Signal(11), Crash::Segfault),
+        ("abort", Exit::Signal(6), Crash::Abort),
+        ("illegal instruction", Exit::Signal(4), Crash::IllegalInstruction),
+        ("endless recursion", Exit::Signal(11), Crash::Segfault),
+        ("processor time", Exit::Signal(24), Crash::ProcessorTime),
+        ("gpu", Exit::Signal(6), Crash::Gpu),
+        ("_exit", Exit::Code(0), Crash::Exited),
     ];
-    for (call, (how, expected)) in (0u64..).zip(ways) {
+    for (call, (how, expected, meaning)) in (0u64..).zip(ways) {
         let error = bridge.execute("ends", args! { call: call, how: how }).await.unwrap_err();
-        let ErrorKind::WorkerLost { exit, .. } = error.kind() else { panic!("{how}: {error}") };
-        assert_eq!((*exit, error.executed()), (expected, Executed::Maybe), "{how}");
-        assert_eq!(bridge.call::<u64>("echo", args! { value: call }).await?, call);
+        let ErrorKind::WorkerLost { exit, crash, .. } = error.kind() else { panic!("{how}: {error}") };
+        assert_eq!((*exit, *crash, error.executed()), (expected, meaning, Executed::Maybe), "{how}");
+        // The next worker serves, and a call of that tool that goes well keeps its circuit closed.
+        let call = 100 + call;
+        assert_eq!(bridge.call::<String>("ends", args! { call: call, how: "nothing" }).await?, "nothing");
     }
+    // No core of any of them was written: the limit for cores is 0.
+    assert_eq!(bridge.call::<u64>("core_limit", args! {}).await?, 0);
     bridge.shutdown().await
 }
 
@@ -227,4 +235,25 @@ async fn a_worker_that_does_not_end_when_told_to_is_ended() -> Result<()> {
     bridge.shutdown().await?;
     assert!(!is_alive(pid));
     Ok(())
+}
+
+// B14
+#[tokio::test]
+async fn a_stopped_worker_costs_its_call_the_deadline_and_then_itself() -> Result<()> {
+    let ledger = Ledger::new();
+    let bridge = ledger.tools().workers(1).start().await?;
+    let timeout = std::time::Duration::from_millis(500);
+    let call = tokio::spawn(bridge.call::<u64>("work", args! { call: 1, seconds: 30 }).timeout(timeout));
+    let stopped = ledger.noted(1).await.pid;
+    rustix::process::kill_process(
+        rustix::process::Pid::from_raw(stopped.try_into().unwrap()).unwrap(),
+        rustix::process::Signal::STOP,
+    )
+    .unwrap();
+    let error = call.await.unwrap().unwrap_err();
+    assert_eq!((error.code(), error.executed()), ("deadline_exceeded", Executed::Maybe));
+    let successor: u32 = bridge.call("pid", args! {}).await?;
+    assert_ne!(successor, stopped);
+    eventually("the stopped worker's end", || (!is_alive(stopped)).then_some(())).await;
+    bridge.shutdown().await
 }

@@ -63,7 +63,8 @@ async fn deadlines_beyond_sense_neither_panic_nor_end_a_call_early() -> Result<(
         [Duration::MAX, Duration::from_secs(u64::MAX), Duration::from_secs(1 << 40), Duration::from_millis(1 << 53)];
     // In every place where a builder takes one, too.
     let builder = tools(&ledger).call_timeout(huge[0]).stream_timeout(huge[0]).queue_timeout(huge[0]);
-    let bridge = builder.start_timeout(huge[0]).cancel_grace(huge[0]).drain(huge[0]).start().await?;
+    let builder = builder.health_interval(huge[0]).max_age(huge[0]).breaker_pause(huge[0]).idle_timeout(huge[0]);
+    let bridge = builder.max_workers(2).start_timeout(huge[0]).cancel_grace(huge[0]).drain(huge[0]).start().await?;
     for timeout in huge {
         let remaining = bridge.call::<Option<f64>>("remaining", args! {}).timeout(timeout).await?;
         assert!(remaining.is_none_or(|seconds| seconds > 1e9), "{timeout:?}: {remaining:?}");

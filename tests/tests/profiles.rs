@@ -217,3 +217,25 @@ async fn a_worker_that_runs_one_call_at_a_time_may_go_away_too() -> Result<()> {
     }
     bridge.shutdown().await
 }
+
+// B13
+#[tokio::test]
+async fn a_worker_that_dies_with_eight_calls_is_one_death_and_eight_answers() -> Result<()> {
+    let bridge = scripted().profile(Profile::Threads(8)).start().await?;
+    let mut events = bridge.events();
+    let held = begin(&bridge, "hold", 8).await;
+    snakebridge_tests::kill(bridge.workers()[0].pid);
+    for answer in join_all(held).await {
+        let error = answer.unwrap_err();
+        assert_eq!((error.code(), error.executed(), error.attempts()), ("worker_lost", Executed::Maybe, 1));
+    }
+    assert_ne!(call(&bridge, "answer").await?, 0, "the pool goes on");
+    let lost: Vec<_> = std::iter::from_fn(|| events.try_recv().ok())
+        .filter_map(|event| match event {
+            Event::WorkerLost { maybe, never, .. } => Some((maybe, never)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(lost, [(8, 0)]);
+    bridge.shutdown().await
+}

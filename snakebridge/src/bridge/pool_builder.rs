@@ -4,10 +4,10 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::settings::{check_concurrency, check_limits, configuration};
+use super::settings::{check_concurrency, check_limits, configuration, scaling};
 use super::timeouts::TimeoutProfile;
 use crate::error::Result;
-use crate::pool::PoolConfig;
+use crate::pool::{PoolConfig, Recycling};
 use crate::session::Affinity;
 use crate::value::Value;
 use crate::wire::Limits;
@@ -27,6 +27,8 @@ pub struct PoolBuilder {
     pub(super) environment: Environment,
     pub(super) sandbox: Sandbox,
     pub(super) workers: Option<usize>,
+    pub(super) max_workers: Option<usize>,
+    pub(super) idle_timeout: Duration,
     pub(super) profile: Profile,
     pub(super) preload: bool,
     pub(super) max_concurrency: Option<usize>,
@@ -40,6 +42,9 @@ pub struct PoolBuilder {
     pub(super) retries: u32,
     pub(super) cancel_grace: Duration,
     pub(super) drain: Duration,
+    pub(super) breaker_pause: Duration,
+    pub(super) health_interval: Duration,
+    pub(super) recycling: Recycling,
 }
 
 impl std::fmt::Debug for PoolBuilder {
@@ -69,6 +74,8 @@ impl Default for PoolBuilder {
             environment: Environment::default(),
             sandbox: Sandbox::default(),
             workers: None,
+            max_workers: None,
+            idle_timeout: Duration::from_mins(1),
             profile: Profile::default(),
             preload: false,
             max_concurrency: None,
@@ -82,6 +89,9 @@ impl Default for PoolBuilder {
             retries: 1,
             cancel_grace: Duration::from_millis(500),
             drain: Duration::from_secs(30),
+            breaker_pause: Duration::from_secs(30),
+            health_interval: Duration::from_secs(2),
+            recycling: Recycling::default(),
         }
     }
 }
@@ -173,6 +183,38 @@ macro_rules! pool_settings {
             self
         }
 
+        /// How many workers at most: while calls wait for longer than a moment, more are started, and those that have had
+        /// nothing to do for [`idle_timeout`](Self::idle_timeout) leave again, down to the number of
+        /// [`workers`](Self::workers). Default: no more than those.
+        pub fn max_workers(mut self, workers: usize) -> Self {
+            let $this = &mut self;
+            $pool.max_workers = Some(workers);
+            self
+        }
+
+        /// Replaces each worker after about so many calls: a tenth more or less, so that those that start together are not
+        /// replaced together. The one that takes its place is ready first, and no call fails. Default: never.
+        pub fn max_calls(mut self, calls: u64) -> Self {
+            let $this = &mut self;
+            $pool.recycling.calls = Some(calls);
+            self
+        }
+
+        /// Replaces each worker when it is about so old, like [`max_calls`](Self::max_calls). Default: never.
+        pub fn max_age(mut self, age: std::time::Duration) -> Self {
+            let $this = &mut self;
+            $pool.recycling.age = Some(age);
+            self
+        }
+
+        /// Replaces each worker that holds more than so many bytes of memory, like [`max_calls`](Self::max_calls): its own
+        /// memory and its share of what it shares with others (PSS), measured four times a second. Default: never.
+        pub fn max_memory(mut self, bytes: u64) -> Self {
+            let $this = &mut self;
+            $pool.recycling.memory = Some(bytes);
+            self
+        }
+
         /// How many calls and streams a worker has at once. Default: 1000 for the profiles `Process` (which runs one of them
         /// at a time) and `Async`, 16 more than its threads for `Threads`. Never more than the worker itself allows.
         pub fn max_concurrency(mut self, calls: usize) -> Self {
@@ -226,6 +268,14 @@ macro_rules! pool_settings {
             cancel_grace: std::time::Duration,
             /// How long a shutdown of the bridge lets running calls finish. Default 30 s.
             drain: std::time::Duration,
+            /// How long a worker beyond the fewest may have nothing to do. Default 60 s.
+            idle_timeout: std::time::Duration,
+            /// For how long calls of a tool are refused that has killed five workers in a row; then one call tries it out.
+            /// Default 30 s.
+            breaker_pause: std::time::Duration,
+            /// How often an idle worker is asked whether it is there; one that does not answer three times is replaced. One
+            /// that has a call is never asked. Default 2 s.
+            health_interval: std::time::Duration,
         }
     };
 }
@@ -257,8 +307,12 @@ impl PoolBuilder {
         let workers = match self.workers {
             Some(0) => return Err(configuration("`.workers(0)`: expected at least 1")),
             Some(workers) => workers,
-            None => std::thread::available_parallelism().map_or(1, usize::from),
+            None => {
+                let cores = std::thread::available_parallelism().map_or(1, usize::from);
+                self.max_workers.map_or(cores, |most| cores.min(most))
+            }
         };
+        let scaling = scaling(workers, self.max_workers, self.idle_timeout)?;
         self.profile.check()?;
         check_concurrency(self.max_concurrency)?;
         check_limits(&self.limits)?;
@@ -281,6 +335,7 @@ impl PoolBuilder {
             name: name.into(),
             worker,
             workers,
+            scaling,
             max_concurrency: self.max_concurrency,
             affinity: self.affinity,
             call_timeout: self.call_timeout,
@@ -290,6 +345,9 @@ impl PoolBuilder {
             retries: self.retries,
             cancel_grace: self.cancel_grace,
             drain: self.drain,
+            breaker_pause: self.breaker_pause,
+            health_interval: self.health_interval,
+            recycling: self.recycling,
         })
     }
 

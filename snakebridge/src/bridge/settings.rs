@@ -1,8 +1,10 @@
 //! Whether what a builder was told makes sense.
 
 use std::ops::RangeInclusive;
+use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Result, StartFailure};
+use crate::pool::Scaling;
 use crate::wire::Limits;
 use crate::wire::limits::WINDOWS;
 
@@ -30,6 +32,17 @@ pub(super) fn check_concurrency(number: Option<usize>) -> Result<()> {
             Err(configuration(&format!("`.max_concurrency({number})`: expected 1 to {MAX_CONCURRENCY}")))
         }
         _ => Ok(()),
+    }
+}
+
+/// How far a pool of `least` workers grows, if it does.
+pub(super) fn scaling(least: usize, most: Option<usize>, idle_timeout: Duration) -> Result<Option<Scaling>> {
+    match most {
+        Some(most) if most < least.max(1) => Err(configuration(&format!(
+            "`.max_workers({most})`: expected at least {}, the number of workers",
+            least.max(1)
+        ))),
+        most => Ok(most.map(|most| Scaling { least, most, idle_timeout })),
     }
 }
 

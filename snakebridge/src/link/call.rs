@@ -10,12 +10,14 @@ use tokio::sync::Notify;
 use tokio::sync::futures::OwnedNotified;
 use tokio_util::sync::CancellationToken;
 
+use super::answer::Trial;
 use super::host_calls::HostCalls;
 use super::{Chain, Handling, Link, ToolName};
 use crate::body::InputStream;
 use crate::deadlock::Claim;
 use crate::error::{Error, ErrorKind, Executed, Result};
 use crate::session::{Identity, Pin, Tie};
+use crate::telemetry::Meter;
 use crate::wire::Body;
 
 /// What a call asks for, owned, so that it can be sent again.
@@ -95,6 +97,8 @@ pub enum Stage {
 struct State {
     stage: Stage,
     attempts: u32,
+    /// When it was last sent.
+    sent: Option<Instant>,
     items: VecDeque<Item>,
     /// Items that came, delivered or not. With one, the call is committed: it is not repeated.
     received: u64,
@@ -162,6 +166,10 @@ pub struct PendingCall {
     pub(crate) tie: Option<Box<Tie>>,
     /// The tool that makes it, if one does.
     chain: Option<Chain>,
+    /// Whether it tries its tool out.
+    pub trial: Option<Trial>,
+    /// Where it is counted: not at all, if it is a call of our own.
+    pub(crate) meter: Option<Arc<Meter>>,
     state: Mutex<State>,
 }
 
@@ -188,6 +196,7 @@ impl PendingCall {
         let state = State {
             stage: Stage::Queued,
             attempts: 0,
+            sent: None,
             items: VecDeque::new(),
             received: 0,
             inputs: None,
@@ -197,8 +206,8 @@ impl PendingCall {
             waker: None,
         };
         let (handling, session, tie, chain) = (Handling::default(), None, None, None);
-        let state = Mutex::new(state);
-        Self { request, deadline, timeout, idempotent, handling, admitted, session, tie, chain, state }
+        let (trial, meter, state) = (None, None, Mutex::new(state));
+        Self { request, deadline, timeout, idempotent, handling, admitted, session, tie, chain, trial, meter, state }
     }
 
     /// The same, made by a tool of the host that Python called.
@@ -228,6 +237,11 @@ impl PendingCall {
     /// Whether it is answered or given up.
     pub fn is_done(&self) -> bool {
         matches!(self.lock().stage, Stage::Done)
+    }
+
+    /// For how long a worker has had it, if one ever had.
+    pub fn running_for(&self) -> Option<Duration> {
+        self.lock().sent.map(|sent| sent.elapsed())
     }
 
     /// How often it was handed to a worker.
@@ -272,6 +286,16 @@ impl PendingCall {
             self.lock().inputs = Some(Box::new(inputs));
         }
         self
+    }
+
+    /// Makes it the one that tries its tool out.
+    pub fn with_trial(self, trial: Option<Trial>) -> Self {
+        Self { trial, ..self }
+    }
+
+    /// Has it counted there.
+    pub(crate) fn counted_by(self, meter: Arc<Meter>) -> Self {
+        Self { meter: Some(meter), ..self }
     }
 
     /// The streams among its arguments, once.
@@ -320,12 +344,19 @@ impl PendingCall {
     }
 
     /// It was sent under `id`. False when nobody waits for it any more.
-    pub(super) fn sent(&self, link: &Arc<Link>, id: u64) -> bool {
+    pub(super) fn sent(&self, link: &Arc<Link>, id: u64, now: Instant) -> bool {
         let mut state = self.lock();
         if matches!(state.stage, Stage::Done) {
             return false;
         }
         state.attempts += 1;
+        if let Some(meter) = &self.meter {
+            match state.sent {
+                None => meter.sent(now.saturating_duration_since(self.admitted)),
+                Some(_) => meter.sent_again(),
+            }
+        }
+        state.sent = Some(now);
         state.stage = Stage::Sent { link: Arc::clone(link), id };
         state.has_its_session(true);
         if let Some(chain) = &self.chain {
@@ -401,6 +432,9 @@ impl PendingCall {
                 Stage::Queued | Stage::Done => None,
             };
             let attempts = state.attempts;
+            if let Some(meter) = &self.meter {
+                meter.ended(outcome.as_ref().err(), state.sent.map(|sent| sent.elapsed()));
+            }
             state.outcome = Some(outcome.map_err(|error| {
                 let error = error.for_tool(&self.request.target).after_attempts(attempts);
                 match worker {
@@ -443,6 +477,9 @@ impl PendingCall {
         state.items.clear();
         state.tell_inputs();
         let stage = self.leave(&mut state, Stage::Done);
+        if let Some(meter) = self.meter.as_ref().filter(|_| !matches!(stage, Stage::Done)) {
+            meter.cancelled();
+        }
         let (stay, host_calls) = (state.stay.take(), state.host_calls.take());
         drop(state);
         drop(stay);

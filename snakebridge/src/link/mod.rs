@@ -6,6 +6,7 @@
 //! holds cannot deadlock.
 
 mod answers;
+mod answer;
 mod call;
 mod chain;
 mod handling;
@@ -18,6 +19,7 @@ mod tool_name;
 mod writer;
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Instant;
@@ -29,6 +31,7 @@ use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedSender;
 
 use self::answers::Sender;
+pub(crate) use self::answer::{Answer, Trial};
 use self::call::ArgumentsOf;
 pub(crate) use self::call::{Item, Next, OwnedRequest, PendingCall, Stage};
 pub(crate) use self::chain::Chain;
@@ -190,6 +193,8 @@ pub struct Link {
     /// Times are told to the peer in milliseconds since this instant.
     started: Instant,
     service: Arc<dyn Service>,
+    /// The last PING of ours that was answered.
+    last_pong: AtomicU64,
     /// Where streams among arguments are pulled: calls may be sent by somebody who is in no runtime at all.
     runtime: Handle,
 }
@@ -226,6 +231,7 @@ impl Link {
             reading: Mutex::new(Some(Reading::new(pipes.source, Arc::clone(&service), control))),
             service,
             started: Instant::now(),
+            last_pong: AtomicU64::new(0),
             runtime: Handle::current(),
         });
         tokio::spawn(writer::run(Arc::downgrade(&link)));
@@ -280,7 +286,7 @@ impl Link {
         let id =
             output.append(|out| peer.call(&wire, &ArgumentsOf(call), sent, out)).map_err(|(refused, _)| refused)?;
         // Noted before the lock is released: the reader cannot have seen the answer yet.
-        let wanted = call.sent(self, id);
+        let wanted = call.sent(self, id, now);
         let is_whole = request.body.len() <= peer.peer_limits().fragment();
         if let Some(sent) = peer.in_flight_mut(id) {
             if is_whole {
@@ -395,6 +401,20 @@ impl Link {
         let written = state.output.written();
         let unanswered = state.peer.close();
         unanswered.into_iter().map(|(id, sent)| Unanswered { id, call: sent.call, sent: sent.end <= written }).collect()
+    }
+
+    /// Asks whether the worker is there; [`last_pong`](Self::last_pong) tells when it has answered. Later numbers are
+    /// greater.
+    pub(crate) fn ping(&self, nonce: u64) {
+        let mut state = self.lock();
+        let State { peer, output, .. } = &mut *state;
+        output.answer(|out| peer.ping(nonce, out));
+        state.flush(true);
+    }
+
+    /// The greatest number of a question that was answered, 0 before the first.
+    pub(crate) fn last_pong(&self) -> u64 {
+        self.last_pong.load(Ordering::Relaxed)
     }
 
     fn pong(&self, nonce: u64) {

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker, ready};
 
 use bytes::{Bytes, BytesMut};
@@ -12,7 +13,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::io::poll_read_buf;
 
 use super::writer::WriteFailure;
-use super::{CloseReason, Item, Link, PendingCall, Sender, Sent, State, Unanswered};
+use super::{Answer, CloseReason, Item, Link, PendingCall, Sender, Sent, State, Unanswered};
 use crate::error::{Error, ErrorKind, Executed, Result};
 use crate::wire::codec::{self, Preamble};
 use crate::wire::fragment::Whole;
@@ -103,7 +104,7 @@ pub(crate) trait Service: Send + Sync + 'static {
     fn gave_up(&self);
 
     /// A call of the host was answered: there may be room for another.
-    fn finished(&self, call: &Arc<PendingCall>);
+    fn finished(&self, call: &Arc<PendingCall>, answer: Answer);
 }
 
 /// What a batch of frames left to do once the lock is released.
@@ -116,6 +117,7 @@ enum Delivery {
     Room(Sender),
     Answering(Arc<PendingCall>),
     Ping(u64),
+    Pong(u64),
     Control(Control),
 }
 
@@ -229,12 +231,13 @@ impl Reading {
             match delivery {
                 // Its caller may make the next call of its session at once, which is to find the worker free.
                 Delivery::Finished(call, outcome) if call.tie.is_some() => {
-                    self.service.finished(&call);
+                    self.service.finished(&call, Answer::of(&outcome));
                     call.complete(outcome);
                 }
                 Delivery::Finished(call, outcome) => {
+                    let answer = Answer::of(&outcome);
                     call.complete(outcome);
-                    self.service.finished(&call);
+                    self.service.finished(&call, answer);
                 }
                 Delivery::Item(call, item) => call.push(item),
                 Delivery::Incoming(incoming) => self.service.call(link, incoming),
@@ -245,6 +248,7 @@ impl Reading {
                 Delivery::Room(sender) => sender.tell(),
                 Delivery::Answering(call) => self.service.answering(&call),
                 Delivery::Ping(nonce) => link.pong(nonce),
+                Delivery::Pong(nonce) => drop(link.last_pong.fetch_max(nonce, Ordering::Relaxed)),
                 // Nobody listens any more only when the host shuts down.
                 Delivery::Control(control) => drop(self.control.send(control)),
             }
@@ -425,6 +429,7 @@ fn interpret(event: Event<'_, '_, Sent>, body: Bytes) -> Option<Delivery> {
         Event::Cancel { id, .. } => Delivery::Cancel(id),
         Event::Withdrawn { id } => Delivery::Withdrawn(id),
         Event::Ping { nonce } => Delivery::Ping(nonce),
+        Event::Pong { nonce, .. } => Delivery::Pong(nonce),
         Event::Hello => Delivery::Control(Control::Hello(body)),
         Event::Ready { manifest_hash } => {
             Delivery::Control(Control::Ready { manifest_hash: manifest_hash.to_owned(), tools: body })
@@ -437,7 +442,6 @@ fn interpret(event: Event<'_, '_, Sent>, body: Bytes) -> Option<Delivery> {
         | Event::GoAway { .. }
         | Event::Input { .. }
         | Event::InputEnd { .. }
-        | Event::Pong { .. }
         | Event::Ignored => return None,
     })
 }

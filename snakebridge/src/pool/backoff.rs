@@ -1,10 +1,7 @@
-//! How long to wait before a worker is started again.
+//! How long a place of the pool waits before its worker is started again.
 
-use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
-/// A worker that served for so long had not died of its start.
-const SETTLED: Duration = Duration::from_secs(10);
 const LONGEST: Duration = Duration::from_secs(5);
 
 /// Grows with each quick death: at once, then 50 ms, 100 ms, … up to 5 s, give or take a quarter so that the places of
@@ -15,19 +12,19 @@ pub(super) struct Backoff {
 }
 
 impl Backoff {
-    /// The wait before the next start, after a worker that served for `served`.
-    pub(super) fn next(&mut self, served: Duration) -> Duration {
-        if served >= SETTLED {
+    /// The wait before the next start, after a worker that died `quickly`, or not. `jitter` is a random number from 0 to
+    /// 50.
+    pub(super) fn next(&mut self, quickly: bool, jitter: u32) -> Duration {
+        if !quickly {
             self.failures = 0;
+            return Duration::ZERO;
         }
         let wait = match self.failures {
             0 => Duration::ZERO,
             failures => (Duration::from_millis(50) * 2u32.saturating_pow((failures - 1).min(16))).min(LONGEST),
         };
         self.failures = self.failures.saturating_add(1);
-        // A fresh random key is as random a number as this needs.
-        let jitter = u32::try_from(RandomState::new().hash_one(0) % 51).unwrap_or(25);
-        wait * (75 + jitter) / 100
+        wait * (75 + jitter.min(50)) / 100
     }
 }
 
@@ -37,14 +34,17 @@ mod tests {
 
     #[test]
     fn waits_grow_from_nothing_to_five_seconds_and_a_long_service_starts_over() {
-        let mut backoff = Backoff::default();
-        let waits: Vec<Duration> = (0..12).map(|_| backoff.next(Duration::ZERO)).collect();
-        assert_eq!(waits[0], Duration::ZERO);
-        let within = |wait: Duration, middle: u64| {
-            let middle = Duration::from_millis(middle);
-            wait >= middle * 3 / 4 && wait <= middle * 5 / 4
+        let waits = |jitter| {
+            let mut backoff = Backoff::default();
+            (0..10).map(move |_| backoff.next(true, jitter).as_millis()).collect::<Vec<_>>()
         };
-        assert!(within(waits[1], 50) && within(waits[2], 100) && within(waits[11], 5_000), "{waits:?}");
-        assert_eq!(backoff.next(SETTLED), Duration::ZERO);
+        assert_eq!(waits(25), [0, 50, 100, 200, 400, 800, 1600, 3200, 5000, 5000]);
+        assert_eq!(waits(0)[8], 3750);
+        assert_eq!(waits(50)[8], 6250);
+        let mut backoff = Backoff::default();
+        backoff.next(true, 25);
+        backoff.next(true, 25);
+        assert_eq!(backoff.next(false, 25), Duration::ZERO);
+        assert_eq!(backoff.next(true, 25), Duration::ZERO, "it begins anew");
     }
 }

@@ -1,10 +1,11 @@
 //! What becomes of the calls of a worker that has ended.
 
 use std::sync::Arc;
+use std::time::Instant;
 
-use super::Pool;
+use super::{Pool, State};
 use crate::error::{Error, ErrorKind, Executed, Exit, Phase};
-use crate::link::{CloseReason, PendingCall};
+use crate::link::{CloseReason, PendingCall, Unanswered};
 use crate::telemetry::Event;
 use crate::worker::{Ended, Worker};
 
@@ -13,13 +14,19 @@ const SILENT_ATTEMPTS: u32 = 3;
 
 impl Pool {
     /// Takes a dead worker out and settles its calls: those that never ran go to another worker in silence; those that
-    /// may have run are repeated if they are idempotent, else their callers are told.
-    pub(super) fn settle(&self, worker: &Arc<Worker>, ended: &Ended) {
+    /// may have run are repeated if they are idempotent, else their callers are told. Returns whether it may have been
+    /// running one.
+    pub(super) fn settle(&self, worker: &Arc<Worker>, ended: &Ended) -> bool {
         {
             let mut state = self.lock();
             state.workers.remove(&worker.number);
             state.scheduler.remove_worker(worker.number);
+            state.outliers.gone(worker.number);
         }
+        let might_have_run = |unanswered: &&Unanswered| worker.executed_if_lost(unanswered) != Executed::Never;
+        let suspects: Vec<_> =
+            ended.unanswered.iter().filter(might_have_run).map(|unanswered| &unanswered.call).collect();
+        self.blame(&suspects, ended);
         self.registry.cancel_worker(worker.number);
         let (mut maybe, mut never) = (0, 0);
         let mut again = Vec::new();
@@ -35,7 +42,7 @@ impl Pool {
                 _ => maybe += 1,
             }
             let tool = call.request.target.to_string();
-            if self.may_repeat(worker, call, executed) && call.requeue() {
+            if self.may_repeat(&mut self.lock(), worker, call, executed) && call.requeue() {
                 let (lost_worker, attempts) = (worker.number, call.attempts());
                 events.push(Event::CallRepeated { pool: self.name(), tool, lost_worker, executed, attempts });
                 again.push((call, executed));
@@ -56,30 +63,49 @@ impl Pool {
             call.complete(Err(error.on_worker(worker.number)));
         }
         self.tell_of_kill(worker, None);
-        let (pid, exit, reason) = (worker.pid, ended.exit, ended.killed.clone());
+        let (pid, exit, crash, reason) = (worker.pid, ended.exit, ended.crash, ended.killed.clone());
         let in_good_order = worker.is_retired() && exit == Exit::Code(0) && reason.is_none() && maybe + never == 0;
+        {
+            let history = &mut self.lock().history;
+            let counter = if in_good_order { &mut history.workers_retired } else { &mut history.workers_lost };
+            *counter += 1;
+        }
         self.events.emit(if in_good_order {
             Event::WorkerRetired { pool: self.name(), worker: worker.number, pid }
         } else {
-            Event::WorkerLost { pool: self.name(), worker: worker.number, pid, exit, reason, maybe, never }
+            Event::WorkerLost { pool: self.name(), worker: worker.number, pid, exit, crash, reason, maybe, never }
         });
         for event in events {
             self.events.emit(event);
         }
         self.ended.notify_waiters();
         self.dispatch();
+        maybe > 0
     }
 
     /// Whether a call that `worker` will not answer may be given to another one.
-    pub(super) fn may_repeat(&self, worker: &Worker, call: &PendingCall, executed: Executed) -> bool {
-        match executed {
+    pub(super) fn may_repeat(
+        &self,
+        state: &mut State,
+        worker: &Worker,
+        call: &PendingCall,
+        executed: Executed,
+    ) -> bool {
+        if executed == Executed::Never {
             // Lost workers are not the fault of a call that never ran, up to a point.
-            Executed::Never if call.attempts() <= SILENT_ATTEMPTS => true,
-            _ => {
-                let retries = call.handling.retries.unwrap_or(self.config.retries);
-                is_idempotent(worker, call) && !call.is_committed() && call.attempts() <= retries
-            }
+            return call.attempts() <= SILENT_ATTEMPTS;
         }
+        let (tool, arguments) = (&call.request.target, &call.request.body);
+        let is_poison = || {
+            state.poison.suspects(tool)
+                && state.poison.deaths(tool, self.digests.of(arguments), Instant::now()).is_some()
+        };
+        is_idempotent(worker, call)
+            && !call.is_committed()
+            && call.attempts() <= call.handling.retries.unwrap_or(self.config.retries)
+            && self.trials.is_closed(tool)
+            && !is_poison()
+            && state.retries.spend()
     }
 }
 
@@ -94,6 +120,7 @@ fn lost(ended: &Ended, call: &PendingCall, executed: Executed) -> Error {
         CloseReason::Violation(violation) => ErrorKind::Protocol(violation.clone()),
         _ => ErrorKind::WorkerLost {
             exit: ended.exit,
+            crash: ended.crash,
             phase: if call.request.stream { Phase::Stream } else { Phase::Run },
             stderr_tail: ended.stderr_tail.clone(),
         },

@@ -1,25 +1,45 @@
 //! Many workers: who runs what, who waits, and what happens when one dies.
 //!
 //! [`scheduler`] decides and is pure; [`routing`] carries out what it decides; [`slot`] keeps one place filled with a
-//! living worker; [`loss`] settles what a dead one leaves; [`timekeeper`] ends calls whose time is up, and [`retirement`]
-//! workers that do not let go of them; [`unattended`] stays with calls that
-//! nobody waits for; [`exposing`] notes what adapters expose to sessions; [`shutdown`] ends everything. [`pools`] says which of several pools a call goes to.
+//! living worker, with [`succession`] when it has served long enough, unless [`restarts`] says that it makes no sense at
+//! the moment; [`loss`] settles what a dead one leaves, and [`blame`] asks which tool, arguments or worker is at fault:
+//! [`breaker`], [`poison`] and [`outliers`] keep count; [`supervisor`] looks after idle workers, and [`growth`] after their
+//! number; [`timekeeper`] ends calls whose time is up, and [`retirement`] workers that do not let go of them; [`unattended`]
+//! stays with calls that nobody waits for; [`exposing`] notes what adapters expose to sessions; [`shutdown`] ends
+//! everything. [`pools`] says which of several pools a call goes to.
 
 mod alarm;
 mod backoff;
+mod blame;
+mod breaker;
+mod circuit;
 mod exposing;
+mod growth;
+mod health;
+mod info;
 mod loss;
+mod meters;
+mod outliers;
+mod permission;
+mod poison;
 mod pools;
+mod recycling;
+mod restarts;
 mod retirement;
+mod retries;
 mod routing;
+mod scaling;
 mod scheduler;
 mod shutdown;
 mod slot;
+mod succession;
+mod supervisor;
 mod timekeeper;
+mod trials;
 mod unattended;
 
 use std::collections::HashMap;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -29,17 +49,28 @@ use tokio::sync::{Notify, Semaphore, mpsc, watch};
 use tokio_util::task::TaskTracker;
 
 use self::alarm::Alarm;
+use self::blame::Digests;
+use self::growth::Place;
+pub use self::info::{CurrentCall, WorkerInfo, WorkerState};
+use self::meters::Meters;
+use self::outliers::Outliers;
+use self::poison::Poison;
 pub(crate) use self::pools::{DEFAULT_POOL, Pools};
+pub(crate) use self::recycling::Recycling;
+use self::restarts::Restarts;
+use self::retries::Retries;
+pub(crate) use self::scaling::Scaling;
 use self::scheduler::{Scheduler, Task};
+use self::trials::Trials;
 use crate::body::InputStream;
 use crate::error::{Error, ErrorKind, Executed, Result, StartFailure};
 use crate::link::{Chain, Handling, PendingCall, Priority, ToolName};
 use crate::manifest::{Manifest, SessionUse};
 use crate::session::{Affinity, Identity, Pin, Tie};
-use crate::telemetry::Events;
+use crate::telemetry::{Events, Statistics};
 use crate::tools::Registry;
 use crate::wire::fragment::FRAGMENT;
-use crate::worker::{Sandbox, Worker, WorkerConfig};
+use crate::worker::{Worker, WorkerConfig};
 
 /// What a pool is made of.
 #[derive(Debug, Clone)]
@@ -50,6 +81,8 @@ pub(crate) struct PoolConfig {
     pub worker: WorkerConfig,
     /// How many of them. Default: the number of cores.
     pub workers: usize,
+    /// How far the pool grows beyond that, if it does.
+    pub scaling: Option<Scaling>,
     /// How many calls and streams one of them has at once, if it is not what its profile says.
     pub max_concurrency: Option<usize>,
     /// Where calls of a session go that say nothing about it, if it is not what the bridge says.
@@ -68,6 +101,12 @@ pub(crate) struct PoolConfig {
     pub drain: Duration,
     /// How often an idempotent call is repeated that names no number of its own. Default 1.
     pub retries: u32,
+    /// For how long calls of a tool are refused that has killed five workers in a row. Default 30 s.
+    pub breaker_pause: Duration,
+    /// How often idle workers are asked whether they are there. Default 2 s.
+    pub health_interval: Duration,
+    /// When workers have served long enough. Default: never.
+    pub recycling: Recycling,
 }
 
 /// In which session a call is made, and how.
@@ -170,6 +209,16 @@ struct State {
     failed: Option<(StartFailure, String)>,
     /// Whether a worker has ever been ready. After that no failure is taken for permanent: what was there may come back.
     has_served: bool,
+    /// Whether starting workers makes sense.
+    restarts: Restarts,
+    /// How many calls may be repeated.
+    retries: Retries,
+    /// Arguments that kill workers.
+    poison: Poison,
+    /// Workers that fail where others do not.
+    outliers: Outliers,
+    /// What became of workers so far.
+    history: Statistics,
     draining: bool,
 }
 
@@ -192,12 +241,24 @@ struct Pool {
     /// The last number of a worker, in all pools together.
     numbers: Arc<AtomicU64>,
     state: Mutex<State>,
+    /// Tools that kill workers.
+    trials: Arc<Trials>,
+    digests: Digests,
+    meters: Meters,
     alarm: Alarm,
     /// A call ended: a shutdown may be waiting for the last.
     ended: Notify,
     life: watch::Sender<Life>,
+    /// Workers may be started again after a pause, or another place may try.
+    restarting: Notify,
     /// Bounds how many workers start at the same time.
     starts: Semaphore,
+    /// Places that are kept filled with workers.
+    places: AtomicUsize,
+    /// A call has to wait.
+    crowded: Notify,
+    /// Has one permit: one worker is replaced at a time.
+    successions: Semaphore,
     /// Bounds how many retired workers may be finishing their calls beside those that replace them.
     leaving: Arc<Semaphore>,
     tasks: TaskTracker,
@@ -208,24 +269,6 @@ struct Pool {
 /// A pool as its users see it. When the last one is dropped, the workers are killed.
 pub(crate) struct PoolHandle {
     pool: Arc<Pool>,
-}
-
-/// One worker, as it is at this moment.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct WorkerInfo {
-    /// Its pool.
-    pub pool: Arc<str>,
-    /// Its number, never used again in any pool.
-    pub number: u64,
-    /// Its process.
-    pub pid: u32,
-    /// Calls it has not answered.
-    pub in_flight: usize,
-    /// It gets no more calls, and ends when these are done; another one has taken its place, or will.
-    pub draining: bool,
-    /// It has restricted itself as `sandbox` says; the event `WorkerSandboxed` has told how.
-    pub sandboxed: bool,
 }
 
 impl std::fmt::Debug for PoolHandle {
@@ -244,7 +287,8 @@ impl PoolHandle {
     /// `common` is what the pools of a bridge have together.
     pub(crate) async fn start(config: PoolConfig, common: Common) -> Result<Self> {
         let Common { registry, events, numbers } = common;
-        let workers = config.workers;
+        let (workers, scaling) = (config.workers, config.scaling);
+        let most = scaling.map_or(workers, |scaling| scaling.most);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let state = State {
             scheduler: Scheduler::new(config.queue_limit),
@@ -256,28 +300,45 @@ impl PoolHandle {
             declared_uses: HashMap::new(),
             failed: None,
             has_served: false,
+            restarts: Restarts::new(),
+            retries: Retries::new(),
+            poison: Poison::default(),
+            outliers: Outliers::default(),
+            history: Statistics::default(),
             draining: false,
         };
+        let trials = Arc::new(Trials::new(config.breaker_pause));
         let pool = Arc::new(Pool {
             config,
             events,
             registry,
             numbers,
             state: Mutex::new(state),
+            trials,
+            digests: Digests::default(),
+            meters: Meters::default(),
             alarm: Alarm::new(),
             ended: Notify::new(),
             life: watch::Sender::new(Life::Running),
+            restarting: Notify::new(),
             starts: Semaphore::new(cores),
-            leaving: Arc::new(Semaphore::new(workers.min(Semaphore::MAX_PERMITS))),
+            places: AtomicUsize::new(0),
+            crowded: Notify::new(),
+            successions: Semaphore::new(1),
+            leaving: Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS))),
             tasks: TaskTracker::new(),
             runtime: Handle::current(),
         });
         // From here on a failure drops the handle, which ends everything.
         let handle = Self { pool: Arc::clone(&pool) };
         pool.tasks.spawn(timekeeper::run(Arc::clone(&pool)));
+        pool.tasks.spawn(supervisor::run(Arc::clone(&pool)));
+        if let Some(scaling) = scaling {
+            pool.tasks.spawn(growth::run(Arc::clone(&pool), scaling));
+        }
         let (first, mut firsts) = mpsc::unbounded_channel();
         for _ in 0..workers {
-            pool.tasks.spawn(slot::keep(Arc::clone(&pool), first.clone()));
+            pool.tasks.spawn(slot::keep(Place::new(&pool), first.clone()));
         }
         drop(first);
         // One worker is enough to begin with. A failure counts when it is for good, or when no place has done better.
@@ -350,20 +411,17 @@ impl PoolHandle {
 
     /// The workers that serve calls at this moment, by number.
     pub(crate) fn workers(&self) -> Vec<WorkerInfo> {
-        let workers: Vec<_> = self.pool.lock().workers.values().cloned().collect();
-        let mut workers: Vec<_> = workers
-            .iter()
-            .map(|worker| WorkerInfo {
-                pool: self.pool.name(),
-                number: worker.number,
-                pid: worker.pid,
-                in_flight: worker.link.in_flight(),
-                draining: worker.is_retired(),
-                sandboxed: self.pool.config.worker.sandbox != Sandbox::Hardened,
-            })
-            .collect();
-        workers.sort_by_key(|worker| worker.number);
-        workers
+        self.pool.infos()
+    }
+
+    /// What it has done so far.
+    pub(crate) fn statistics(&self) -> Statistics {
+        self.pool.statistics()
+    }
+
+    /// Replaces the worker of that number, and waits until it gets no more calls.
+    pub(crate) async fn recycle(&self, number: u64) -> Result<()> {
+        self.pool.recycle(number).await
     }
 
     /// Admits no more, lets running calls finish, ends the workers. Calls that wait are told that it shuts down.

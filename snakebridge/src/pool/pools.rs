@@ -7,6 +7,7 @@ use futures::future::{join_all, try_join_all};
 use super::{PoolHandle, WorkerInfo};
 use crate::error::{Error, ErrorKind, Executed, Result};
 use crate::session::Identity;
+use crate::telemetry::Statistics;
 use crate::tools::Registry;
 
 /// The name of the pool that the builder's own settings describe.
@@ -97,6 +98,20 @@ impl Pools {
         let mut workers: Vec<_> = self.pools.iter().flat_map(PoolHandle::workers).collect();
         workers.sort_by_key(|worker| worker.number);
         workers
+    }
+
+    /// What they have done so far, together.
+    pub(crate) fn statistics(&self) -> Statistics {
+        let mut sum = Statistics::default();
+        self.pools.iter().for_each(|pool| sum.merge(pool.statistics()));
+        sum
+    }
+
+    /// Replaces the worker of that number, wherever it is, and waits until it gets no more calls.
+    pub(crate) async fn recycle(&self, number: u64) -> Result<()> {
+        let having = self.pools.iter().find(|pool| pool.workers().iter().any(|worker| worker.number == number));
+        // Where none has it, any says so.
+        having.unwrap_or(self.at(0)).recycle(number).await
     }
 
     /// Cancels the calls that run in `session` or wait to, wherever they are.

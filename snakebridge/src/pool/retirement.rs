@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::Pool;
 use crate::body;
-use crate::error::{Error, ErrorKind, Executed, Exit, Phase};
+use crate::error::{Crash, Error, ErrorKind, Executed, Exit, Phase};
 use crate::link::{PendingCall, Unanswered};
 use crate::telemetry::Event;
 use crate::worker::Worker;
@@ -39,7 +39,10 @@ impl Pool {
     /// `worker` gets no more calls, and another one takes its place.
     pub(super) fn retire(&self, worker: &Worker, reason: impl FnOnce() -> String) {
         if worker.retire() {
-            self.lock().scheduler.close_worker(worker.number);
+            let mut state = self.lock();
+            state.scheduler.close_worker(worker.number);
+            state.outliers.gone(worker.number);
+            drop(state);
             let (pid, reason) = (worker.pid, reason());
             self.events.emit(Event::WorkerDraining { pool: self.name(), worker: worker.number, pid, reason });
             // It may have nothing left to do.
@@ -62,7 +65,7 @@ impl Pool {
                 let executed = worker.executed_if_handed_back(*id, call);
                 let waits_again = match executed {
                     Executed::Never => call.hand_back(),
-                    _ => self.may_repeat(worker, call, executed) && call.requeue(),
+                    _ => self.may_repeat(&mut state, worker, call, executed) && call.requeue(),
                 };
                 // What does not wait again was begun: it ran, or streams among its arguments have begun to flow.
                 if !waits_again || !self.put_back(&mut state, call) {
@@ -85,7 +88,7 @@ impl Pool {
                 ErrorKind::ShuttingDown
             } else {
                 let phase = if call.request.stream { Phase::Stream } else { Phase::Run };
-                ErrorKind::WorkerLost { exit: Exit::Unknown, phase, stderr_tail: String::new() }
+                ErrorKind::WorkerLost { exit: Exit::Unknown, crash: Crash::Unknown, phase, stderr_tail: String::new() }
             };
             // Does nothing to one that nobody waits for any more.
             if call.complete(Err(Error::new(kind, executed).on_worker(worker.number))) && !handed_back {

@@ -8,9 +8,10 @@ use super::scheduler::{Placement, Refusal, Task};
 use super::{InSession, Pool, State, Submission};
 use crate::deadlock::Resource;
 use crate::error::{Error, ErrorKind, Executed, Phase, Result, StartFailure};
-use crate::link::{Chain, Link, OwnedRequest, PendingCall, Stage};
+use crate::link::{Answer, Chain, Link, OwnedRequest, PendingCall, Stage};
 use crate::manifest::SessionUse;
 use crate::session::{Affinity, Identity, Tie};
+use crate::telemetry::Meter;
 use crate::wire::msgpack::Reader;
 use crate::wire::peer::Refused;
 use crate::wire::{Limits, Violation};
@@ -84,7 +85,7 @@ fn prepare(
     tools: u64,
     pool: &Arc<str>,
     now: Instant,
-) -> Arc<PendingCall> {
+) -> PendingCall {
     let session = submission.session.as_ref().map(|session| Arc::clone(session.pin.identity().id()));
     let request = OwnedRequest {
         target: submission.target,
@@ -98,10 +99,10 @@ fn prepare(
     let call = PendingCall::new(request, deadline, timeout, submission.idempotent, now);
     let chain = submission.chain.as_ref().map(Chain::key);
     let call = call.inside(submission.chain).with_handling(submission.handling).with_inputs(submission.inputs);
-    Arc::new(match submission.session {
+    match submission.session {
         Some(session) => in_session(call, session, declared, pool, chain),
         None => call,
-    })
+    }
 }
 
 /// A call in a session, tied to a worker as far as it, its tool as Rust or Python declares it, or the bridge says.
@@ -137,9 +138,23 @@ fn waits_for_its_worker(call: &PendingCall) -> bool {
     call.tie.as_ref().is_some_and(|tie| tie.is_bound())
 }
 
+impl State {
+    /// For how long it makes no sense to wait for a worker: none serves, and none is started for a while.
+    fn pause(&self, now: Instant) -> Option<Duration> {
+        let retry_after = self.restarts.retry_after(now)?;
+        self.workers.values().all(|worker| worker.is_retired()).then_some(retry_after)
+    }
+}
+
 impl Pool {
     /// Admits a call: it is sent, or waits, or is refused.
-    pub(super) fn submit(&self, mut submission: Submission) -> Result<Arc<PendingCall>> {
+    pub(super) fn submit(&self, submission: Submission) -> Result<Arc<PendingCall>> {
+        let meter = self.meters.of(&submission.target);
+        meter.requested();
+        self.admitted(submission, &meter).inspect_err(|error| meter.ended(Some(error), None))
+    }
+
+    fn admitted(&self, mut submission: Submission, meter: &Arc<Meter>) -> Result<Arc<PendingCall>> {
         let now = Instant::now();
         if let (Some(session), Some(affinity)) = (&mut submission.session, self.config.affinity) {
             session.default_affinity = affinity;
@@ -150,6 +165,7 @@ impl Pool {
         }
         let session = submission.session.as_ref().map(|session| &**session.pin.identity().id());
         let tools = self.registry.generation(session);
+        let trial = self.trials.admit(&submission.target, now)?;
         // What is refused goes when the lock is free again: its arguments may be streams out of this very pool, whose end
         // takes the lock.
         let call;
@@ -163,9 +179,15 @@ impl Pool {
             if let Some((why, message)) = &state.failed {
                 return Err(Error::start_failed(*why, message));
             }
+            if let Some(retry_after) = state.pause(now) {
+                return Err(Error::new(ErrorKind::CircuitOpen { retry_after }, Executed::Never));
+            }
+            self.refuse_poison(&state, &submission, now)?;
             check_retries(&state, &submission)?;
             let (deadline, timeout) = self.deadline(&state, &submission, now)?;
-            call = prepare(submission, deadline, timeout, &state.declared_uses, tools, &self.config.name, now);
+            let pool = &self.config.name;
+            let prepared = prepare(submission, deadline, timeout, &state.declared_uses, tools, pool, now);
+            call = Arc::new(prepared.with_trial(trial).counted_by(Arc::clone(meter)));
             let placement = match waiting {
                 Some(worker) => {
                     let is_served = call.chain().is_some_and(Chain::is_served);
@@ -178,7 +200,10 @@ impl Pool {
                 state.scheduler.give_up(&call);
                 return Err(error);
             }
+            state.retries.earn();
             if placement == Placement::Queued {
+                meter.queued();
+                self.crowded.notify_one();
                 self.alarm.set(self.expiry(&call, true));
             }
             match placement {
@@ -230,6 +255,18 @@ impl Pool {
     fn refuse(&self, refused: Vec<(Arc<PendingCall>, Refusal)>) {
         for (call, refusal) in refused {
             call.complete(Err(self.refused(&call, refusal)));
+        }
+    }
+
+    /// Refuses arguments that have killed workers.
+    fn refuse_poison(&self, state: &State, submission: &Submission, now: Instant) -> Result<()> {
+        let tool = &submission.target;
+        if !state.poison.suspects(tool) || !submission.inputs.is_empty() {
+            return Ok(());
+        }
+        match state.poison.deaths(tool, self.digests.of(&submission.body), now) {
+            Some(deaths) => Err(Error::new(ErrorKind::Poison { deaths }, Executed::Never)),
+            None => Ok(()),
         }
     }
 
@@ -323,18 +360,26 @@ impl Pool {
     }
 
     /// A call of `worker` is answered: its place is free.
-    pub(super) fn finished(&self, worker: u64, call: &Arc<PendingCall>) {
+    pub(super) fn finished(&self, worker: u64, call: &Arc<PendingCall>, answer: Answer) {
         let now = Instant::now();
-        let (next, refused, draining) = {
+        let (verdict, next, refused, worn, draining) = {
             let mut state = self.lock();
+            let verdict = state.judge(worker, call, answer);
             if state.scheduler.finished(worker, call, now) {
                 // The timekeeper ends it.
                 self.alarm.set(Some(now));
             }
             let next = Self::next(&mut state, now);
-            (next, state.scheduler.take_refused(), state.draining)
+            let (refused, worn) = (state.scheduler.take_refused(), self.worn(&state, worker, now));
+            (verdict, next, refused, worn, state.draining)
         };
         self.refuse(refused);
+        if let Some((worker, worn)) = worn {
+            self.recycle_if_worn(&worker, worn);
+        }
+        if let Some(verdict) = verdict {
+            self.absolve(call, verdict, now);
+        }
         if draining {
             self.ended.notify_waiters();
         }

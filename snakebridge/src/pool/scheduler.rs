@@ -141,8 +141,10 @@ struct Seat<C> {
     /// How many of them have arguments on their way.
     arriving: usize,
     last_finished: Option<Instant>,
-    /// Whether it has answered a call.
-    answered: bool,
+    /// When a call was last answered, whatever kind it was.
+    last_left: Option<Instant>,
+    /// How many calls it has answered.
+    answered: u64,
     /// Calls that wait for this worker and no other.
     line: Queue<C>,
     /// How many calls in a row went past one that had waited longer: between those in the line and those that wait for any
@@ -254,7 +256,8 @@ impl<C: Task> Scheduler<C> {
             expected: Duration::ZERO,
             arriving: 0,
             last_finished: None,
-            answered: false,
+            last_left: None,
+            answered: 0,
             line: Queue::new(),
             overtaken: 0,
             last_bound: 0,
@@ -342,7 +345,8 @@ impl<C: Task> Scheduler<C> {
     /// A call is answered. True when nothing is left in a closed worker.
     pub(super) fn finished(&mut self, worker: u64, call: &C, now: Instant) -> bool {
         let Some(seat) = self.seat(worker) else { return false };
-        seat.answered = true;
+        seat.answered += 1;
+        seat.last_left = Some(now);
         let assigned = seat.take(call.key());
         let drained = seat.closed && seat.assigned.is_empty();
         let took = assigned.as_ref().and_then(|assigned| seat.ended(assigned, now));
@@ -420,9 +424,15 @@ impl<C: Task> Scheduler<C> {
         self.seats.iter().find(|seat| seat.worker == worker).map_or(0, |seat| seat.assigned.len())
     }
 
-    /// Whether this worker has answered a call.
-    pub(super) fn has_answered(&self, worker: u64) -> bool {
-        self.seats.iter().any(|seat| seat.worker == worker && seat.answered)
+    /// Since when this worker, which is here since `ready`, has had no call, if it has none.
+    pub(super) fn idle_since(&self, worker: u64, ready: Instant) -> Option<Instant> {
+        let idle = self.seats.iter().find(|seat| seat.worker == worker && seat.assigned.is_empty());
+        idle.map(|seat| seat.last_left.unwrap_or(ready))
+    }
+
+    /// How many calls this worker has answered.
+    pub(super) fn answered_by(&self, worker: u64) -> u64 {
+        self.seats.iter().find(|seat| seat.worker == worker).map_or(0, |seat| seat.answered)
     }
 
     /// Gives the call to the worker with the least in flight among those that accept one, or to its session's if that does.

@@ -1,5 +1,6 @@
 //! One place of the pool: keeps a living worker in it.
 
+use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -9,10 +10,13 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::watch;
 
 use super::backoff::Backoff;
+use super::growth::Place;
+use super::permission::Probe;
+use super::restarts::{PROVEN, is_quick};
 use super::scheduler::Capacity;
 use super::{Life, Pool};
 use crate::error::{Error, ErrorKind, Result, StartFailure};
-use crate::link::{Incoming, Link, PendingCall, Service};
+use crate::link::{Answer, Incoming, Link, PendingCall, Service};
 use crate::telemetry::Event;
 use crate::worker::Worker;
 
@@ -58,9 +62,9 @@ impl Service for Surroundings {
         }
     }
 
-    fn finished(&self, call: &Arc<PendingCall>) {
+    fn finished(&self, call: &Arc<PendingCall>, answer: Answer) {
         if let Some(pool) = self.pool.upgrade() {
-            pool.finished(self.worker, call);
+            pool.finished(self.worker, call, answer);
         }
     }
 }
@@ -69,7 +73,8 @@ impl Service for Surroundings {
 const SILENT_STARTS: u32 = 3;
 
 /// Starts a worker, waits for its end, starts the next one; until the pool ends. `first` hears how the first start went.
-pub(super) async fn keep(pool: Arc<Pool>, first: UnboundedSender<Result<()>>) {
+pub(super) async fn keep(place: Place, first: UnboundedSender<Result<()>>) {
+    let pool = place.pool();
     let mut first = Some(first);
     let mut report = |result| {
         // The pool's start listens until it has heard enough.
@@ -80,24 +85,34 @@ pub(super) async fn keep(pool: Arc<Pool>, first: UnboundedSender<Result<()>>) {
     let mut life = pool.life.subscribe();
     loop {
         let begun = Instant::now();
-        let number = pool.number();
-        let started = tokio::select! {
-            started = pool.start_worker(number) => started,
+        let started = async {
+            let probe = pool.permission().await;
+            let number = pool.number();
+            (number, pool.start_worker(number).await, probe)
+        };
+        let (number, started, probe) = tokio::select! {
+            started = started => started,
             () = super::ending(&mut life) => return,
         };
         let wait = match started {
             Ok(worker) => {
-                let ready = Instant::now();
                 failures = 0;
                 pool.admit(&worker, begun.elapsed());
                 report(Ok(()));
-                let settled = pool.occupied_by(&worker).await;
-                if settled { Duration::ZERO } else { backoff.next(ready.elapsed()) }
+                let (departure, lived) = pool.serve(worker, probe.as_ref()).await;
+                if departure.dismissed {
+                    return;
+                }
+                let quickly = !departure.by_host && is_quick(lived, departure.worked);
+                if quickly {
+                    pool.count_death(probe.as_ref());
+                }
+                backoff.next(quickly, jitter())
             }
             Err(error) => {
                 failures += 1;
                 let for_good = pool.start_failed(&error);
-                let wait = (!for_good).then(|| backoff.next(Duration::ZERO));
+                let wait = (!for_good).then(|| backoff.next(true, jitter()));
                 pool.events.emit(Event::StartFailed {
                     pool: pool.name(),
                     worker: number,
@@ -105,6 +120,10 @@ pub(super) async fn keep(pool: Arc<Pool>, first: UnboundedSender<Result<()>>) {
                     retry_in: wait,
                 });
                 let silent = matches!(error.kind(), ErrorKind::StartFailed { why: StartFailure::Exit, .. });
+                // What is there for good has its own way of telling callers.
+                if !error.is_permanent() {
+                    pool.count_death(probe.as_ref());
+                }
                 if !silent || failures >= SILENT_STARTS {
                     report(Err(error));
                 }
@@ -121,18 +140,35 @@ pub(super) async fn keep(pool: Arc<Pool>, first: UnboundedSender<Result<()>>) {
     }
 }
 
+/// A random number from 0 to 50: a fresh random key is as random as this needs.
+pub(super) fn jitter() -> u32 {
+    u32::try_from(RandomState::new().hash_one(0) % 51).unwrap_or(25)
+}
+
+/// How a place became free.
+#[derive(Debug, Clone, Copy)]
+struct Departure {
+    /// The host ended its worker.
+    by_host: bool,
+    /// The worker had done something, or was about to.
+    worked: bool,
+    /// Nobody is to take its place.
+    dismissed: bool,
+}
+
 impl Pool {
-    fn number(&self) -> u64 {
+    pub(super) fn number(&self) -> u64 {
         self.numbers.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    async fn start_worker(self: &Arc<Self>, number: u64) -> Result<Arc<Worker>> {
+    pub(super) async fn start_worker(self: &Arc<Self>, number: u64) -> Result<Arc<Worker>> {
         // A few at a time: a hundred interpreters that import at once help nobody. Never closed, so never an error.
         let _permit = self.starts.acquire().await;
         let surroundings =
             Arc::new(Surroundings { pool: Arc::downgrade(self), worker: number, runtime: Handle::current() });
         let known = |hash: &str| self.lock().manifests.get(hash).cloned();
-        Worker::start(number, &self.config.worker, surroundings, known).await.map(Arc::new)
+        let worker = Worker::start(number, &self.config.worker, surroundings, known).await?;
+        Ok(Arc::new(worker.with_jitter(jitter())))
     }
 
     /// A worker is ready: it gets its share of what waits.
@@ -149,6 +185,7 @@ impl Pool {
             state.manifest_hash = worker.manifest_hash.as_str().into();
             state.workers.insert(worker.number, Arc::clone(worker));
             state.scheduler.add_worker(worker.number, self.capacity(worker));
+            state.history.workers_started += 1;
             state.has_served = true;
             state.failed = None;
         }
@@ -172,10 +209,36 @@ impl Pool {
         if profile.runs_many() { Capacity::Concurrent(number) } else { Capacity::Serial(number) }
     }
 
-    /// Waits until a place is free again: its worker has ended, or is retired and ends in its own time. True when it had
-    /// done some work, or was ended by the host: that says nothing against starting the next one at once.
-    async fn occupied_by(self: &Arc<Self>, worker: &Arc<Worker>) -> bool {
-        let (pool, watched, life) = (Arc::clone(self), Arc::clone(worker), self.life.subscribe());
+    /// Has `worker` serve in a place, and those that take its place when it has served long enough, until the place is free
+    /// again. Tells how long the last one lived.
+    async fn serve(self: &Arc<Self>, mut worker: Arc<Worker>, probe: Option<&Probe>) -> (Departure, Duration) {
+        let mut occupied = Box::pin(Arc::clone(self).occupied_by(Arc::clone(&worker)));
+        let mut proven = probe.is_none();
+        loop {
+            tokio::select! {
+                departure = &mut occupied => return (departure, worker.age(Instant::now())),
+                // A worker that is a probe has proven itself when it has lived for a while.
+                () = tokio::time::sleep(PROVEN), if !proven => {
+                    proven = true;
+                    if let Some(probe) = probe {
+                        probe.succeeded();
+                    }
+                }
+                successor = self.successor(&worker), if proven => {
+                    self.admit(&successor.worker, successor.after);
+                    self.retire(&worker, || successor.reason);
+                    worker = successor.worker;
+                    let next = Box::pin(Arc::clone(self).occupied_by(Arc::clone(&worker)));
+                    self.tasks.spawn(std::mem::replace(&mut occupied, next));
+                    drop(successor.turn);
+                }
+            }
+        }
+    }
+
+    /// Waits until a place is free again: its worker has ended, or is retired and ends in its own time.
+    async fn occupied_by(self: Arc<Self>, worker: Arc<Worker>) -> Departure {
+        let (pool, watched, life) = (Arc::clone(&self), Arc::clone(&worker), self.life.subscribe());
         let mut end = self.tasks.spawn(async move { pool.watch(&watched, life).await });
         let leaves = async {
             worker.retired().await;
@@ -184,20 +247,19 @@ impl Pool {
         };
         tokio::select! {
             // An error means that the runtime is going down.
-            settled = &mut end => settled.unwrap_or(true),
+            departure = &mut end => departure.unwrap_or(Departure { by_host: true, worked: true, dismissed: false }),
             permit = leaves => {
                 self.tasks.spawn(async move {
                     let _ = end.await;
                     drop(permit);
                 });
-                self.has_worked(worker)
+                Departure { by_host: false, worked: self.has_worked(&worker), dismissed: worker.is_dismissed() }
             }
         }
     }
 
-    /// Waits for a worker's end, or brings it about when the pool ends, and settles what it leaves. Returns what
-    /// [`occupied_by`](Self::occupied_by) does.
-    async fn watch(&self, worker: &Arc<Worker>, mut life: watch::Receiver<Life>) -> bool {
+    /// Waits for a worker's end, or brings it about when the pool ends, and settles what it leaves.
+    async fn watch(&self, worker: &Arc<Worker>, mut life: watch::Receiver<Life>) -> Departure {
         let mut ended = std::pin::pin!(worker.ended(|reason, never_ran| self.going_away(worker, &reason, &never_ran)));
         let ended = tokio::select! {
             ended = &mut ended => ended,
@@ -206,15 +268,18 @@ impl Pool {
                 ended.await
             }
         };
-        let has_worked = self.has_worked(worker);
-        self.settle(worker, &ended);
-        ended.killed.is_some() || has_worked
+        let has_answered = self.has_worked(worker);
+        let was_running = self.settle(worker, &ended);
+        // At the pool's end every worker is told to end.
+        let by_host = ended.killed.is_some() || *self.life.borrow() > Life::Running;
+        let worked = has_answered || was_running;
+        Departure { by_host, worked, dismissed: worker.is_dismissed() }
     }
 
     /// Whether a worker has answered a call, or is busy with one that it did not hand back. What it says about itself does
     /// not count: one that leaves as soon as it is there would be started without end.
     fn has_worked(&self, worker: &Worker) -> bool {
-        self.lock().scheduler.has_answered(worker.number) || worker.link.in_flight() > 0
+        self.lock().scheduler.answered_by(worker.number) > 0 || worker.link.in_flight() > 0
     }
 
     /// A place has no worker. Returns whether trying again is pointless.

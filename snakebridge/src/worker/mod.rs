@@ -2,15 +2,17 @@
 //!
 //! [`interpreter`] finds a Python, [`launch`] says what is run instead of it, [`sandbox`] how much it may, [`spawner`]
 //! starts it from a thread that never ends, [`handshake`] agrees with it, [`status`] is the page of shared memory on which
-//! it notes what it runs, [`output`] carries what it prints, [`process`] watches and ends it, and [`template`] is what
+//! it notes what it runs, [`output`] carries what it prints, [`process`] watches and ends it, [`crash`] says what its end means, and [`template`] is what
 //! workers are forked from where that was asked for. [`Worker::start`] ties them together.
 
 mod compat;
+mod crash;
 mod diagnosis;
 mod environment;
 mod handshake;
 mod interpreter;
 mod launch;
+pub(crate) mod memory;
 mod output;
 mod pipe;
 mod process;
@@ -27,6 +29,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 pub use self::compat::Compat;
@@ -40,7 +43,7 @@ pub use self::sandbox::{Restrictions, Sandbox};
 use self::spawner::{Input, Invocation};
 use self::status::StatusPage;
 pub(crate) use self::template::Preload;
-use crate::error::{Error, Executed, Exit, Result, StartFailure};
+use crate::error::{Crash, Error, Executed, Exit, Result, StartFailure};
 use crate::link::{CloseReason, Control, Greeting, Link, PendingCall, Pipes, Service, Unanswered, WriteFailure};
 use crate::manifest::Manifest;
 use crate::value::Value;
@@ -123,6 +126,14 @@ pub(crate) struct Worker {
     retiring: AtomicBool,
     /// Somebody has begun to end it.
     ending: AtomicBool,
+    /// When it was ready.
+    pub ready: Instant,
+    /// A random number of its own, from 0 to 50.
+    pub jitter: u32,
+    /// Nobody is to take its place.
+    dismissed: AtomicBool,
+    /// Why another one is to take its place, once it is.
+    succession: watch::Sender<Option<String>>,
 }
 
 /// How a worker ended, and what that leaves.
@@ -130,6 +141,8 @@ pub(crate) struct Worker {
 pub(crate) struct Ended {
     /// The exit status.
     pub exit: Exit,
+    /// What that means.
+    pub crash: Crash,
     /// Why the connection ended.
     pub reason: CloseReason,
     /// Why the host ended it, if it did.
@@ -157,6 +170,7 @@ impl Worker {
         known: impl Fn(&str) -> Option<Arc<Manifest>> + Send,
     ) -> Result<Self> {
         let begun = Instant::now();
+        crash::count_kills();
         let nonce = handshake::nonce();
         // Without the page nothing is lost but certainty: a lost call is then always `maybe`.
         let status = StatusPage::create(&nonce).ok();
@@ -210,7 +224,43 @@ impl Worker {
             retired: CancellationToken::new(),
             retiring: AtomicBool::new(false),
             ending: AtomicBool::new(false),
+            ready: Instant::now(),
+            jitter: 0,
+            dismissed: AtomicBool::new(false),
+            succession: watch::Sender::new(None),
         })
+    }
+
+    /// Gives it a random number of its own, from 0 to 50.
+    pub(crate) fn with_jitter(self, jitter: u32) -> Self {
+        Self { jitter, ..self }
+    }
+
+    /// How long it has been ready.
+    pub(crate) fn age(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.ready)
+    }
+
+    /// Another one is to take its place, for the first reason that is given.
+    pub(crate) fn ask_for_successor(&self, reason: String) {
+        self.succession.send_if_modified(|wanted| {
+            let first = wanted.is_none();
+            wanted.get_or_insert(reason);
+            first
+        });
+    }
+
+    /// Waits until another one is to take its place, and tells why.
+    pub(crate) async fn successor_wanted(&self) -> String {
+        let mut wanted = self.succession.subscribe();
+        // Never an error: the sender is here.
+        let reason = wanted.wait_for(Option::is_some).await.ok().and_then(|reason| reason.clone());
+        reason.unwrap_or_default()
+    }
+
+    /// Waits until its process has ended.
+    pub(crate) async fn gone(&self) {
+        self.process.wait().await;
     }
 
     /// Waits until the worker has ended and tells what it had not answered. Before that, `going_away` hears if it takes
@@ -234,13 +284,12 @@ impl Worker {
                 Err(_) => (CloseReason::Eof, self.link.close()),
             },
         };
-        Ended {
-            exit,
-            reason,
-            killed: self.killed.lock().unwrap_or_else(PoisonError::into_inner).clone(),
-            stderr_tail: self.tail.text(),
-            unanswered,
-        }
+        let killed = self.killed.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let stderr_tail = self.tail.text();
+        // One that broke the protocol was killed a moment ago, by us.
+        let by_host = killed.is_some() || matches!(reason, CloseReason::Violation(_));
+        let crash = crash::classify(exit, by_host, crash::claim_kill, &stderr_tail);
+        Ended { exit, crash, reason, killed, stderr_tail, unanswered }
     }
 
     /// Ends the worker now, for a reason that its last event will name.
@@ -272,6 +321,16 @@ impl Worker {
     /// Waits until it gets no more calls.
     pub(crate) async fn retired(&self) {
         self.retired.cancelled().await;
+    }
+
+    /// Nobody is to take its place.
+    pub(crate) fn dismiss(&self) {
+        self.dismissed.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether nobody is to take its place.
+    pub(crate) fn is_dismissed(&self) -> bool {
+        self.dismissed.load(Ordering::SeqCst)
     }
 
     /// True for the first who is about to end it.

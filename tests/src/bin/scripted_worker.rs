@@ -90,6 +90,9 @@ fn main() -> io::Result<()> {
                 }
                 Header::Call(call) => worker.run(call.id, call.target)?,
                 Header::Cancel { id, .. } => worker.cancel(id)?,
+                Header::Ping { nonce } => {
+                    say(&Header::Pong { nonce, finished: 0, running: 0, running_for: 0 }, &[])?;
+                }
                 _ => {}
             }
             let length = parsed.length;

@@ -46,3 +46,15 @@ async fn workers_that_leave_as_soon_as_they_are_there_are_started_less_and_less_
     assert!(begun.elapsed() >= Duration::from_millis(560), "{:?}", begun.elapsed());
     bridge.shutdown().await
 }
+
+// B4
+#[tokio::test]
+async fn an_answer_that_was_written_before_its_worker_died_is_the_answer() -> Result<()> {
+    let bridge = hostile("answers and dies").start().await?;
+    let mut events = bridge.events();
+    for _ in 0..5 {
+        assert_eq!(bridge.call::<i64>("lie", args! {}).timeout(PATIENCE).await?, 7);
+        super::lost(&mut events).await;
+    }
+    bridge.shutdown().await
+}

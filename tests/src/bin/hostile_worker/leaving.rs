@@ -3,13 +3,25 @@
 use std::fs::OpenOptions;
 use std::io;
 use std::os::unix::fs::FileExt;
+use std::time::Duration;
 
 use snakebridge::wire::Header;
 
 use crate::frames::{Answer, frame, say};
 
-/// What follows READY: all but the first worker, which is asked for its manifest, take no call.
+/// What follows READY: all but the first worker, which is asked for its manifest, take no call; or all die at once, while
+/// there is a file.
 pub(crate) fn behind_ready(lie: &str) -> io::Result<Vec<u8>> {
+    if let Some(file) = lie.strip_prefix("dies at once while there is ") {
+        if std::fs::exists(file)? {
+            std::thread::spawn(|| {
+                std::thread::sleep(Duration::from_millis(10));
+                // As the kernel does it: whoever has a call in such a worker is not to blame.
+                let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+            });
+        }
+        return Ok(Vec::new());
+    }
     let Some(witness) = lie.strip_prefix("leaves at once, witness ") else { return Ok(Vec::new()) };
     let leaves = std::fs::exists(witness)?;
     std::fs::write(witness, "")?;
@@ -17,10 +29,14 @@ pub(crate) fn behind_ready(lie: &str) -> io::Result<Vec<u8>> {
 }
 
 pub(crate) fn acts(lie: &str, answer: Answer) -> io::Result<bool> {
-    if lie != "runs and denies it" {
-        return Ok(false);
+    match lie {
+        "answers and dies" => {
+            say(&answer.reply(&[7]))?;
+            std::process::exit(9);
+        }
+        "runs and denies it" => note_started(answer.id)?,
+        _ => return Ok(false),
     }
-    note_started(answer.id)?;
     say(&frame(&Header::GoAway { last: answer.id.saturating_sub(2), reason: "" }, &[]))?;
     Ok(true)
 }

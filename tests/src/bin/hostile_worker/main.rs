@@ -45,6 +45,9 @@ fn main() -> io::Result<()> {
         while let Some(parsed) = codec::parse(&received, u64::MAX).map_err(io::Error::other)? {
             match parsed.header {
                 Header::Call(call) => worker.answer(&call)?,
+                Header::Ping { nonce } if worker.lie != "ignores pings" => {
+                    say(&frame(&Header::Pong { nonce, finished: 0, running: 0, running_for: 0 }, &[]))?;
+                }
                 Header::Part { id, .. } => worker.fragment(id, parsed.body.len())?,
                 _ => {}
             }

@@ -1,0 +1,66 @@
+//! Replacing a worker that has served long enough: the one that takes its place is ready before it gets no more calls, so
+//! that nobody waits and no call fails. One at a time in a pool.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::SemaphorePermit;
+
+use super::Pool;
+use crate::error::{Error, Result};
+use crate::telemetry::Event;
+use crate::worker::Worker;
+
+/// After a successor that could not start.
+const PAUSE: Duration = Duration::from_secs(5);
+
+/// A worker that is ready to take another's place.
+pub(super) struct Successor<'a> {
+    pub(super) worker: Arc<Worker>,
+    /// How long its start took.
+    pub(super) after: Duration,
+    /// Why the other one leaves.
+    pub(super) reason: String,
+    /// Until that has happened, no other worker is replaced.
+    pub(super) turn: SemaphorePermit<'a>,
+}
+
+impl Pool {
+    /// Waits until `worker` is to be replaced, and starts the one that takes its place. Dropped when `worker` ends before
+    /// that: its place is then filled like any other.
+    pub(super) async fn successor(self: &Arc<Self>, worker: &Worker) -> Successor<'_> {
+        let reason = worker.successor_wanted().await;
+        loop {
+            // Never closed, so never an error.
+            let Ok(turn) = self.successions.acquire().await else { std::future::pending().await };
+            let (begun, number) = (Instant::now(), self.number());
+            match self.start_worker(number).await {
+                Ok(worker) => return Successor { worker, after: begun.elapsed(), reason, turn },
+                Err(error) => {
+                    let (error, retry_in) = (error.to_string(), Some(PAUSE));
+                    self.events.emit(Event::StartFailed { pool: self.name(), worker: number, error, retry_in });
+                }
+            }
+            // Others may try meanwhile.
+            drop(turn);
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// Replaces the worker of that number, and waits until it gets no more calls.
+    pub(super) async fn recycle(&self, number: u64) -> Result<()> {
+        let worker = self.lock().workers.get(&number).cloned();
+        let Some(worker) = worker else {
+            return Err(Error::invalid_argument(format!(
+                "there is no worker {number}: `workers()` tells the numbers of those that serve"
+            )));
+        };
+        worker.ask_for_successor("it was asked for".to_owned());
+        tokio::select! {
+            () = worker.retired() => {}
+            // It is replaced for another reason, or nothing is any more.
+            () = worker.gone() => {}
+        }
+        Ok(())
+    }
+}

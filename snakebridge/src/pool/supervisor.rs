@@ -1,0 +1,95 @@
+//! One task that looks after the workers of a pool now and then: asks idle ones whether they are there, and measures those
+//! that have a limit.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::time::MissedTickBehavior;
+
+use super::health::{Health, Step};
+use super::recycling::Worn;
+use super::{Pool, State};
+use crate::worker::{Worker, memory};
+
+/// How often the memory of workers is measured that may not have too much.
+const SAMPLE: Duration = Duration::from_millis(250);
+/// The shortest time between two looks: a look costs a system call for each worker.
+const SHORTEST: Duration = Duration::from_millis(10);
+/// The longest: what is asked for may be more than clocks can tell.
+const LONGEST: Duration = Duration::from_hours(24);
+
+pub(super) async fn run(pool: Arc<Pool>) {
+    let mut life = pool.life.subscribe();
+    let (interval, limits) = (pool.config.health_interval.clamp(SHORTEST, LONGEST), pool.config.recycling);
+    let sample = if limits.memory.is_some() { SAMPLE } else { interval };
+    let age = limits.age.map_or(interval, |age| (age / 20).max(SHORTEST));
+    let mut ticks = tokio::time::interval(interval.min(sample).min(age));
+    // After a time in which nothing ran, this program's own silence is not the workers'.
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let (mut health, mut asked) = (Health::default(), None);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            () = super::ending(&mut life) => return,
+        }
+        let workers: Vec<Arc<Worker>> = pool.lock().workers.values().cloned().collect();
+        let now = Instant::now();
+        if asked.is_none_or(|asked| now.saturating_duration_since(asked) >= interval) {
+            asked = Some(now);
+            health.keep(|number| workers.iter().any(|worker| worker.number == number));
+            for worker in &workers {
+                pool.ask(&mut health, worker);
+            }
+        }
+        if limits.memory.is_some() || limits.age.is_some() {
+            pool.measure(workers, now).await;
+        }
+    }
+}
+
+impl Pool {
+    /// Asks a worker whether it is there, and ends it when it has been silent for too long.
+    fn ask(&self, health: &mut Health, worker: &Arc<Worker>) {
+        let idle = worker.link.in_flight() == 0 && !worker.is_retired();
+        match health.look(worker.number, idle, worker.link.last_pong()) {
+            Step::Ask(question) => worker.link.ping(question),
+            Step::Leave => {}
+            Step::End => {
+                // A call that is given to it at this very moment never runs there, and goes elsewhere.
+                self.lock().scheduler.close_worker(worker.number);
+                worker.kill("it was idle and did not answer three times");
+            }
+        }
+    }
+
+    /// Looks whether workers have had enough.
+    async fn measure(&self, workers: Vec<Arc<Worker>>, now: Instant) {
+        let weighs = self.config.recycling.memory.is_some();
+        let pids: Vec<u32> = workers.iter().map(|worker| worker.pid).collect();
+        // Reading a large process's figures takes the kernel a while.
+        let measured = tokio::task::spawn_blocking(move || {
+            pids.into_iter().map(|pid| if weighs { memory::proportional(pid) } else { None }).collect::<Vec<_>>()
+        });
+        // An error means that the runtime is going down.
+        let Ok(measured) = measured.await else { return };
+        for (worker, memory) in workers.iter().zip(measured) {
+            let calls = self.lock().scheduler.answered_by(worker.number);
+            self.recycle_if_worn(worker, Worn { calls, age: worker.age(now), memory });
+        }
+    }
+
+    /// What a worker that has answered a call has been through, if that matters.
+    pub(super) fn worn(&self, state: &State, worker: u64, now: Instant) -> Option<(Arc<Worker>, Worn)> {
+        self.config.recycling.calls?;
+        let calls = state.scheduler.answered_by(worker);
+        let worker = state.workers.get(&worker)?;
+        Some((Arc::clone(worker), Worn { calls, age: worker.age(now), memory: None }))
+    }
+
+    /// Has a worker replaced if it has had enough.
+    pub(super) fn recycle_if_worn(&self, worker: &Worker, worn: Worn) {
+        if let Some(reason) = self.config.recycling.reason(worn, worker.jitter) {
+            worker.ask_for_successor(reason);
+        }
+    }
+}
