@@ -33,11 +33,11 @@ impl Meters {
     /// Adds what they read to `statistics`.
     fn read(&self, statistics: &mut Statistics) {
         for (tool, meter) in &*self.tools.read().unwrap_or_else(PoisonError::into_inner) {
-            statistics.add(tool, meter.read());
+            statistics.add(tool, &meter.read());
         }
         let others = self.others.read();
         if others.requests > 0 {
-            statistics.add("", others);
+            statistics.add("", &others);
         }
     }
 }

@@ -135,16 +135,16 @@ pub struct Statistics {
 
 impl Statistics {
     /// Adds the calls of a tool.
-    pub(crate) fn add(&mut self, tool: &str, calls: CallStatistics) {
-        self.calls.add(&calls);
-        self.tools.entry(tool.to_owned()).or_default().add(&calls);
+    pub(crate) fn add(&mut self, tool: &str, calls: &CallStatistics) {
+        self.calls.add(calls);
+        self.tools.entry(tool.to_owned()).or_default().add(calls);
     }
 
     /// Adds what another pool has done.
     pub(crate) fn merge(&mut self, other: Self) {
         let Self { calls: _, tools, workers, waiting, workers_started, workers_lost, workers_retired } = other;
         for (tool, calls) in tools {
-            self.add(&tool, calls);
+            self.add(&tool, &calls);
         }
         self.workers += workers;
         self.waiting += waiting;
@@ -318,7 +318,7 @@ mod tests {
                 let meter = Meter::default();
                 for _ in 0..good { meter.requested(); meter.ended(None, Some(Duration::from_micros(good))); }
                 for _ in 0..bad { meter.requested(); meter.cancelled(); }
-                total.add(&format!("tool_{index}"), meter.read());
+                total.add(&format!("tool_{index}"), &meter.read());
             }
             let sum = |of: fn(&CallStatistics) -> u64| total.tools.values().map(of).sum::<u64>();
             prop_assert_eq!(total.calls.requests, sum(|calls| calls.requests));

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures::{FutureExt, Stream, StreamExt};
-use tokio::runtime::Handle;
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio_util::sync::CancellationToken;
 
 use super::catalogue::Registered;
@@ -70,7 +70,15 @@ impl Registry {
         let (registry, link) = (Arc::clone(self), Arc::clone(link));
         let serving = Serving { registry, link, incoming, size, cancellation };
         match begun {
-            Ok(()) => drop(runtime.spawn(serving.run())),
+            Ok(()) => {
+                runtime.spawn(serving.run());
+                // The last task that a thread of the runtime spawns waits where only that thread looks for it, and wakes no
+                // other. Should a tool then block its thread, nobody is left who waits for I/O, and everything stands still.
+                // One more task moves the tool to where others find it, and wakes one of them.
+                if runtime.runtime_flavor() == RuntimeFlavor::MultiThread {
+                    runtime.spawn(async {});
+                }
+            }
             Err(error) => serving.link.answer(key.1, &Err(error)),
         }
     }
