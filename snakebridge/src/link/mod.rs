@@ -5,8 +5,8 @@
 //! and completes calls. Reader and writer never wait for each other, so two peers that both write more than a pipe
 //! holds cannot deadlock.
 
-mod answers;
 mod answer;
+mod answers;
 mod call;
 mod chain;
 mod handling;
@@ -30,8 +30,8 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedSender;
 
-use self::answers::Sender;
 pub(crate) use self::answer::{Answer, Trial};
+use self::answers::Sender;
 use self::call::ArgumentsOf;
 pub(crate) use self::call::{Item, Next, OwnedRequest, PendingCall, Stage};
 pub(crate) use self::chain::Chain;
