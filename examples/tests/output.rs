@@ -33,7 +33,37 @@ fn outcomes_are_values_and_a_trait_is_a_service() {
 }
 
 #[test]
+fn python_finds_the_tools_of_its_session_and_one_pipeline_goes_both_ways() {
+    let lines = output(env!("CARGO_BIN_EXE_bidirectional"));
+    let begins = [
+        "tools of the host:",
+        "  calculate_fibonacci: ",
+        "  parse_json: ",
+        "  process_list: ",
+        "by name:  ",
+        "by proxy: ",
+    ];
+    for (line, begin) in lines.iter().zip(begins) {
+        assert!(line.starts_with(begin), "{line}");
+    }
+    assert_eq!(lines[6], "matched:  keys: name");
+    assert!(lines[7].starts_with("matched:  no JSON: "), "{}", lines[7]);
+    assert!(lines[8].contains("register, register_async"), "{}", lines[8]);
+    assert_eq!(lines[9], r#"pipeline: {"mean": 2.1666666666666665, "doubled": [2.0, 4.0, 7.0], "sum": 13.0}"#);
+    assert_eq!(lines[10], "in another session there are 0 of them");
+    assert_eq!(lines.len(), 11);
+}
+
+#[test]
 fn a_trait_is_a_client_of_python() {
     let lines = output(env!("CARGO_BIN_EXE_typed_client"));
     assert_eq!(lines, ["be: 2", "Line { number: 1, length: 3 }", "Line { number: 2, length: 5 }", "fake: 1"]);
+}
+
+#[test]
+fn a_session_outlives_the_worker_that_it_was_bound_to() {
+    let told = output(env!("CARGO_BIN_EXE_sessions")).join("\n");
+    for line in ["call 5: session demo_session", "Good morning, Ada", "was killed", "Good morning, Grace"] {
+        assert!(told.contains(line), "`{line}` in:\n{told}");
+    }
 }

@@ -122,10 +122,12 @@ fn client(tools: &ToolTrait) -> TokenStream {
         // What there is to say about names and numbers of arguments is said about the trait.
         #[allow(dead_code, clippy::too_many_arguments, clippy::wrong_self_convention)]
         impl #client {
-            /// A client that calls through `source`: a bridge, or anything else that makes calls.
+            /// A client that calls through `source`: a bridge, or anything else that makes calls. Its calls go to the pool
+            /// that loads its adapter. It is not compared with what the workers offer, as `Bridge::client` does.
             #[must_use]
             #visibility fn new(source: &impl #krate::client::AsCaller) -> Self {
-                Self { caller: #krate::client::AsCaller::caller(source) }
+                let caller = #krate::client::AsCaller::caller(source);
+                Self { caller: caller.for_adapter(<Self as #krate::client::PythonTools>::ADAPTER) }
             }
 
             #(#methods)*

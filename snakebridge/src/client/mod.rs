@@ -93,6 +93,15 @@ impl Caller {
         Self { session: Some(session), ..self.clone() }
     }
 
+    /// The same for calls to the pool that loads `adapter`. Where none does, or several do, the tool of each call decides, as
+    /// before.
+    #[must_use]
+    pub fn for_adapter(self, adapter: Option<&str>) -> Self {
+        let loading = |shared: &Arc<Shared>| shared.pools.of_adapter(adapter?).ok()?;
+        let pool = self.pool.or_else(|| self.shared.as_ref().and_then(loading));
+        Self { pool, ..self }
+    }
+
     /// A call of a declared tool. An argument that cannot be encoded comes out when the call is first polled.
     pub fn call<T, E>(&self, tool: &ToolDeclaration, arguments: Arguments) -> Call<T, E> {
         Call::new(self, ToolName::Declared(tool.name), arguments.finish(), CallOptions::declared(tool))
