@@ -6,6 +6,7 @@ use crate::layering;
 use crate::program::Program;
 use crate::readme;
 use crate::setup::{Environment, cargo};
+use crate::versions;
 use crate::workspace::Workspace;
 
 /// Where the settings of ruff, mypy and pytest are; all other Python here is held to the same ones.
@@ -17,6 +18,7 @@ pub(crate) fn lint() -> Vec<Check> {
     vec![
         Check::new("rustfmt", |workspace, _| cargo(workspace, &["fmt", "--all", "--check"]).run()),
         Check::new("layering", |workspace, _| layering::check(&workspace.root)),
+        Check::new("one version of every crate", |workspace, _| versions::check(&workspace.root)),
         Check::new("README: the two commands", |workspace, _| readme::check_commands(&workspace.root)),
         Check::new("ruff check", |workspace, environment| ruff(workspace, environment, &["check"])),
         Check::new("ruff format", |workspace, environment| ruff(workspace, environment, &["format", "--check"])),

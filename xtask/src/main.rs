@@ -17,6 +17,7 @@ mod program;
 mod readme;
 mod setup;
 mod source;
+mod versions;
 mod workspace;
 
 use std::path::{Path, PathBuf};
