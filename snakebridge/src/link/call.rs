@@ -10,8 +10,8 @@ use tokio::sync::Notify;
 use tokio::sync::futures::OwnedNotified;
 use tokio_util::sync::CancellationToken;
 
-use super::answer::Trial;
 use super::host_calls::HostCalls;
+use super::trial::Trial;
 use super::{Chain, Handling, Link, ToolName};
 use crate::body::InputStream;
 use crate::deadlock::Claim;

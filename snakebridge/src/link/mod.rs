@@ -5,7 +5,6 @@
 //! and completes calls. Reader and writer never wait for each other, so two peers that both write more than a pipe
 //! holds cannot deadlock.
 
-mod answer;
 mod answers;
 mod call;
 mod chain;
@@ -16,6 +15,7 @@ mod reader;
 #[cfg(test)]
 mod tests;
 mod tool_name;
+mod trial;
 mod writer;
 
 use std::collections::HashMap;
@@ -30,7 +30,6 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedSender;
 
-pub(crate) use self::answer::{Answer, Trial};
 use self::answers::Sender;
 use self::call::ArgumentsOf;
 pub(crate) use self::call::{Item, Next, OwnedRequest, PendingCall, Stage};
@@ -41,6 +40,7 @@ pub(crate) use self::host_calls::queue_full;
 use self::reader::Reading;
 pub(crate) use self::reader::{Control, Incoming, Service, Source};
 pub(crate) use self::tool_name::ToolName;
+pub(crate) use self::trial::{Answer, Trial};
 use self::writer::Output;
 pub(crate) use self::writer::WriteFailure;
 use crate::wire::peer::{Refused, Request};

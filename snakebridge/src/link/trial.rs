@@ -1,4 +1,4 @@
-//! What an answer means for those who keep count of tools and workers.
+//! The call that tries out its tool, and what an answer means for those who keep count of tools and workers.
 
 use bytes::Bytes;
 
