@@ -106,6 +106,10 @@ fn executed_is_honest(evidence: &Evidence, runs: &BTreeMap<u64, Vec<u32>>) -> Ve
     let violations = evidence.history.iter().filter_map(|record| {
         let ran = runs.contains_key(&record.call);
         let honest = match &record.ending {
+            // SIGINT is an exception wherever it arrives, perhaps before the tool has written to the ledger.
+            Ending::Failed { executed: Executed::Yes, code, worker: Some(worker), .. } if code == "tool" => {
+                ran || evidence.injected.hit.contains_key(worker)
+            }
             Ending::Right | Ending::Wrong(_) | Ending::Failed { executed: Executed::Yes, .. } => ran,
             Ending::Failed { executed: Executed::Never, .. } => !ran,
             Ending::Failed { executed: Executed::Maybe, code, .. } => {
