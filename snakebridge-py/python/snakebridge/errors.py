@@ -111,14 +111,14 @@ class SessionError(HostToolError):
 
 
 class SessionNotFound(SessionError):
-    """The call belongs to no session, or to one that was closed."""
+    """The call belongs to no session."""
 
     __module__ = "snakebridge"
     wire_code = "session_not_found"
 
 
 class SessionExpired(SessionError):
-    """The session's time ran out while the call was running; it does not come back."""
+    """The session ended while the call was running, closed or by its time; it does not come back."""
 
     __module__ = "snakebridge"
     wire_code = "session_expired"
