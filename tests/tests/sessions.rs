@@ -11,6 +11,9 @@ use snakebridge::session::{Affinity, SessionConfig, SessionInfo};
 use snakebridge::telemetry::{Event, SessionEnd};
 use snakebridge_tests::{Gate, Ledger, eventually, join_all, kill, session_tools};
 
+/// Longer than any test.
+const LONG: Duration = Duration::from_secs(60);
+
 /// Tools of `stateful_tools.py`, as traits that say what they need of their session.
 #[python_tool(adapter = "stateful_tools:SessionAdapter")]
 trait Tools {
@@ -18,14 +21,12 @@ trait Tools {
     async fn session(&self) -> Result<String>;
 }
 
+/// Call `call`, which runs until the gate is open; it runs when this returns.
 async fn holding(session: &Session, ledger: &Ledger, call: u64, gate: &Gate) -> tokio::task::JoinHandle<Result<u32>> {
     let running = tokio::spawn(session.call("hold", args! { call: call, gate: gate.path() }).timeout(LONG));
     ledger.noted(call).await;
     running
 }
-
-/// Longer than any test.
-const LONG: Duration = Duration::from_secs(60);
 
 fn told(result: Result<impl Sized>) -> (String, Executed) {
     let error = result.map(|_| ()).unwrap_err();
