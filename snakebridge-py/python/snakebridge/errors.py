@@ -118,7 +118,10 @@ class SessionNotFound(SessionError):
 
 
 class SessionExpired(SessionError):
-    """The session ended while the call was running, closed or by its time; it does not come back."""
+    """The session was closed while the call was running; it does not come back.
+
+    A session does not run out of time while a call runs in it.
+    """
 
     __module__ = "snakebridge"
     wire_code = "session_expired"

@@ -34,7 +34,7 @@ class SessionState:
 
     Every method raises:
         SessionNotFound: If the call belongs to no session.
-        SessionExpired: If the session ended while the call was running, closed or by its time.
+        SessionExpired: If the session was closed while the call was running.
         SessionQuota: If a value, or all of them, would be larger than the host allows.
         HostToolError: With code ``"invalid_argument"``, for a key that is not allowed.
         Unserializable: If a value has no form on the wire.
