@@ -119,16 +119,3 @@ class ContextAdapter(BaseAdapter):
         except HostToolError as error:
             return [error.code, error.executed, None]
         return ["nothing", "", None]
-
-    @tool
-    def join(self) -> list[str]:
-        """Expose all tools of this adapter to the session."""
-        return self.register_with_session(self.session_context.session_id)
-
-    @tool
-    async def join_by_name(self, names: list[str]) -> list[str]:
-        """Expose some tools; or the code of what was raised."""
-        try:
-            return await self.session_context.aregister_tools(names)
-        except HostToolError as error:
-            return [error.code, error.message]

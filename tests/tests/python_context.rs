@@ -255,25 +255,3 @@ async fn python_sees_the_tools_of_its_session_as_they_come_and_go() -> Result<()
     assert_eq!(names(&session).await?, global);
     bridge.shutdown().await
 }
-
-#[tokio::test]
-async fn an_adapter_exposes_its_tools_to_the_session_of_its_call_and_to_no_other() -> Result<()> {
-    let bridge = context().start().await?;
-    let (session, other) = (bridge.session("s").await?, bridge.session("other").await?);
-    let names =
-        async |by: &Session, names: &[&str]| by.call::<Vec<String>>("join_by_name", args! { names: names }).await;
-    assert_eq!(names(&session, &["tagged", "append"]).await?, ["tagged", "append"]);
-    assert_eq!(names(&session, &["append"]).await?, ["append"], "again does no harm");
-    assert_eq!(session.python_tools(), ["append", "tagged"]);
-    assert_eq!(names(&session, &["join", "nothing"]).await?[0], "tool_not_found");
-    assert_eq!(session.python_tools(), ["append", "tagged"], "all of them or none");
-    assert!(other.python_tools().is_empty());
-
-    let all: Vec<String> = other.call("join", args! {}).await?;
-    assert!(all.contains(&"join".to_owned()) && other.python_tools() == all, "{all:?}");
-    let outside: Vec<String> = bridge.call("join_by_name", args! { names: ["append"] }).await?;
-    assert_eq!(outside[0], "session_not_found");
-    other.close().await?;
-    assert!(bridge.session("other").await?.python_tools().is_empty(), "they ended with the session");
-    bridge.shutdown().await
-}
