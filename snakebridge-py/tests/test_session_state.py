@@ -118,7 +118,7 @@ def test_a_call_without_a_session_has_no_state(host):
 
 
 def test_a_session_that_ended_meanwhile_keeps_nothing(host, state):
-    host.sessions["session-1"].is_expired = True
+    host.sessions["session-1"].is_over = True
     with pytest.raises(SessionExpired):
         state.set("a", 1)
 

@@ -1,9 +1,19 @@
 """Tools that use the host as an adapter does: by proxies, and by the state of their session."""
 
 import inspect
+from array import array
+from dataclasses import dataclass
 from typing import Any
 
 from snakebridge import BaseAdapter, Conflict, HostToolError, SessionError, tool
+
+
+@dataclass
+class Place:
+    """What is a structure in Rust."""
+
+    name: str
+    height: float
 
 
 class ContextAdapter(BaseAdapter):
@@ -19,6 +29,38 @@ class ContextAdapter(BaseAdapter):
     def names(self) -> list[str]:
         """Name the tools of the host."""
         return sorted(self.session_context.tools)
+
+    @tool
+    def with_every_type(self) -> str:
+        """Call a tool of the host with an argument of every type."""
+        return self.session_context.tools.describe(
+            text="tea é",
+            signed=-(2**63),
+            unsigned=2**64 - 1,
+            number=0.1,
+            flag=True,
+            absent=None,
+            present=7,
+            values=[1.5, 2, float("-inf")],
+            counts={"b": 2, "a": 1},
+            data=b"\0\xff",
+            place=Place("K2", 8611.0),
+        )
+
+    @tool
+    def with_every_array(self) -> dict[str, str]:
+        """Have the host tell which numbers came, in one kind of array after the other."""
+        kinds: dict[str, Any] = {f"array {code}": array(code, [1, 2, 4]) for code in "bHiqfd"}
+        try:
+            import numpy
+        except ImportError:  # it is not installed for every Python
+            pass
+        else:
+            for dtype in ("float64", "float32", "int64", "uint8"):
+                kinds[f"numpy {dtype}"] = numpy.array([1, 2, 4], dtype)
+            kinds["numpy, every other"] = numpy.array([1.0, 9.0, 2.0, 9.0, 4.0])[::2]
+            kinds["numpy, one by one"] = list(numpy.array([1.0, 2.0, 4.0]))
+        return {kind: self.session_context.tools.numbers(values=values) for kind, values in kinds.items()}
 
     @tool
     def through(self, name: str, value: Any) -> Any:
@@ -77,16 +119,3 @@ class ContextAdapter(BaseAdapter):
         except HostToolError as error:
             return [error.code, error.executed, None]
         return ["nothing", "", None]
-
-    @tool
-    def join(self) -> list[str]:
-        """Expose all tools of this adapter to the session."""
-        return self.register_with_session(self.session_context.session_id)
-
-    @tool
-    async def join_by_name(self, names: list[str]) -> list[str]:
-        """Expose some tools; or the code of what was raised."""
-        try:
-            return await self.session_context.aregister_tools(names)
-        except HostToolError as error:
-            return [error.code, error.message]

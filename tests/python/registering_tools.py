@@ -19,4 +19,9 @@ class RegisteringAdapter(BaseAdapter):
     @tool
     def register_some(self, names: list[str]) -> list[str]:
         """Expose tools by name."""
-        return list(self.session_context.call_tool("$tools.register", tools=names))
+        return self.session_context.register_tools(names)
+
+    @tool
+    async def register_some_async(self, names: list[str]) -> list[str]:
+        """Expose tools by name, and let other calls run meanwhile."""
+        return await self.session_context.aregister_tools(names)

@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from collections.abc import Iterator
 from typing import Any
 
 from ledger_tools import Ledger
@@ -31,11 +32,12 @@ class SessionAdapter(BaseAdapter):
 
     @tool
     def state(self, operation: str, arguments: dict[str, Any]) -> Any:
-        """Do something to the state of the session; an error is its code, its text and its data."""
+        """Do something to the state of the session; an error is its code, text, data and class."""
         try:
             return self.session_context.call_tool(f"$state.{operation}", **arguments)
         except HostToolError as error:
-            return {"code": error.code, "message": error.message, "data": error.data}
+            raised = type(error).__name__
+            return {"code": error.code, "message": error.message, "data": error.data, "raised": raised}
 
     @tool
     def set_late(self, call: int, gate: str, key: str) -> Any:
@@ -81,6 +83,15 @@ class SessionAdapter(BaseAdapter):
         self.ledger.note(call)
         wait_for(gate)
         return os.getpid()
+
+    @tool
+    def kilobytes(self, call: int, n: int) -> Iterator[bytes]:
+        """Give so many, and note when that ends, however it does."""
+        try:
+            for _ in range(n):
+                yield bytes(1000)
+        finally:
+            self.ledger.note(call)
 
     @tool(session="affine")
     def remember_here(self, key: str, value: Any) -> None:

@@ -8,6 +8,7 @@ use proptest::collection::vec;
 use proptest::prelude::{Just, Strategy, any, prop_oneof};
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
+use serde::{Deserialize, Serialize};
 use snakebridge::prelude::*;
 use snakebridge::{Builder, body};
 use snakebridge_tests::{join_all, python_folder};
@@ -31,6 +32,39 @@ fn mirror(value: Value) -> Value {
 #[tool]
 fn panics() -> i32 {
     panic!("on purpose")
+}
+
+/// What is a dataclass in Python.
+#[derive(Debug, Serialize, Deserialize)]
+struct Place {
+    name: String,
+    height: f64,
+}
+
+/// Tell in Rust's words what came.
+#[tool]
+#[expect(clippy::too_many_arguments, reason = "one of every type")]
+fn describe(
+    text: String,
+    signed: i64,
+    unsigned: u64,
+    number: f64,
+    flag: bool,
+    absent: Option<i64>,
+    present: Option<i64>,
+    values: Vec<f64>,
+    counts: BTreeMap<String, i64>,
+    data: Bytes,
+    place: Place,
+) -> String {
+    let simple = (text, signed, unsigned, number, flag);
+    format!("{simple:?} {absent:?} {present:?} {values:?} {counts:?} {data:?} {place:?}")
+}
+
+/// Tell in Rust's words which numbers came.
+#[tool]
+fn numbers(values: Vec<f64>) -> String {
+    format!("{values:?}")
 }
 
 fn context() -> Builder {
@@ -75,6 +109,28 @@ async fn every_kind_of_value_goes_through_python_to_a_rust_tool_and_back() -> Re
             assert_eq!(bridge.execute(tool, args! { name: "mirror", value: &value }).await?, value, "{tool}");
         }
     }
+    bridge.shutdown().await
+}
+
+#[tokio::test]
+async fn an_argument_of_every_type_arrives_in_a_rust_tool_as_that_type() -> Result<()> {
+    let bridge = context().tools(tools![describe]).start().await?;
+    let described: String = bridge.call("with_every_type", args! {}).await?;
+    let place = Place { name: "K2".to_owned(), height: 8611.0 };
+    let expected = format!(
+        r#"("tea é", {}, {}, 0.1, true) None Some(7) [1.5, 2.0, -inf] {{"a": 1, "b": 2}} b"\0\xff" {place:?}"#,
+        i64::MIN,
+        u64::MAX
+    );
+    assert_eq!(described, expected);
+    bridge.shutdown().await
+}
+
+#[tokio::test]
+async fn arrays_of_the_standard_library_and_of_numpy_arrive_as_lists_of_numbers() -> Result<()> {
+    let bridge = context().tools(tools![numbers]).start().await?;
+    let told: BTreeMap<String, String> = bridge.call("with_every_array", args! {}).await?;
+    assert!(told.len() >= 6 && told.values().all(|told| told == "[1.0, 2.0, 4.0]"), "{told:?}");
     bridge.shutdown().await
 }
 
@@ -197,27 +253,5 @@ async fn python_sees_the_tools_of_its_session_as_they_come_and_go() -> Result<()
 
     assert!(session.unregister("own"));
     assert_eq!(names(&session).await?, global);
-    bridge.shutdown().await
-}
-
-#[tokio::test]
-async fn an_adapter_exposes_its_tools_to_the_session_of_its_call_and_to_no_other() -> Result<()> {
-    let bridge = context().start().await?;
-    let (session, other) = (bridge.session("s").await?, bridge.session("other").await?);
-    let names =
-        async |by: &Session, names: &[&str]| by.call::<Vec<String>>("join_by_name", args! { names: names }).await;
-    assert_eq!(names(&session, &["tagged", "append"]).await?, ["tagged", "append"]);
-    assert_eq!(names(&session, &["append"]).await?, ["append"], "again does no harm");
-    assert_eq!(session.python_tools(), ["append", "tagged"]);
-    assert_eq!(names(&session, &["join", "nothing"]).await?[0], "tool_not_found");
-    assert_eq!(session.python_tools(), ["append", "tagged"], "all of them or none");
-    assert!(other.python_tools().is_empty());
-
-    let all: Vec<String> = other.call("join", args! {}).await?;
-    assert!(all.contains(&"join".to_owned()) && other.python_tools() == all, "{all:?}");
-    let outside: Vec<String> = bridge.call("join_by_name", args! { names: ["append"] }).await?;
-    assert_eq!(outside[0], "session_not_found");
-    other.close().await?;
-    assert!(bridge.session("other").await?.python_tools().is_empty(), "they ended with the session");
     bridge.shutdown().await
 }

@@ -3,6 +3,7 @@
 #![allow(missing_docs, clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use snakebridge::error::{ErrorKind, Executed};
 use snakebridge::prelude::*;
@@ -109,6 +110,31 @@ async fn no_operation_reaches_another_session_whatever_a_worker_says() -> Result
 }
 
 #[tokio::test]
+async fn what_is_asked_about_tools_is_about_those_of_the_own_session_whatever_else_is_said() -> Result<()> {
+    let ledger = Ledger::new();
+    let bridge = session_tools(&ledger).workers(1).start().await?;
+    let (mine, theirs) = (bridge.session("mine").await?, bridge.session("theirs").await?);
+    theirs.register(tools![store_variable])?;
+    let ask = |tool: &str, arguments: &Arguments<'_>| {
+        let arguments: BTreeMap<_, _> = arguments.iter().cloned().collect();
+        mine.execute("ask_host", args! { tool: tool, arguments: arguments })
+    };
+    for smuggled in ["session", "session_id", "id", "$session"] {
+        let smuggled = (smuggled, value("theirs"));
+        let listed = ask("$tools.list", std::slice::from_ref(&smuggled)).await?;
+        assert_eq!(listed["tools"], Value::Array(vec![]), "{smuggled:?}");
+        let tools = ("tools", Value::Array(vec![value("pid")]));
+        let error = ask("$tools.register", &[tools, smuggled.clone()]).await.unwrap_err();
+        assert!(error.to_string().contains("invalid_argument"), "{smuggled:?}: {error}");
+        let error = ask("store_variable", &[("key", value("k")), ("value", value(1)), smuggled]).await.unwrap_err();
+        assert!(error.to_string().contains("tool_not_found"), "{error}");
+    }
+    assert!(mine.python_tools().is_empty() && theirs.python_tools().is_empty());
+    assert!(theirs.state().keys().await?.is_empty());
+    bridge.shutdown().await
+}
+
+#[tokio::test]
 async fn what_was_acknowledged_survives_the_worker_that_wrote_it() -> Result<()> {
     let ledger = Ledger::new();
     let bridge = session_tools(&ledger).workers(1).start().await?;
@@ -161,10 +187,27 @@ async fn a_call_ends_well_when_its_session_is_closed_and_its_late_write_changes_
     let successor = bridge.session("s").await?;
     gate.open();
     let answer = call.await.unwrap()?;
-    assert_eq!(code(&answer), "session_expired", "{answer}");
+    assert_eq!((code(&answer), &answer["raised"]), ("session_expired", &value("SessionExpired")), "{answer}");
     assert_eq!(successor.state().keys().await?, Vec::<String>::new());
     successor.close().await?;
     assert!(bridge.sessions().is_empty());
+    bridge.shutdown().await
+}
+
+#[tokio::test]
+async fn a_session_does_not_expire_under_a_call_whose_late_write_is_kept() -> Result<()> {
+    let ledger = Ledger::new();
+    let config = SessionConfig { ttl: Duration::from_millis(50), ..SessionConfig::default() };
+    let bridge = session_tools(&ledger).workers(1).sessions(config).start().await?;
+    let (session, gate) = (bridge.session("s").await?, Gate::new(&ledger, "gate"));
+    let call = tokio::spawn(session.execute("set_late", args! { call: 1, gate: gate.path(), key: "k" }));
+    ledger.noted(1).await;
+    let is_past_its_time = || session.info().ok().filter(|info| info.expires_in == Some(Duration::ZERO));
+    eventually("its time to pass", is_past_its_time).await;
+    gate.open();
+    assert_eq!(call.await.unwrap()?, value(1), "the version that was written");
+    eventually("the session to expire", || bridge.sessions().is_empty().then_some(())).await;
+    assert_eq!(session.state().keys().await.unwrap_err().code(), "session_expired");
     bridge.shutdown().await
 }
 

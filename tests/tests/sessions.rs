@@ -11,6 +11,9 @@ use snakebridge::session::{Affinity, SessionConfig, SessionInfo};
 use snakebridge::telemetry::{Event, SessionEnd};
 use snakebridge_tests::{Gate, Ledger, eventually, join_all, kill, session_tools};
 
+/// Longer than any test.
+const LONG: Duration = Duration::from_secs(60);
+
 /// Tools of `stateful_tools.py`, as traits that say what they need of their session.
 #[python_tool(adapter = "stateful_tools:SessionAdapter")]
 trait Tools {
@@ -18,14 +21,12 @@ trait Tools {
     async fn session(&self) -> Result<String>;
 }
 
+/// Call `call`, which runs until the gate is open; it runs when this returns.
 async fn holding(session: &Session, ledger: &Ledger, call: u64, gate: &Gate) -> tokio::task::JoinHandle<Result<u32>> {
     let running = tokio::spawn(session.call("hold", args! { call: call, gate: gate.path() }).timeout(LONG));
     ledger.noted(call).await;
     running
 }
-
-/// Longer than any test.
-const LONG: Duration = Duration::from_secs(60);
 
 fn told(result: Result<impl Sized>) -> (String, Executed) {
     let error = result.map(|_| ()).unwrap_err();
@@ -104,6 +105,20 @@ async fn a_list_tells_what_is_known_of_each_session_and_events_when_they_come_an
 }
 
 #[tokio::test]
+async fn there_are_ten_thousand_sessions_and_no_more_unless_that_was_said() -> Result<()> {
+    let ledger = Ledger::new();
+    let bridge = session_tools(&ledger).workers(1).start().await?;
+    for number in 0..10_000 {
+        bridge.session(number.to_string()).await?;
+    }
+    bridge.session("7").await?;
+    let error = bridge.session("one more").await.unwrap_err();
+    assert_eq!((error.code(), error.executed()), ("session_quota", Executed::Never));
+    assert!(error.to_string().contains("10000") && error.to_string().contains("max_sessions"), "{error}");
+    bridge.shutdown().await
+}
+
+#[tokio::test]
 async fn an_unused_session_expires_and_one_in_which_a_call_runs_does_not() -> Result<()> {
     let ledger = Ledger::new();
     let ttl = Duration::from_millis(50);
@@ -149,6 +164,32 @@ async fn a_session_that_is_closed_lets_its_calls_end_or_cancels_them() -> Result
     assert_eq!(told(waiting.await.unwrap()), never("cancelled"));
     // What goes on outside of the session is not touched.
     bridge.call::<u32>("pid", args! {}).await?;
+    bridge.shutdown().await
+}
+
+#[tokio::test]
+async fn the_streams_of_a_session_that_is_closed_go_on_or_end_where_they_are() -> Result<()> {
+    /// Far more than may be on its way: the last are given when the session is over.
+    const ITEMS: usize = 2000;
+    let ledger = Ledger::new();
+    let bridge = session_tools(&ledger).workers(1).start().await?;
+    let session = bridge.session("s").await?;
+    let mut stream = session.stream::<Bytes>("kilobytes", args! { call: 1, n: ITEMS });
+    stream.next().await.unwrap()?;
+    session.close().await?;
+    let rest: Vec<Bytes> = stream.by_ref().collect::<Vec<_>>().await.into_iter().collect::<Result<_>>()?;
+    assert_eq!(rest.len(), ITEMS - 1, "all of them");
+    // And the other way.
+    let session = bridge.session("s").await?;
+    let mut stream = session.stream::<Bytes>("kilobytes", args! { call: 2, n: ITEMS });
+    stream.next().await.unwrap()?;
+    session.close_now().await?;
+    ledger.noted(2).await;
+    let mut rest: Vec<_> = stream.by_ref().collect().await;
+    assert_eq!(told(rest.pop().unwrap()), ("cancelled".to_owned(), Executed::Maybe));
+    assert!(rest.len() < ITEMS / 2 && rest.iter().all(Result::is_ok), "what had come by then: {}", rest.len());
+    let late: Vec<_> = session.stream::<Bytes>("kilobytes", args! { call: 3, n: 1 }).collect().await;
+    assert_eq!(told(late.into_iter().next().unwrap()), never("session_expired"));
     bridge.shutdown().await
 }
 
@@ -285,7 +326,7 @@ async fn a_session_has_a_worker_in_each_pool() -> Result<()> {
 }
 
 #[tokio::test]
-async fn what_a_call_says_goes_before_what_its_pool_says_and_that_before_what_the_bridge_says() -> Result<()> {
+async fn what_a_call_says_goes_before_its_tool_that_before_its_pool_and_that_before_the_bridge() -> Result<()> {
     let ledger = Ledger::new();
     let config = SessionConfig { affinity: Affinity::StrictQueue, ..SessionConfig::default() };
     let builder = session_tools(&ledger).workers(2).affinity(Affinity::StrictFailFast).sessions(config);
@@ -295,7 +336,13 @@ async fn what_a_call_says_goes_before_what_its_pool_says_and_that_before_what_th
     let running = holding(&session, &ledger, 1, &gate).await;
     assert_eq!(told(session.execute("pid", args! {}).await), never("session_worker_busy"));
     session.execute("pid", args! {}).affinity(Affinity::Hint).await?;
+    // This tool is declared to wait for its worker.
+    let recall = || session.call::<Value>("recall_here", args! { key: "k" });
+    assert_eq!(told(recall().affinity(Affinity::StrictFailFast).await), never("session_worker_busy"));
+    let waiting = tokio::spawn(recall());
+    eventually("it to wait", || (bridge.sessions()[0].calls == 2).then_some(())).await;
     gate.open();
     running.await.unwrap()?;
+    assert_eq!(waiting.await.unwrap()?, Value::Nil);
     bridge.shutdown().await
 }

@@ -10,7 +10,7 @@ pub(crate) const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
   demo [CSV]      run the demonstration, on Fisher's iris table or on a table of your own
-  test [--full]   run every check; --full adds the slow ones (further Python versions)
+  test [--full]   run every check; --full adds the slow ones (long proofs, further Python versions)
   lint            run only the checks that read the source (rustfmt, clippy, layering, ruff, mypy)
   bench NAME      run a benchmark: floor (serial latency beside a bare pipe between two processes),
                   large (small calls while 128 MiB travel on the same pipes), start (a hundred workers by themselves and

@@ -1,4 +1,5 @@
-//! What `cargo xtask test --full` adds: the built wheel under every further Python that this machine has.
+//! What `cargo xtask test --full` adds: proofs that take long, and the built wheel under every further Python that this
+//! machine has.
 
 use std::path::{Path, PathBuf};
 
@@ -9,8 +10,31 @@ use crate::interpreter;
 use crate::setup::Environment;
 use crate::workspace::Workspace;
 
-/// Builds the wheel once, and returns two checks for each further Python.
+/// Tests that prove more the longer they run: what each proves, its file, and the variable that says how long.
+const LONG_PROOFS: [(&str, &str, &str, &str); 2] = [
+    ("a minute of linearizable sessions", "session_linearizability", "SNAKEBRIDGE_LINEARIZABILITY", "60"),
+    ("a million sessions that come and go", "session_memory", "SNAKEBRIDGE_SESSIONS", "1000000"),
+];
+
+/// All that is added. Builds the wheel for it, if there is a further Python.
 pub(crate) fn checks(workspace: &Workspace, environment: &Environment) -> Result<Vec<Check>> {
+    let mut checks = long_proofs();
+    checks.extend(further_pythons(workspace, environment)?);
+    Ok(checks)
+}
+
+fn long_proofs() -> Vec<Check> {
+    let proof = |(name, test, variable, value)| {
+        Check::new(name, move |workspace: &Workspace, environment: &Environment| {
+            let arguments = ["test", "--package", "snakebridge-tests", "--test", test, "--", "--nocapture"];
+            environment.cargo(workspace, &arguments).variable(variable, value).run()
+        })
+    };
+    LONG_PROOFS.into_iter().map(proof).collect()
+}
+
+/// Builds the wheel once, and returns two checks for each further Python.
+fn further_pythons(workspace: &Workspace, environment: &Environment) -> Result<Vec<Check>> {
     let further = interpreter::further(&environment.interpreter);
     if further.is_empty() {
         println!("full: no further Python from 3.11 on was found, neither on PATH nor in pyenv's versions");

@@ -111,14 +111,17 @@ class SessionError(HostToolError):
 
 
 class SessionNotFound(SessionError):
-    """The call belongs to no session, or to one that was closed."""
+    """The call belongs to no session."""
 
     __module__ = "snakebridge"
     wire_code = "session_not_found"
 
 
 class SessionExpired(SessionError):
-    """The session's time ran out while the call was running; it does not come back."""
+    """The session was closed while the call was running; it does not come back.
+
+    A session does not run out of time while a call runs in it.
+    """
 
     __module__ = "snakebridge"
     wire_code = "session_expired"

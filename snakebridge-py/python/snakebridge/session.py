@@ -189,7 +189,7 @@ class SessionContext:
         Raises:
             HostToolError: With code ``"tool_not_found"``, if the adapter has no tool of such a name.
             SessionNotFound: If the call belongs to no session.
-            SessionExpired: If the session ended while the call was running.
+            SessionExpired: If the session was closed while the call was running.
         """
         return list(call_host(self._stub, REGISTER_TARGET, (), {"tools": list(names)}))
 

@@ -12,6 +12,7 @@ mod framing;
 mod greeting;
 mod leaving;
 mod requests;
+mod sessions;
 mod streams;
 mod values;
 

@@ -33,8 +33,8 @@ class SessionState:
     methods that begin with `a` are the same for asynchronous tools: other calls run while they wait.
 
     Every method raises:
-        SessionNotFound: If the call belongs to no session, or the session was closed.
-        SessionExpired: If the session ended while the call was running.
+        SessionNotFound: If the call belongs to no session.
+        SessionExpired: If the session was closed while the call was running.
         SessionQuota: If a value, or all of them, would be larger than the host allows.
         HostToolError: With code ``"invalid_argument"``, for a key that is not allowed.
         Unserializable: If a value has no form on the wire.

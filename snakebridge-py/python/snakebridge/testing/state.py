@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from snakebridge.encoding import encode
-from snakebridge.errors import Conflict, HostToolError, SessionExpired, SessionNotFound, SessionQuota
+from snakebridge.errors import Conflict, HostToolError, SessionExpired, SessionQuota
 
 KEY_LIMIT = 256
 """Bytes of a key."""
@@ -19,8 +19,7 @@ class FakeSession:
     """The state of one session, and whether the session still lives."""
 
     def __init__(self) -> None:
-        self.is_expired = False
-        self.is_closed = False
+        self.is_over = False
         self._values: dict[str, tuple[int, Any]] = {}
         self._versions: dict[str, int] = {}
 
@@ -35,10 +34,8 @@ class FakeSession:
         Raises:
             HostToolError: Where the real host refuses.
         """
-        if self.is_expired:
-            raise SessionExpired("the session expired")
-        if self.is_closed:
-            raise SessionNotFound("the session was closed")
+        if self.is_over:
+            raise SessionExpired("the session has expired, or was closed")
         if target == "$state.keys":
             return sorted(self._values)
         key = _checked_key(arguments["key"])

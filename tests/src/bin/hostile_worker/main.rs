@@ -11,6 +11,7 @@ mod frames;
 mod framing;
 mod greeting;
 mod leaving;
+mod sessions;
 mod streams;
 
 use std::fs::File;
@@ -87,7 +88,7 @@ impl Worker {
             // It goes on with the first fragment.
             return Ok(());
         }
-        for acts in [framing::acts, calls::acts, bodies::acts, leaving::acts] {
+        for acts in [framing::acts, calls::acts, bodies::acts, leaving::acts, sessions::acts] {
             if acts(&self.lie, answer)? {
                 return Ok(());
             }
