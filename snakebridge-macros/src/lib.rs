@@ -257,7 +257,7 @@ pub fn python_tool(attribute: TokenStream, item: TokenStream) -> TokenStream {
 /// | `blocking` | It runs on the pool of threads that may block. When its caller stops waiting, it goes on alone. |
 /// | `hidden` | Python neither sees it nor can call it; Rust can. |
 /// | `session` | It belongs to a session: it cannot be given to the builder, for all. |
-/// | `max_concurrency = 8` | How many calls of it may run at a time; the others wait. One that `blocking` goes on with alone no longer counts. |
+/// | `max_concurrency = 8` | How many calls of it may run at a time; the others wait. One that is `blocking` counts until its thread has ended, though its caller has given up. |
 /// | `metadata(owner = "us", cost = 3)` | What else there is to say about it, for Python to read. |
 /// | `crate = path` | Where the generated code finds `snakebridge`, if it is exported by another crate. |
 ///

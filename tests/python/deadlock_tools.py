@@ -1,6 +1,8 @@
 """Tools that have their session to themselves while they ask the host."""
 
-from snakebridge import BaseAdapter, tool
+from typing import Any
+
+from snakebridge import BaseAdapter, HostToolError, tool
 
 
 class DeadlockAdapter(BaseAdapter):
@@ -10,10 +12,30 @@ class DeadlockAdapter(BaseAdapter):
     def visit(self, path: list[str]) -> list[str]:
         """Be in this session, and have the host visit the next one of the path meanwhile."""
         here = self.session_context.session_id
-        rest: list[str] = self.session_context.call_tool("visit_next", path=path) if path else []
+        rest: list[str] = self._ask("visit_next", path=path) if path else []
         return [here, *rest]
 
     @tool
     def work(self, depth: int) -> int:
         """Ask for a place in the host, and for another one while it is held."""
-        return depth + int(self.session_context.call_tool("in_place", depth=depth))
+        return depth + int(self._ask("in_place", depth=depth))
+
+    @tool
+    def meet_and_enter(self) -> list[str]:
+        """Be in this session, meet the other chains, and then ask for the only place."""
+        self.session_context.call_tool("meet")
+        answer: list[str] = self._ask("only_place", path=[])
+        return answer
+
+    @tool
+    def enter_and_visit(self, path: list[str]) -> list[str]:
+        """Ask for the only place, in which the host visits a session."""
+        answer: list[str] = self._ask("only_place", path=path)
+        return answer
+
+    def _ask(self, tool_name: str, **arguments: Any) -> Any:
+        """Call a tool of the host, and tell with which code it failed."""
+        try:
+            return self.session_context.call_tool(tool_name, **arguments)
+        except HostToolError as error:
+            raise RuntimeError(f"Python saw {error.code}: {error}") from None

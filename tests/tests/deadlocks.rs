@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
+use serde::de::DeserializeOwned;
 use snakebridge::prelude::*;
 use snakebridge_tests::python_folder;
 use tokio::sync::Barrier;
@@ -16,6 +17,32 @@ trait Deadlocks {
     async fn visit(&self, path: &[&str]) -> Result<Vec<String>>;
 
     async fn work(&self, depth: u32) -> Result<u32>;
+
+    #[py(session = "exclusive")]
+    async fn meet_and_enter(&self) -> Result<Vec<String>>;
+
+    async fn enter_and_visit(&self, path: &[&str]) -> Result<Vec<String>>;
+}
+
+/// How long the calls here may wait. Nobody does.
+const TIMEOUT: Duration = Duration::from_secs(60);
+/// What nobody needs who does not wait.
+const AT_ONCE: Duration = Duration::from_secs(2);
+
+/// Makes calls at the same time. One of them is refused, at once and with the code that Python sees, and the others go on:
+/// returns what it was told, and what they returned.
+async fn one_refused<T: std::fmt::Debug + DeserializeOwned>(
+    calls: impl IntoIterator<Item = Call<T>>,
+) -> (String, Vec<T>) {
+    let begun = Instant::now();
+    let outcomes = join_all(calls).await;
+    assert!(begun.elapsed() < AT_ONCE, "somebody waited: {outcomes:?}");
+    let (gone_on, refused): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(Result::is_ok);
+    let refused: Vec<String> = refused.into_iter().map(|outcome| outcome.unwrap_err().to_string()).collect();
+    assert_eq!(refused.len(), 1, "{refused:?}");
+    assert!(refused[0].contains("Python saw would_deadlock: "), "{refused:?}");
+    assert!(refused[0].contains("waits, in the end"), "{refused:?}");
+    (refused[0].clone(), gone_on.into_iter().map(Result::unwrap).collect())
 }
 
 /// Lets as many chains as it is for come to the same point, the first time that each comes.
@@ -55,9 +82,29 @@ async fn in_place(context: &ToolContext, #[py(state)] meeting: &Meeting, depth: 
     }
 }
 
+#[tool]
+async fn meet(#[py(state)] meeting: &Meeting) {
+    meeting.meet().await;
+}
+
+/// Holds the only place, and visits a session from there.
+#[tool(max_concurrency = 1)]
+async fn only_place(context: &ToolContext, #[py(state)] meeting: &Meeting, path: Vec<String>) -> Result<Vec<String>> {
+    meeting.meet().await;
+    match path.first() {
+        Some(session) => DeadlocksClient::new(context).visit(&[]).session(session.as_str()).await,
+        None => Ok(vec!["place".to_owned()]),
+    }
+}
+
 async fn bridge(workers: usize, meeting: Meeting) -> Result<Bridge> {
     let builder = Bridge::builder().client::<DeadlocksClient>().python_path(python_folder()).workers(workers);
-    let bridge = builder.state(meeting).tools(tools![visit_next, in_place]).start().await?;
+    let bridge = builder
+        .state(meeting)
+        .tools(tools![visit_next, in_place, meet, only_place])
+        .queue_timeout(TIMEOUT)
+        .start()
+        .await?;
     while bridge.workers().len() < workers {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
@@ -69,13 +116,8 @@ async fn of_two_chains_that_want_each_others_session_one_is_refused_at_once_and_
     let bridge = bridge(2, Meeting::of(2)).await?;
     let (one, other) = (bridge.session("one").await?, bridge.session("other").await?);
     let (from_one, from_other) = (DeadlocksClient::new(&one), DeadlocksClient::new(&other));
-    let begun = Instant::now();
-    let outcomes = join_all([from_one.visit(&["other"]), from_other.visit(&["one"])]).await;
-    assert!(begun.elapsed() < Duration::from_secs(20), "nobody waited for a deadline");
-    let refused: Vec<String> =
-        outcomes.iter().filter_map(|outcome| Some(outcome.as_ref().err()?.to_string())).collect();
-    assert_eq!(refused.len(), 1, "{outcomes:?}");
-    assert!(refused[0].contains("would_deadlock") && refused[0].contains("waits, in the end"), "{refused:?}");
+    let (_, gone_on) = one_refused([from_one.visit(&["other"]), from_other.visit(&["one"])]).await;
+    assert!(gone_on == [["one", "other"]] || gone_on == [["other", "one"]], "{gone_on:?}");
     // Both sessions are free again.
     assert_eq!(from_one.visit(&["other"]).await?, ["one", "other"]);
     assert_eq!(from_other.visit(&["one"]).await?, ["other", "one"]);
@@ -96,15 +138,42 @@ async fn of_chains_that_hold_all_places_of_a_tool_and_each_want_another_one_is_r
 -> Result<()> {
     let bridge = bridge(2, Meeting::of(2)).await?;
     let client = bridge.client::<DeadlocksClient>()?;
-    let outcomes = join_all([client.work(1), client.work(1)]).await;
-    let refused: Vec<String> =
-        outcomes.iter().filter_map(|outcome| Some(outcome.as_ref().err()?.to_string())).collect();
-    assert_eq!(refused.len(), 1, "{outcomes:?}");
-    assert!(refused[0].contains("a place in tool `in_place`"), "{refused:?}");
+    let (refused, gone_on) = one_refused([client.work(1), client.work(1)]).await;
+    assert!(refused.contains("a place in tool `in_place`") && gone_on == [2], "{refused} {gone_on:?}");
     // One alone has a place for each of its two steps.
     assert_eq!(client.work(1).await?, 2);
     // And three steps need one more than there are, whoever else is there.
-    let error = client.work(2).await.unwrap_err();
-    assert!(error.to_string().contains("would_deadlock"), "{error}");
+    one_refused([client.work(2)]).await;
+    bridge.shutdown().await
+}
+
+#[tokio::test]
+async fn of_three_chains_in_a_circle_the_one_that_closes_it_is_refused_at_once_and_the_others_go_on() -> Result<()> {
+    let bridge = bridge(3, Meeting::of(3)).await?;
+    let names = ["one", "two", "three"];
+    let sessions = [bridge.session("one").await?, bridge.session("two").await?, bridge.session("three").await?];
+    let around = (0..3).map(|at| DeadlocksClient::new(&sessions[at]).visit(&[names[(at + 1) % 3]]));
+    let (_, gone_on) = one_refused(around).await;
+    assert_eq!(gone_on.len(), 2);
+    for visited in gone_on {
+        let at = names.iter().position(|name| *name == visited[0]).unwrap();
+        assert_eq!(visited[1..], [names[(at + 1) % 3]]);
+    }
+    bridge.shutdown().await
+}
+
+#[tokio::test]
+async fn of_a_chain_that_has_a_session_and_one_that_has_a_place_each_of_which_the_other_wants_one_is_refused_at_once()
+-> Result<()> {
+    let bridge = bridge(2, Meeting::of(2)).await?;
+    let (client, session) = (bridge.client::<DeadlocksClient>()?, bridge.session("one").await?);
+    let in_session = DeadlocksClient::new(&session);
+    let (refused, gone_on) = one_refused([in_session.meet_and_enter(), client.enter_and_visit(&["one"])]).await;
+    // Whichever was refused wanted what the other had.
+    let wanted = if gone_on == [["place"]] { "session `one`" } else { "a place in tool `only_place`" };
+    assert!(refused.contains(wanted) && gone_on.len() == 1, "{refused} {gone_on:?}");
+    // Both are free again.
+    assert_eq!(in_session.meet_and_enter().await?, ["place"]);
+    assert_eq!(client.enter_and_visit(&["one"]).await?, ["one"]);
     bridge.shutdown().await
 }

@@ -164,6 +164,47 @@ async fn a_tool_that_is_hidden_is_to_python_one_that_is_not_there() -> Result<()
     bridge.shutdown().await
 }
 
+/// A tool of one session, by this name or another.
+struct Own(&'static str);
+
+impl HostTool for Own {
+    fn descriptor(&self) -> Descriptor {
+        Descriptor::new(self.0)
+    }
+
+    fn call(&self, context: ToolContext, _: Bytes) -> Answer {
+        let session = snakebridge::body::encode(&context.session_id());
+        Answer::Value(Box::pin(async { session }))
+    }
+}
+
+#[tokio::test]
+async fn a_tool_of_one_session_is_to_every_other_call_one_that_is_not_there() -> Result<()> {
+    let bridge = one().start().await?;
+    let (one, other) = (bridge.session("one").await?, bridge.session("other").await?);
+    one.register(tools![].with(Own("zzzzz")))?;
+    let asks = |target: &str| args! { target: target };
+    assert_eq!(one.call::<String>("asks_for", asks("zzzzz")).await?, "one");
+    // In the session of another, and in none.
+    for outside in [Some(&other), None] {
+        let mut said = Vec::new();
+        for target in ["zzzzz", "xxxxx"] {
+            let call = bridge.execute("asks_for", asks(target));
+            let error = match outside {
+                Some(session) => call.session(session).await.unwrap_err(),
+                None => call.await.unwrap_err(),
+            };
+            assert!(error.to_string().contains(&format!("no host tool `{target}`")), "{error}");
+            said.push(error.to_string().replace(target, "it"));
+        }
+        assert_eq!(said[0], said[1]);
+        // The name of what is not there is not proposed for one that is close to it either.
+        let error = bridge.execute("asks_for", asks("zzzzy")).await.unwrap_err();
+        assert!(!error.to_string().contains("zzzzz"), "{error}");
+    }
+    bridge.shutdown().await
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_tool_that_blocks_its_thread_holds_up_none_that_run_on_others() -> Result<()> {
     let bridge = one().workers(2).start().await?;

@@ -2,12 +2,15 @@
 
 #![allow(missing_docs, clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
-use std::time::Duration;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use snakebridge::error::ErrorKind;
 use snakebridge::prelude::*;
-use snakebridge_tests::{Ledger, eventually, showcase};
+use snakebridge_tests::{Ledger, eventually, rust_tools, showcase};
 
 #[derive(Debug, Serialize)]
 struct Parsed {
@@ -54,6 +57,57 @@ async fn wait_for_cancellation(context: &ToolContext, path: String) -> i32 {
         std::fs::write(path, "cancelled").unwrap();
     });
     std::future::pending().await
+}
+
+/// What tools of the next test saw.
+#[derive(Default)]
+struct Seen {
+    /// How many have been dropped before their end.
+    dropped: AtomicU32,
+    /// How much of what tools left behind has heard that nobody waits any more.
+    heard: AtomicU32,
+    /// How long the last one was given.
+    given: Mutex<Option<Duration>>,
+}
+
+impl Seen {
+    /// Waits for ever, having left a task behind that waits for the end.
+    async fn wait(self: &Arc<Self>, context: &ToolContext) -> Result<()> {
+        struct Dropped(Arc<Seen>);
+        impl Drop for Dropped {
+            fn drop(&mut self) {
+                self.0.dropped.fetch_add(1, SeqCst);
+            }
+        }
+        let _dropped = Dropped(Arc::clone(self));
+        *self.given.lock().unwrap() = context.remaining();
+        let (seen, left) = (Arc::clone(self), context.clone());
+        tokio::spawn(async move {
+            left.cancelled().await;
+            assert!(left.is_cancelled());
+            seen.heard.fetch_add(1, SeqCst);
+        });
+        std::future::pending().await
+    }
+}
+
+#[tool(timeout = "100ms")]
+async fn late_with_a_task(context: &ToolContext, #[py(state)] seen: &Arc<Seen>) -> Result<()> {
+    seen.wait(context).await
+}
+
+/// As long as anybody waits, and no longer.
+#[tool(blocking, timeout = "100ms")]
+fn late_on_a_thread(context: &ToolContext, #[py(state)] seen: &Arc<Seen>) {
+    while !context.is_cancelled() {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    seen.heard.fetch_add(1, SeqCst);
+}
+
+#[tool(timeout = "60s")]
+async fn patient(context: &ToolContext, #[py(state)] seen: &Arc<Seen>) -> Result<()> {
+    seen.wait(context).await
 }
 
 #[tool]
@@ -136,6 +190,35 @@ async fn a_tool_is_cancelled_with_the_call_that_waits_for_it() -> Result<()> {
     assert_eq!(error.code(), "deadline_exceeded");
     eventually("the tool to hear of it", || noted.exists().then_some(())).await;
     // The worker waited for the host, which can be interrupted: it is still the same one.
+    assert_eq!(bridge.workers()[0].number, 1);
+    bridge.shutdown().await
+}
+
+#[tokio::test]
+async fn a_tool_that_takes_too_long_is_dropped_and_all_that_it_has_left_behind_hears_of_it() -> Result<()> {
+    let seen = Arc::new(Seen::default());
+    let builder = rust_tools().workers(1).state(Arc::clone(&seen));
+    let bridge = builder.tools(tools![late_with_a_task, late_on_a_thread, patient]).start().await?;
+    let to = |name: &str| args! { name: name, arguments: Value::Map(Vec::new()) };
+    for (number, tool) in (1..).zip(["late_with_a_task", "late_on_a_thread"]) {
+        let caught: BTreeMap<String, Value> = bridge.call("catch", to(tool)).await?;
+        assert_eq!(caught["code"], "deadline_exceeded".into(), "{tool}: {caught:?}");
+        assert_eq!(caught["executed"], "maybe".into(), "{tool}: {caught:?}");
+        eventually("what it left behind", || (seen.heard.load(SeqCst) == number).then_some(())).await;
+    }
+    assert_eq!(seen.dropped.load(SeqCst), 1, "the one that was awaited");
+    // The shorter deadline is the call's: the tool has a minute.
+    let begun = Instant::now();
+    let error = bridge.execute("call", to("patient")).timeout(Duration::from_millis(200)).await.unwrap_err();
+    assert_eq!(error.code(), "deadline_exceeded");
+    eventually("the patient one", || (seen.heard.load(SeqCst) == 3).then_some(())).await;
+    assert!(seen.given.lock().unwrap().unwrap() <= Duration::from_millis(200));
+    // And here it is the tool's, though the call has a minute.
+    let caught: BTreeMap<String, Value> =
+        bridge.call("catch", to("late_with_a_task")).timeout(Duration::from_secs(60)).await?;
+    assert_eq!(caught["code"], "deadline_exceeded".into(), "{caught:?}");
+    assert!(seen.given.lock().unwrap().unwrap() <= Duration::from_millis(100));
+    assert!(begun.elapsed() < Duration::from_secs(20), "nobody waited for a minute");
     assert_eq!(bridge.workers()[0].number, 1);
     bridge.shutdown().await
 }

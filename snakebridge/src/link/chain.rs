@@ -26,7 +26,7 @@ struct Wait {
     deadline: Option<Instant>,
     /// The tool has ended: nobody waits any more.
     is_over: AtomicBool,
-    /// How many calls that the tool made are with the worker that waits.
+    /// How many calls that the tool made, or tools further down, are with the worker that waits.
     nested: AtomicUsize,
 }
 
@@ -71,31 +71,46 @@ impl Chain {
         self.0.deadline
     }
 
-    /// The connection to the worker that waits, while it does.
-    pub(crate) fn waiting(&self) -> Option<&Arc<Link>> {
-        (!self.0.is_over.load(SeqCst)).then_some(&self.0.link)
+    /// This wait and those that it is inside of, from the innermost on, while they last. Each of them ends after the one
+    /// below it, so that what this tool calls may have to be served by any of the workers that wait there.
+    fn waits(&self) -> impl Iterator<Item = &Self> {
+        self.around().take_while(|chain| !chain.0.is_over.load(SeqCst))
     }
 
-    /// Whether the worker that waits has a nested call of this tool.
-    pub(crate) fn is_served(&self) -> bool {
-        self.0.nested.load(SeqCst) > 0
+    fn around(&self) -> impl Iterator<Item = &Self> {
+        std::iter::successors(Some(self), |chain| chain.0.call.chain())
     }
 
-    /// What a nested call that goes over `link` names as its parent, if it is there that somebody waits.
+    /// The connections to the workers that wait for this chain, from the innermost wait on. A worker that waits more than
+    /// once is there as often.
+    pub(crate) fn waiting(&self) -> impl Iterator<Item = &Arc<Link>> {
+        self.waits().map(|chain| &chain.0.link)
+    }
+
+    /// Whether the worker behind `link` has a nested call already that is made where it waits.
+    pub(crate) fn is_served_by(&self, link: &Arc<Link>) -> bool {
+        self.nearest(link).is_some_and(|wait| wait.nested.load(SeqCst) > 0)
+    }
+
+    /// The innermost wait of the worker behind `link`, whether it lasts or not.
+    fn nearest(&self, link: &Arc<Link>) -> Option<&Wait> {
+        self.around().map(|chain| &*chain.0).find(|wait| Arc::ptr_eq(&wait.link, link))
+    }
+
+    /// What a nested call that goes over `link` names as its parent, if somebody waits there: for the tool that makes it, or
+    /// further up. It is the innermost such wait, which is the one that the worker's thread is in.
     pub(super) fn parent_on(&self, link: &Link) -> Option<u64> {
-        let waits_there = self.waiting().is_some_and(|waiting| std::ptr::eq(&raw const **waiting, link));
-        waits_there.then_some(self.0.asked)
+        let waits_there = |chain: &&Self| std::ptr::eq(&raw const *chain.0.link, link);
+        self.waits().find(waits_there).map(|chain| chain.0.asked)
     }
 
     /// A nested call is with the worker behind `link`, or is not any more.
     pub(super) fn count(&self, link: &Arc<Link>, begins: bool) {
-        if !Arc::ptr_eq(link, &self.0.link) {
-            return;
-        }
+        let Some(wait) = self.nearest(link) else { return };
         if begins {
-            self.0.nested.fetch_add(1, SeqCst);
+            wait.nested.fetch_add(1, SeqCst);
         } else {
-            self.0.nested.fetch_sub(1, SeqCst);
+            wait.nested.fetch_sub(1, SeqCst);
         }
     }
 }

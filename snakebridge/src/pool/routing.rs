@@ -127,10 +127,15 @@ fn in_session(
     call.in_session(pin, tied.then_some(Tie { binding, affinity, exclusive, chain }))
 }
 
-/// The worker of this pool that waits for the tool that makes a call.
-fn waiting_worker(state: &State, chain: Option<&Chain>) -> Option<u64> {
-    let link = chain?.waiting()?;
-    state.workers.get(&link.worker()).filter(|worker| Arc::ptr_eq(&worker.link, link)).map(|worker| worker.number)
+/// The workers of this pool that wait for the tool that makes a call, from the innermost wait on; and whether the first of
+/// them has something to do there already.
+fn waiting_workers(state: &State, chain: Option<&Chain>) -> (Vec<u64>, bool) {
+    let Some(chain) = chain else { return (Vec::new(), false) };
+    let is_here =
+        |link: &&Arc<Link>| state.workers.get(&link.worker()).is_some_and(|worker| Arc::ptr_eq(&worker.link, *link));
+    let mut links = chain.waiting().filter(is_here).peekable();
+    let is_served = links.peek().is_some_and(|first| chain.is_served_by(first));
+    (links.map(|link| link.worker()).collect(), is_served)
 }
 
 /// Whether a call waits for one worker, and is given as long as it has.
@@ -171,9 +176,9 @@ impl Pool {
         let call;
         let worker = {
             let mut state = self.lock();
-            let waiting = waiting_worker(&state, submission.chain.as_ref());
+            let (waiting, is_served) = waiting_workers(&state, submission.chain.as_ref());
             // What runs may finish, and a nested call is a part of that.
-            if state.draining && waiting.is_none() {
+            if state.draining && waiting.is_empty() {
                 return Err(Error::new(ErrorKind::ShuttingDown, Executed::Never));
             }
             if let Some((why, message)) = &state.failed {
@@ -188,13 +193,7 @@ impl Pool {
             let pool = &self.config.name;
             let prepared = prepare(submission, deadline, timeout, &state.declared_uses, tools, pool, now);
             call = Arc::new(prepared.with_trial(trial).counted_by(Arc::clone(meter)));
-            let placement = match waiting {
-                Some(worker) => {
-                    let is_served = call.chain().is_some_and(Chain::is_served);
-                    state.scheduler.nest(Arc::clone(&call), worker, is_served, now)
-                }
-                None => state.scheduler.submit(Arc::clone(&call), now),
-            };
+            let placement = state.scheduler.nest(Arc::clone(&call), &waiting, is_served, now);
             let placement = placement.map_err(|refusal| self.refused(&call, refusal))?;
             if let Err(error) = self.claim_session(&call, placement) {
                 state.scheduler.give_up(&call);

@@ -45,7 +45,8 @@ impl ToolContext {
         self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()))
     }
 
-    /// Whether nobody waits for the result any more.
+    /// Whether nobody waits for the result any more: the caller has given up, a deadline or the tool's own timeout has
+    /// passed, or the tool has ended, which is news to what it has left behind.
     pub fn is_cancelled(&self) -> bool {
         self.cancellation.is_cancelled()
     }

@@ -8,7 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::generated::stream;
 use super::{Answer, Descriptor, HostTool, States, ToolContext};
 use crate::deadlock::{Claim, Resource, Waits};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Executed, Result};
 use crate::link::Chain;
 
 /// A tool, and the places that its calls wait for, first come first served. Who is cancelled or too late leaves the queue.
@@ -19,6 +19,21 @@ struct Limited {
     calls: usize,
     /// What messages call it by.
     name: Arc<str>,
+}
+
+tokio::task_local! {
+    /// The place of the call that the current task runs.
+    static PLACE: Arc<OwnedSemaphorePermit>;
+}
+
+/// `work`, which goes on when nobody waits for it any more: its call's place is not free before it ends.
+pub(super) fn in_place<T>(work: impl FnOnce() -> T) -> impl FnOnce() -> T {
+    let place = PLACE.try_with(Arc::clone).ok();
+    move || {
+        let result = work();
+        drop(place);
+        result
+    }
 }
 
 /// One call's way to its place.
@@ -58,19 +73,21 @@ impl Limited {
 }
 
 impl Entrance {
-    /// Waits for a place, which is kept until what this returns is dropped.
-    async fn enter(self) -> Result<(Option<OwnedSemaphorePermit>, Option<Claim>)> {
+    /// Waits for a place, which is kept until what this returns is dropped. The claim is what other chains see of that: it
+    /// ends with the caller, because the chain does not wait for a thread that it has left behind in its place.
+    async fn enter(self) -> Result<(Arc<OwnedSemaphorePermit>, Option<Claim>)> {
         let Self { places, resource, name, waits, chain } = self;
         if let Ok(place) = Arc::clone(&places).try_acquire_owned() {
-            return Ok((Some(place), waits.hold(chain, resource)));
+            return Ok((Arc::new(place), waits.hold(chain, resource)));
         }
         let claim = waits.wait(chain, resource, &format!("a place in tool `{name}`"))?;
-        // Nobody closes the semaphore, so there is a place in the end.
-        let place = places.acquire_owned().await.ok();
+        // Nobody closes the semaphore.
+        let closed = |_| Error::new(ErrorKind::ShuttingDown, Executed::Never);
+        let place = places.acquire_owned().await.map_err(closed)?;
         if let Some(claim) = &claim {
             claim.set_waiting(false);
         }
-        Ok((place, claim))
+        Ok((Arc::new(place), claim))
     }
 }
 
@@ -88,8 +105,8 @@ impl HostTool for Limited {
         // The answer does nothing until it is polled.
         match self.tool.call(context, arguments) {
             Answer::Value(value) => Answer::Value(Box::pin(async move {
-                let _place = entrance.enter().await?;
-                value.await
+                let (place, _claim) = entrance.enter().await?;
+                PLACE.scope(place, value).await
             })),
             Answer::Stream(items) => Answer::Stream(Box::pin(stream(move |yielder| async move {
                 let _place = entrance.enter().await?;
@@ -102,11 +119,14 @@ impl HostTool for Limited {
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::{Mutex, mpsc};
+    use std::time::Duration;
 
     use futures::StreamExt;
     use futures::future::join_all;
 
     use super::*;
+    use crate::tools::generated::blocking;
 
     /// Counts how many of its calls run.
     struct Counting {
@@ -138,6 +158,64 @@ mod tests {
                 Answer::Value(Box::pin(run))
             }
         }
+    }
+
+    /// Blocks its thread until it may go on.
+    struct Blocking {
+        running: Arc<AtomicUsize>,
+        most: Arc<AtomicUsize>,
+        /// Closed when they may end.
+        door: Arc<Mutex<mpsc::Receiver<()>>>,
+    }
+
+    impl HostTool for Blocking {
+        fn descriptor(&self) -> Descriptor {
+            let mut descriptor = Descriptor::new("blocking");
+            descriptor.max_concurrency = Some(2);
+            descriptor
+        }
+
+        fn call(&self, _: ToolContext, _: Bytes) -> Answer {
+            let (running, most, door) = (Arc::clone(&self.running), Arc::clone(&self.most), Arc::clone(&self.door));
+            Answer::Value(Box::pin(blocking(move || {
+                most.fetch_max(running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                // Ends when the sender is dropped.
+                let _ = door.lock().unwrap().recv();
+                running.fetch_sub(1, Ordering::SeqCst);
+                Ok(Bytes::new())
+            })))
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_thread_that_its_caller_has_left_keeps_its_place_until_it_ends() {
+        let (running, most) = (Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default());
+        let (open, door) = mpsc::channel();
+        let door = Arc::new(Mutex::new(door));
+        let tool = Arc::new(Blocking { running: Arc::clone(&running), most: Arc::clone(&most), door });
+        let descriptor = tool.descriptor();
+        let tool = limited(tool, &descriptor);
+        let call = || match tool.call(ToolContext::default(), Bytes::new()) {
+            Answer::Value(value) => tokio::spawn(value),
+            Answer::Stream(_) => panic!("it answers with a value"),
+        };
+        let given_up = [call(), call()];
+        while running.load(Ordering::SeqCst) < 2 {
+            tokio::task::yield_now().await;
+        }
+        for call in given_up {
+            call.abort();
+            assert!(call.await.unwrap_err().is_cancelled());
+        }
+        let mut others: Vec<_> = (0..4).map(|_| call()).collect();
+        // One of them alone would begin at once, had it a place.
+        assert!(tokio::time::timeout(Duration::from_millis(50), &mut others[0]).await.is_err());
+        assert_eq!((running.load(Ordering::SeqCst), most.load(Ordering::SeqCst)), (2, 2));
+        drop(open);
+        for other in others {
+            other.await.unwrap().unwrap();
+        }
+        assert_eq!((running.load(Ordering::SeqCst), most.load(Ordering::SeqCst)), (0, 2));
     }
 
     #[tokio::test]

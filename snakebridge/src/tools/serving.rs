@@ -140,6 +140,8 @@ impl Serving {
             return Err(wrong_manner(&descriptor.name, descriptor.streaming));
         }
         let deadline = self.deadline(descriptor.timeout, parent.deadline);
+        // However it ends: what the tool leaves behind, a task or a thread, hears that nobody waits any more.
+        let _guard = self.cancellation.clone().drop_guard();
         let chain = Chain::new(Arc::clone(&parent), Arc::clone(&self.link), self.incoming.id, deadline);
         let context = ToolContext {
             session,

@@ -68,17 +68,28 @@ async fn a_nested_call_names_what_waits_for_it_and_only_where_that_waits() {
     let chain = Chain::new(Arc::clone(&outer), Arc::clone(&link), 2, None);
     let nested = || Arc::new(pending("inner", false, vec![0x80], 0).inside(Some(chain.clone())));
     let (here, there, late) = (nested(), nested(), nested());
-    assert_eq!((outer.depth(), here.depth(), chain.is_served()), (1, 2, false));
+    assert_eq!((outer.depth(), here.depth(), chain.is_served_by(&link)), (1, 2, false));
     link.send(&here, Instant::now()).unwrap();
     assert_eq!((worker.next().await, worker.parent), ("call 3 inner".to_owned(), Some(2)));
-    assert!(chain.is_served());
+    assert!(chain.is_served_by(&link));
     elsewhere.send(&there, Instant::now()).unwrap();
     assert_eq!((other.next().await, other.parent), ("call 1 inner".to_owned(), None));
     here.abandon();
-    assert!(!chain.is_served(), "the one elsewhere does not count");
+    assert!(!chain.is_served_by(&link), "the one elsewhere does not count");
+    // What is made further down, elsewhere, comes back to the one that waits further up, and no more when that is over.
+    let deeper = Chain::new(Arc::clone(&there), Arc::clone(&elsewhere), 4, None);
+    let deeper_still = || Arc::new(pending("back", false, vec![0x80], 0).inside(Some(deeper.clone())));
+    let (back, too_late) = (deeper_still(), deeper_still());
+    assert_eq!((back.depth(), deeper.waiting().count(), deeper.is_served_by(&link)), (3, 2, false));
+    link.send(&back, Instant::now()).unwrap();
+    assert_eq!((worker.next().await, worker.parent), ("call 5 back".to_owned(), Some(2)));
+    assert_eq!((chain.is_served_by(&link), deeper.is_served_by(&elsewhere)), (true, false));
+    deeper.end();
+    link.send(&too_late, Instant::now()).unwrap();
+    assert_eq!((worker.next().await, worker.parent), ("call 7 back".to_owned(), None));
     chain.end();
     link.send(&late, Instant::now()).unwrap();
-    assert_eq!((worker.next().await, worker.parent), ("call 5 inner".to_owned(), None));
+    assert_eq!((worker.next().await, worker.parent), ("call 9 inner".to_owned(), None));
 }
 
 #[tokio::test]

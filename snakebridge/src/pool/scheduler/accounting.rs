@@ -57,12 +57,11 @@ impl Checked {
         let (admitted, tie) = (self.now, self.tie(which / 60));
         let priority = [Priority::Low, Priority::Normal, Priority::High][which / 7 % 3];
         let call = TestCall { stream, large, priority, admitted, tie, ..call(self.submitted, tool) };
-        // Some are made inside one that is with a worker, which waits.
+        // Some are made inside one that is with a worker, which waits, and that inside another.
         let outer = self.held.get(which % 50).map(|outer| outer.worker);
-        let placement = match outer {
-            Some(waiting) => self.scheduler.nest(call.clone(), waiting, which.is_multiple_of(2), self.now),
-            None => self.scheduler.submit(call.clone(), self.now),
-        };
+        let further_up = outer.and_then(|_| self.held.get(which % 31)).map(|outer| outer.worker);
+        let waiting: Vec<u64> = outer.into_iter().chain(further_up).collect();
+        let placement = self.scheduler.nest(call.clone(), &waiting, which.is_multiple_of(2), self.now);
         match placement {
             Ok(Placement::Worker(worker)) => self.hold(worker, call, outer.is_some()),
             Ok(Placement::Queued) => assert!(outer.is_none() || call.tie.is_some(), "only its session holds it up"),

@@ -6,19 +6,21 @@ use super::ties::Way;
 use super::{Placement, Refusal, Scheduler, Seat, Task};
 
 impl<C: Task> Scheduler<C> {
-    /// A new call, made by a tool of the host for which the worker `waiting` waits.
+    /// A new call, made by a tool of the host for which the workers `waiting` wait, from the innermost wait on: the first for
+    /// the tool itself or for something that waits for it, the others for what is around that.
     ///
-    /// It waits for nobody, because whoever waits may be waiting for it: the waiting worker runs it inside the call that
-    /// waits, however much it has. When that is `served` another one of the same tool already, a worker that has nothing
-    /// at all to do is better. Only a session may keep it from either.
+    /// It waits for none of them, because they wait for it: the first of them runs it inside the call that waits, however
+    /// much it has, or that one of them to which its session ties it. When the first is `served` another one there already,
+    /// a worker that has nothing at all to do is better. Only a session may keep it from either.
     pub(in crate::pool) fn nest(
         &mut self,
         call: C,
-        waiting: u64,
+        waiting: &[u64],
         served: bool,
         now: Instant,
     ) -> Result<Placement, Refusal> {
-        let Some(here) = self.seats.iter().position(|seat| seat.worker == waiting) else {
+        let seat_of = |worker: &u64| self.seats.iter().position(|seat| seat.worker == *worker);
+        let Some(here) = waiting.iter().find_map(seat_of) else {
             return self.submit(call, now);
         };
         let index = match self.way(&call) {
@@ -27,14 +29,14 @@ impl<C: Task> Scheduler<C> {
                 let others = served && self.queue.is_empty();
                 others.then(|| self.seats.iter().position(is_idle)).flatten().unwrap_or(here)
             }
-            Way::Seat(index) if index == here => here,
+            Way::Seat(index) if waiting.contains(&self.seats[index].worker) => index,
             Way::Seat(_) | Way::Turn => return self.submit(call, now),
             Way::Refused(refusal) => return Err(refusal),
         };
         let expected = self.expected(&call);
         let worker = self.give(index, &call, expected, now);
-        if index == here
-            && let Some(assigned) = self.seats[here].assigned.get_mut(&call.key())
+        if waiting.contains(&worker)
+            && let Some(assigned) = self.seats[index].assigned.get_mut(&call.key())
         {
             assigned.nested = true;
         }

@@ -105,6 +105,22 @@ fn a_strict_call_waits_for_its_worker_and_others_pass() {
 }
 
 #[test]
+fn a_nested_call_that_is_bound_goes_to_whichever_waiting_worker_it_is_bound_to_and_waits_for_any_other() {
+    let (mut scheduler, now) = pool(3, 10);
+    let sessions = [TestSession::default(), TestSession::default(), TestSession::default()];
+    for (key, session) in sessions.iter().enumerate() {
+        assert_eq!(scheduler.submit(session.strict(key), now), to!(key as u64 + 1));
+    }
+    // A chain that is with worker 1 has led to worker 2.
+    assert_eq!(scheduler.nest(sessions[0].strict(4), &[2, 1], false, now), to!(1));
+    assert_eq!(scheduler.nest(sessions[1].strict(5), &[2, 1], false, now), to!(2));
+    assert_eq!(scheduler.nest(call(6, "t"), &[2, 1], false, now), to!(2), "what is not bound stays with the innermost");
+    assert_eq!(scheduler.nest(call(7, "t"), &[9, 1], false, now), to!(1), "worker 9 is gone");
+    assert_eq!(scheduler.nest(sessions[2].strict(8), &[2, 1], false, now), QUEUED);
+    assert_eq!(scheduler.nest(sessions[0].strict(9), &[], false, now), QUEUED);
+}
+
+#[test]
 fn who_came_first_goes_first_whether_it_waits_for_one_worker_or_for_any() {
     for strict_first in [true, false] {
         let (mut scheduler, now) = pool(1, 10);

@@ -8,11 +8,13 @@ use bytes::Bytes;
 use futures::{Stream, StreamExt};
 
 use crate::error::{Error, ErrorKind, Executed, Result};
+use crate::tools::limited::in_place;
 use crate::tools::serving::carried;
 
-/// Runs a tool that blocks where that does no harm. Who stops waiting does not wait for its end; it goes on alone.
+/// Runs a tool that blocks where that does no harm. Who stops waiting does not wait for its end; it goes on alone, and keeps
+/// its place among the calls of a tool that has only so many.
 pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    match tokio::task::spawn_blocking(carried(work)).await {
+    match tokio::task::spawn_blocking(in_place(carried(work))).await {
         Ok(result) => result,
         Err(error) => match error.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
