@@ -47,6 +47,19 @@ class SessionAdapter(BaseAdapter):
         return self.state("set", {"key": key, "value": "late"})
 
     @tool
+    def ask_late(self, call: int, gate: str, tools: list[str]) -> list[Any]:
+        """Call tools of the host when the gate is open; an error is its code."""
+        self.ledger.note(call)
+        wait_for(gate)
+        answers = []
+        for name in tools:
+            try:
+                answers.append(self.session_context.call_tool(name))
+            except HostToolError as error:
+                answers.append(error.code)
+        return [*answers, sorted(self.session_context.tools)]
+
+    @tool
     def set_and_die(self, keys: list[str]) -> None:
         """Set some keys, and end before the last."""
         for key in keys[:-1]:

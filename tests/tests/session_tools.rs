@@ -126,6 +126,37 @@ async fn calls_of_exclusive_tools_run_one_at_a_time_in_each_session_on_workers_t
     bridge.shutdown().await
 }
 
+/// Of every session that registers it.
+#[tool]
+fn own() -> &'static str {
+    "own"
+}
+
+/// Of everybody.
+#[tool]
+fn common() -> &'static str {
+    "common"
+}
+
+#[tokio::test]
+async fn a_call_of_a_session_that_is_over_has_the_tools_of_everybody_and_none_of_its_successors() -> Result<()> {
+    let ledger = Ledger::new();
+    let bridge = session_tools(&ledger).workers(1).tools(tools![common]).start().await?;
+    let (session, gate) = (bridge.session("s").await?, Gate::new(&ledger, "gate"));
+    session.register(tools![own])?;
+    let late = args! { call: 1, gate: gate.path(), tools: ["own", "common"] };
+    let late = tokio::spawn(session.execute("ask_late", late));
+    ledger.noted(1).await;
+    session.close().await?;
+    let successor = bridge.session("s").await?;
+    successor.register(tools![own])?;
+    gate.open();
+    assert_eq!(late.await.unwrap()?.to_string(), r#"["tool_not_found", "common", ["common"]]"#);
+    let now = successor.execute("ask_late", args! { call: 2, gate: gate.path(), tools: ["own", "common"] }).await?;
+    assert_eq!(now.to_string(), r#"["own", "common", ["common", "own"]]"#, "as if there had never been another");
+    bridge.shutdown().await
+}
+
 #[tokio::test]
 async fn a_call_that_goes_leaves_its_session_to_the_next_however_it_goes() -> Result<()> {
     let ledger = Ledger::new();

@@ -133,7 +133,8 @@ impl Session {
         self.shared.sessions.close(&self.identity).await
     }
 
-    /// As [`close`](Self::close), and cancels the calls that run in it or wait to: their callers get `cancelled`.
+    /// As [`close`](Self::close), and cancels the calls and streams that run in it or wait to: their callers get `cancelled`,
+    /// behind the items that had come.
     pub async fn close_now(&self) -> Result<bool> {
         let closed = self.close().await;
         self.shared.pools.cancel_session(&self.identity);

@@ -30,7 +30,8 @@ impl Registry {
     /// It runs in the task that awaits it, and the session lives while it does. Dropping the future ends the tool.
     async fn call_local(self: Arc<Self>, session: Arc<Identity>, name: &str, arguments: Bytes) -> Result<Bytes> {
         let pin = self.sessions.begin_call(&SessionName::known(&session))?;
-        let Registered { descriptor, tool } = self.look().find(Some(session.id()), name)?.clone();
+        let Registered { descriptor, tool } =
+            self.seen_from(Some(&session), |catalogue, session| catalogue.find(session, name).cloned())?;
         let cancellation = CancellationToken::new();
         let _guard = cancellation.clone().drop_guard();
         let context = ToolContext {

@@ -83,6 +83,20 @@ impl Registry {
         self.catalogue.read().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What `look` finds among the tools that a call in `session` sees. When that is over, it sees those of everybody: tools
+    /// of a later session of its id are not its.
+    pub(super) fn seen_from<R>(
+        &self,
+        session: Option<&Arc<Identity>>,
+        look: impl Fn(&Catalogue, Option<&str>) -> R,
+    ) -> R {
+        // Under the lock of the sessions, so that it cannot be over, and another one there, in between.
+        let look_from = |session: &Arc<Identity>| Ok(look(&self.look(), Some(session.id())));
+        session
+            .and_then(|session| self.sessions.while_it_lives(session, || look_from(session)).ok())
+            .unwrap_or_else(|| look(&self.look(), None))
+    }
+
     fn change(&self) -> std::sync::RwLockWriteGuard<'_, Catalogue> {
         self.catalogue.write().unwrap_or_else(PoisonError::into_inner)
     }

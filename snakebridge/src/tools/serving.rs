@@ -9,7 +9,7 @@ use futures::{FutureExt, Stream, StreamExt};
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio_util::sync::CancellationToken;
 
-use super::catalogue::Registered;
+use super::catalogue::{Catalogue, Registered};
 use super::registry::LIST;
 use super::running::Running;
 use super::{Answer, Registry, ToolContext};
@@ -117,9 +117,8 @@ impl Serving {
             if self.incoming.stream {
                 return Err(wrong_manner(LIST, false));
             }
-            let parent = self.incoming.parent.as_ref();
-            let session = parent.and_then(|(_, parent)| parent.request.session.as_deref());
-            return body::encode(&registry.look().listing(session)).map(Served::Value);
+            let session = self.incoming.parent.as_ref().and_then(|(_, parent)| parent.session.as_ref());
+            return body::encode(&registry.seen_from(session, Catalogue::listing)).map(Served::Value);
         }
         // A tool belongs to the call that uses it: its session and its deadline are that call's, whatever the worker
         // says.
@@ -134,8 +133,9 @@ impl Serving {
             return registry.sessions.answer(parent.session.as_deref(), target, body).await.map(Served::Value);
         }
         let session = parent.request.session.clone();
-        let Registered { descriptor, tool } =
-            registry.look().find_exposed(session.as_deref(), &self.incoming.target)?.clone();
+        let Registered { descriptor, tool } = registry.seen_from(parent.session.as_ref(), |catalogue, session| {
+            catalogue.find_exposed(session, &self.incoming.target).cloned()
+        })?;
         if descriptor.streaming != self.incoming.stream {
             return Err(wrong_manner(&descriptor.name, descriptor.streaming));
         }
