@@ -242,12 +242,9 @@ impl Key {
             }
             Shape::Size if assigned && input.peek(LitInt) => {
                 let bytes: LitInt = input.parse()?;
-                let refuse = |why: &str| Error::new(bytes.span(), format!("bad size `{bytes}`: {why}"));
-                match bytes.base10_parse() {
-                    Ok(0) => Err(refuse("a size is more than nothing")),
-                    Ok(bytes) => Ok(Value::Size(bytes)),
-                    Err(_) => Err(refuse("expected a number of bytes")),
-                }
+                let read = bytes.base10_parse().map_err(|_| "expected a number of bytes".to_owned());
+                let refuse = |why| Error::new(bytes.span(), format!("bad size `{bytes}`: {why}"));
+                read.and_then(size::in_range).map(Value::Size).map_err(refuse)
             }
             Shape::Text | Shape::Duration | Shape::Size | Shape::Choice(_) if !assigned || !input.peek(LitStr) => {
                 Err(wrong("a string"))
@@ -264,7 +261,9 @@ impl Key {
                     return Ok(Value::Text(text));
                 }
                 let hint = did_you_mean(&text.value(), choices.iter().copied());
-                let message = format!("`{}` cannot be {:?}{hint}\nit is one of {choices:?}", self.name, text.value());
+                let all: Vec<String> = choices.iter().map(|choice| format!("{choice:?}")).collect();
+                let all = all.join(", ");
+                let message = format!("`{}` cannot be {:?}{hint}\nit is one of {all}", self.name, text.value());
                 Err(Error::new(text.span(), message))
             }
             Shape::Duration => {

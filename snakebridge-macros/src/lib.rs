@@ -130,7 +130,7 @@ use proc_macro::TokenStream;
 /// | `no_cancel` | The tool goes on when its caller stops waiting. |
 /// | `priority = "high"` | Who goes first when calls wait for a worker: `"high"`, `"normal"` or `"low"`. |
 /// | `cache = "10m"` | For how long a result is kept for calls with the same arguments: the tool is pure. Not for streams. |
-/// | `window = "1MiB"` | How far a stream may be ahead of its reader, in `B`, `KiB`, `MiB` or `GiB`, or as a number of bytes. |
+/// | `window = "1MiB"` | How far a stream may be ahead of its reader, from 64 KiB to 1 GiB: in `B`, `KiB`, `MiB` or `GiB`, or as a number of bytes. |
 /// | `session = "affine"` | The calls of a session go to one worker, where the tool finds what it left; `"exclusive"`: one at a time. `"none"` takes back what the trait says. |
 /// | `skip` | The method is no tool. It has a body, and the client has it as well. |
 ///

@@ -1,7 +1,7 @@
 //! Names on the Python side: adapters, tools, arguments.
 
 /// The longest tool name that the wire carries.
-const TOOL_NAME_LIMIT: usize = 128;
+pub(crate) const TOOL_NAME_LIMIT: usize = 128;
 
 /// Whether `text` names an adapter: `module:Class` or `module`, dots between packages. It is never a path.
 pub(crate) fn is_adapter(text: &str) -> bool {
@@ -26,15 +26,20 @@ pub(crate) fn is_identifier(text: &str) -> bool {
 
 /// Whether `text` may be a tool's name, by the rule of the wire.
 pub(crate) fn is_tool_name(text: &str) -> bool {
+    text.len() <= TOOL_NAME_LIMIT && has_form_of_tool_name(text)
+}
+
+/// Whether `text` may be a tool's name but for its length.
+pub(crate) fn has_form_of_tool_name(text: &str) -> bool {
     let bytes = text.as_bytes();
     bytes.first().is_some_and(|first| first.is_ascii_alphabetic() || *first == b'_')
-        && bytes.len() <= TOOL_NAME_LIMIT
         && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-'))
 }
 
-/// What [`is_tool_name`] wants, for messages.
-pub(crate) const TOOL_NAME_RULE: &str =
-    "a letter or `_` comes first, then letters, digits, `_`, `.` and `-`, at most 128";
+/// What a tool's name of at most `limit` characters has to be, for messages.
+pub(crate) fn tool_name_rule(limit: usize) -> String {
+    format!("a letter or `_` comes first, then letters, digits, `_`, `.` and `-`, at most {limit}")
+}
 
 #[cfg(test)]
 mod tests {

@@ -13,7 +13,8 @@ use crate::tool::check::{check_receiver, check_tool};
 use crate::tool::model::{Output, Parameter, Tool, ToolFn};
 use crate::types;
 
-const NAME_LIMIT: usize = 64;
+/// How long a name may be.
+pub(super) const NAME_LIMIT: usize = 64;
 const METADATA_ENTRIES: usize = 32;
 const METADATA_BYTES: usize = 4096;
 
@@ -28,8 +29,8 @@ pub(super) fn check_function(function: &ToolFn, diagnostics: &mut Diagnostics) {
     check_common(&function.tool, signature, diagnostics);
 }
 
-/// Reports every broken rule of a trait.
-pub(super) fn check_service(service: &Service, diagnostics: &mut Diagnostics) {
+/// Reports every broken rule of a trait, and leaves only the methods that break none.
+pub(super) fn check_service(service: &mut Service, diagnostics: &mut Diagnostics) {
     let item = &service.item;
     if let Some(keyword) = &item.unsafety {
         diagnostics.report(keyword, "a trait of tools cannot be `unsafe`: nobody could keep its promise");
@@ -43,7 +44,8 @@ pub(super) fn check_service(service: &Service, diagnostics: &mut Diagnostics) {
         diagnostics.report(&item.ident, "the trait has no methods, so there would be no tools");
     }
     let mut seen = HashSet::new();
-    for method in &service.methods {
+    service.methods.retain(|method| {
+        let before = diagnostics.count();
         let signature = &method.signature;
         if signature.receiver().is_none() {
             diagnostics.report(&signature.ident, "the method needs `&self`, which is the host's implementation");
@@ -53,11 +55,12 @@ pub(super) fn check_service(service: &Service, diagnostics: &mut Diagnostics) {
         }
         check_receiver(signature, diagnostics);
         check_common(&method.tool, signature, diagnostics);
-        if method.conditions.is_empty() && !seen.insert(&method.tool.name) {
+        if method.conditions.is_empty() && !seen.insert(method.tool.name.clone()) {
             let message = format!("two methods are called `{}` in Python", method.tool.name);
             diagnostics.report_at(method.tool.name_span, message);
         }
-    }
+        diagnostics.count() == before
+    });
 }
 
 fn check_common(tool: &Tool, signature: &Signature, diagnostics: &mut Diagnostics) {
@@ -66,14 +69,6 @@ fn check_common(tool: &Tool, signature: &Signature, diagnostics: &mut Diagnostic
         diagnostics.report(tokens, "a tool in the Elixir style returns one outcome; `#[tool]` may return a stream");
     }
     params(tool, signature, diagnostics);
-    if tool.name.len() > NAME_LIMIT {
-        let message = format!(
-            "`{}` has {} characters; a tool in the Elixir style has at most {NAME_LIMIT}",
-            tool.name,
-            tool.name.len()
-        );
-        diagnostics.report_at(tool.name_span, message);
-    }
     if let Some((_, extra)) = tool.metadata.get(METADATA_ENTRIES) {
         let message = format!("{} entries of metadata; there are at most {METADATA_ENTRIES}", tool.metadata.len());
         diagnostics.report(extra, message);

@@ -3,11 +3,11 @@
 use proc_macro2::TokenStream;
 use syn::{Attribute, ItemFn, ItemTrait, PatType, Signature, TraitItem, TraitItemFn};
 
+use super::check::NAME_LIMIT;
 use super::model::Service;
 use crate::attrs::Entries;
 use crate::diag::Diagnostics;
-use crate::names;
-use crate::tool::keys::{ELIXIR_FUNCTION, ELIXIR_METHOD, ELIXIR_TRAIT, read_tool};
+use crate::tool::keys::{ELIXIR_FUNCTION, ELIXIR_METHOD, ELIXIR_TRAIT, Naming, read_tool};
 use crate::tool::model::{Parameter, Tool, ToolFn, ToolMethod};
 use crate::tool::parameters::{Attributes, lent};
 use crate::types;
@@ -19,7 +19,7 @@ pub(super) fn function(attribute: TokenStream, mut item: ItemFn, diagnostics: &m
     for misplaced in item.attrs.extract_if(.., |attribute| crate::attrs::is_ours(attribute)) {
         diagnostics.report(misplaced, "a tool's keys go into `#[elixir_style_tool(..)]`, and not into `#[py(..)]`");
     }
-    let tool = read(&keys, &item.attrs, &mut item.sig, diagnostics);
+    let tool = read(&keys, &item.attrs, &mut item.sig, naming(""), diagnostics);
     ToolFn { crate_path: keys.crate_path(), item, tool }
 }
 
@@ -32,33 +32,45 @@ pub(super) fn service(attribute: TokenStream, mut item: ItemTrait, diagnostics: 
         diagnostics.report(misplaced, message);
     }
     let prefix = keys.text("prefix").map(syn::LitStr::value).unwrap_or_default();
-    if let Some(text) = keys.text("prefix").filter(|_| !names::is_tool_name(&prefix)) {
-        let message = format!("{prefix:?} cannot begin a tool's name; {}", names::TOOL_NAME_RULE);
-        diagnostics.report(text, message);
-    }
+    let naming = naming(&prefix);
+    naming.check_prefix(&keys, diagnostics);
     let mut methods = Vec::new();
     for entry in &mut item.items {
         match entry {
-            TraitItem::Fn(function) => methods.push(method(function, &keys, &prefix, diagnostics)),
+            TraitItem::Fn(function) => methods.push(method(function, &keys, naming, diagnostics)),
             other => diagnostics.report(other, "a trait of tools has methods only; move this to another trait"),
         }
     }
     Service { crate_path: keys.crate_path(), item, methods }
 }
 
-fn method(function: &mut TraitItemFn, of_trait: &Entries, prefix: &str, diagnostics: &mut Diagnostics) -> ToolMethod {
+fn method(
+    function: &mut TraitItemFn,
+    of_trait: &Entries,
+    naming: Naming<'_>,
+    diagnostics: &mut Diagnostics,
+) -> ToolMethod {
     let keys = Entries::take(&mut function.attrs, &ELIXIR_METHOD, diagnostics);
-    let mut tool = read(&keys, &function.attrs, &mut function.sig, diagnostics);
-    tool.name.insert_str(0, prefix);
+    let mut tool = read(&keys, &function.attrs, &mut function.sig, naming, diagnostics);
     tool.exposed = keys.switch("exposed_to_python").or(of_trait.switch("exposed_to_python")).unwrap_or_default();
     tool.timeout = tool.timeout.or(of_trait.duration("timeout"));
     let conditions = function.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg")).cloned().collect();
     ToolMethod { signature: function.sig.clone(), conditions, tool }
 }
 
-fn read(keys: &Entries, attributes: &[Attribute], signature: &mut Signature, diagnostics: &mut Diagnostics) -> Tool {
-    let mut tool =
-        read_tool(keys, attributes, signature, diagnostics, |input, diagnostics| Some(parameter(input, diagnostics)));
+fn naming(prefix: &str) -> Naming<'_> {
+    Naming { prefix, limit: NAME_LIMIT, whose: "a tool in the Elixir style" }
+}
+
+fn read(
+    keys: &Entries,
+    attributes: &[Attribute],
+    signature: &mut Signature,
+    naming: Naming<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Tool {
+    let parameter = |input: &mut PatType, diagnostics: &mut Diagnostics| Some(parameter(input, diagnostics));
+    let mut tool = read_tool(keys, attributes, signature, naming, diagnostics, parameter);
     tool.exposed = keys.switch("exposed_to_python").unwrap_or_default();
     tool.session = true;
     tool

@@ -15,13 +15,23 @@ use crate::tool::run::{Callee, members, share};
 use crate::types;
 
 pub(super) fn service(attribute: TokenStream, item: ItemTrait, diagnostics: &mut Diagnostics) -> TokenStream {
-    let service = parse::service(attribute, item, diagnostics);
-    check::check_service(&service, diagnostics);
+    let mut service = parse::service(attribute, item, diagnostics);
+    check::check_service(&mut service, diagnostics);
     if !diagnostics.is_empty() {
-        let item = &service.item;
-        return quote!(#item);
+        return salvage(&service);
     }
     let (item, tools, client) = (described(&service), tools(&service), client(&service));
+    quote!(#item #tools #client)
+}
+
+/// After a mistake: the trait, and what is named after it, so that it is not reported as missing too. The client has the
+/// methods that were right.
+fn salvage(service: &Service) -> TokenStream {
+    let (item, client) = (&service.item, client(service));
+    if !item.generics.params.is_empty() || item.generics.where_clause.is_some() {
+        return quote!(#item);
+    }
+    let tools = tools(&Service { methods: vec![], crate_path: service.crate_path.clone(), item: item.clone() });
     quote!(#item #tools #client)
 }
 

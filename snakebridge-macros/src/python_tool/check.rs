@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use syn::{Attribute, Receiver, ReceiverKind, TraitItem, TraitItemFn, TypeImplTrait};
+use syn::{Attribute, Ident, Receiver, ReceiverKind, TraitItem, TraitItemFn, TypeImplTrait};
 
 use super::model::{Answer, Method, Passing, PythonName, ToolTrait};
 use crate::diag::Diagnostics;
@@ -13,15 +13,14 @@ pub(super) fn check(tools: &mut ToolTrait, diagnostics: &mut Diagnostics) {
     let before = diagnostics.count();
     check_trait(tools, diagnostics);
     let trait_is_right = diagnostics.count() == before;
-    same_names(&tools.methods, diagnostics);
-    let mut wrong = Vec::new();
+    let mut wrong = same_names(&tools.methods, diagnostics);
     // Also those methods that could not be read completely, and are missing from the model.
     for item in &tools.item.items {
         if let TraitItem::Fn(function) = item {
             let before = diagnostics.count();
             check_signature(function, diagnostics);
             if diagnostics.count() > before {
-                wrong.push(&function.sig.ident);
+                wrong.push(function.sig.ident.clone());
             }
         }
     }
@@ -29,12 +28,12 @@ pub(super) fn check(tools: &mut ToolTrait, diagnostics: &mut Diagnostics) {
         let before = diagnostics.count();
         check_method(method, diagnostics);
         let method_is_right = diagnostics.count() == before;
-        trait_is_right && method_is_right && !wrong.contains(&&method.signature.ident)
+        trait_is_right && method_is_right && !wrong.contains(&method.signature.ident)
     });
 }
 
-fn check_trait(tools: &ToolTrait, diagnostics: &mut Diagnostics) {
-    let item = &tools.item;
+fn check_trait(tools: &mut ToolTrait, diagnostics: &mut Diagnostics) {
+    let item = &mut tools.item;
     if !item.generics.params.is_empty() {
         let message = "a trait of Python tools cannot be generic: a tool has one signature in Python";
         diagnostics.report(&item.generics.params, message);
@@ -46,7 +45,8 @@ fn check_trait(tools: &ToolTrait, diagnostics: &mut Diagnostics) {
     if let Some(keyword) = &item.unsafety {
         diagnostics.report(keyword, "a trait of Python tools cannot be `unsafe`");
     }
-    if let Some(keyword) = &item.modifiers.auto_token {
+    // Without it, the compiler has nothing more to say.
+    if let Some(keyword) = item.modifiers.auto_token.take() {
         diagnostics.report(keyword, "a trait of Python tools cannot be `auto`");
     }
     if item.items.is_empty() {
@@ -127,8 +127,9 @@ fn stream_argument(stream: &TypeImplTrait, diagnostics: &mut Diagnostics) {
     }
 }
 
-fn same_names(methods: &[Method], diagnostics: &mut Diagnostics) {
-    let mut seen = HashSet::new();
+/// Reports names that are not unlike enough, and returns the methods of which there cannot be two.
+fn same_names(methods: &[Method], diagnostics: &mut Diagnostics) -> Vec<Ident> {
+    let (mut seen, mut doubled) = (HashSet::new(), Vec::new());
     let mut constants = HashMap::new();
     for method in methods.iter().filter(|method| !method.attributes.iter().any(is_cfg)) {
         twice(&mut seen, &method.name, "methods", diagnostics);
@@ -139,8 +140,10 @@ fn same_names(methods: &[Method], diagnostics: &mut Diagnostics) {
                 ident,
                 format!("`{ident}` and `{other}` differ only in case; rename one, and use `#[py(name = \"..\")]`"),
             );
+            doubled.push(ident.clone());
         }
     }
+    doubled
 }
 
 fn is_cfg(attribute: &Attribute) -> bool {

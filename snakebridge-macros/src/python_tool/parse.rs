@@ -220,14 +220,20 @@ fn tool_name(keys: &Entries, ident: &Ident, case: Option<Case>, diagnostics: &mu
     if let Some(text) = keys.text("name") {
         let name = PythonName { text: text.value(), span: text.span() };
         if !names::is_tool_name(&name.text) {
-            diagnostics.report(text, format!("{:?} is no tool name; {}", name.text, names::TOOL_NAME_RULE));
+            diagnostics.report(
+                text,
+                format!("{:?} is no tool name; {}", name.text, names::tool_name_rule(names::TOOL_NAME_LIMIT)),
+            );
         }
         return name;
     }
     let written = ident.unraw().to_string();
     let text = case.map_or_else(|| written.clone(), |case| case.apply(&written));
     if !names::is_tool_name(&text) {
-        let message = format!("{text:?} is no tool name; {}; add `#[py(name = \"..\")]`", names::TOOL_NAME_RULE);
+        let message = format!(
+            "{text:?} is no tool name; {}; add `#[py(name = \"..\")]`",
+            names::tool_name_rule(names::TOOL_NAME_LIMIT)
+        );
         diagnostics.report(ident, message);
     }
     PythonName { text, span: ident.span() }

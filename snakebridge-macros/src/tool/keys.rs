@@ -49,11 +49,55 @@ pub(crate) const ELIXIR_TRAIT: Table =
 pub(crate) const ELIXIR_METHOD: Table =
     Table { place: "`#[py(..)]` on a method", keys: &[NAME, DESCRIPTION, EXPOSED, TIMEOUT, METADATA] };
 
+/// What is asked of the names of a style's tools.
+#[derive(Clone, Copy)]
+pub(crate) struct Naming<'a> {
+    /// What all of them begin with.
+    pub(crate) prefix: &'a str,
+    /// How long they may be.
+    pub(crate) limit: usize,
+    /// Whose limit that is, for messages.
+    pub(crate) whose: &'static str,
+}
+
+impl<'a> Naming<'a> {
+    /// Of `#[tool]`.
+    pub(super) fn of_tools(prefix: &'a str) -> Self {
+        Self { prefix, limit: names::TOOL_NAME_LIMIT, whose: "the name of a tool" }
+    }
+
+    /// Reads the prefix of a set of tools.
+    pub(crate) fn check_prefix(&self, keys: &Entries, diagnostics: &mut Diagnostics) {
+        if let Some(text) = keys.text("prefix").filter(|_| !names::has_form_of_tool_name(self.prefix)) {
+            let rule = names::tool_name_rule(self.limit);
+            diagnostics.report(text, format!("{:?} cannot begin a tool's name; {rule}", self.prefix));
+        }
+    }
+
+    /// The whole name of a tool, and the token that says its own part.
+    fn name(&self, keys: &Entries, ident: &Ident, diagnostics: &mut Diagnostics) -> (String, Span) {
+        let (own, span, hint) = match keys.text("name") {
+            Some(name) => (name.value(), name.span(), ""),
+            None => (ident.unraw().to_string(), ident.span(), "; add `name = \"..\"`"),
+        };
+        let name = format!("{}{own}", self.prefix);
+        if !names::has_form_of_tool_name(&own) {
+            let rule = names::tool_name_rule(self.limit);
+            diagnostics.report_at(span, format!("{own:?} is no tool name; {rule}{hint}"));
+        } else if name.len() > self.limit {
+            let message = format!("`{name}` has {} characters; {} has at most {}", name.len(), self.whose, self.limit);
+            diagnostics.report_at(span, message);
+        }
+        (name, span)
+    }
+}
+
 /// A tool that has these keys and this signature; `parameter` reads one of its parameters.
 pub(crate) fn read_tool(
     keys: &Entries,
     attributes: &[Attribute],
     signature: &mut Signature,
+    naming: Naming<'_>,
     diagnostics: &mut Diagnostics,
     mut parameter: impl FnMut(&mut syn::PatType, &mut Diagnostics) -> Option<Parameter>,
 ) -> Tool {
@@ -63,10 +107,7 @@ pub(crate) fn read_tool(
             parameters.extend(parameter(input, diagnostics));
         }
     }
-    let (name, name_span) = named(keys, &signature.ident);
-    if let Some(text) = keys.text("name").filter(|text| !names::is_tool_name(&text.value())) {
-        diagnostics.report(text, format!("{:?} is no tool name; {}", text.value(), names::TOOL_NAME_RULE));
-    }
+    let (name, name_span) = naming.name(keys, &signature.ident, diagnostics);
     let max_concurrency = keys.number("max_concurrency");
     if max_concurrency == Some(0) {
         diagnostics.report(
@@ -86,13 +127,6 @@ pub(crate) fn read_tool(
         blocking: keys.key("blocking").cloned(),
         parameters,
         output: output(&signature.output),
-    }
-}
-
-fn named(keys: &Entries, ident: &Ident) -> (String, Span) {
-    match keys.text("name") {
-        Some(name) => (name.value(), name.span()),
-        None => (ident.unraw().to_string(), ident.span()),
     }
 }
 

@@ -5,12 +5,12 @@ use quote::ToTokens;
 use syn::spanned::Spanned;
 use syn::{FnArg, ImplItem, ImplItemFn, Item, ItemFn, ItemImpl, Meta, TraitItemFn, Type};
 
-use super::keys::{BLOCK, FUNCTION, METHOD, read_tool};
+use super::keys::{BLOCK, FUNCTION, METHOD, Naming, read_tool};
 use super::model::{ToolFn, ToolImpl, ToolMethod};
 use super::parameters::{Attributes, parameter};
 use crate::attrs::Entries;
 use crate::diag::Diagnostics;
-use crate::{names, types};
+use crate::types;
 
 const USAGE: &str = "\
 write it on a function, or on an `impl` block whose methods share a value:
@@ -58,7 +58,7 @@ fn function(attribute: TokenStream, mut item: ItemFn, diagnostics: &mut Diagnost
     for misplaced in item.attrs.extract_if(.., |attribute| crate::attrs::is_ours(attribute)) {
         diagnostics.report(misplaced, "`#[py(..)]` goes on parameters; a tool's keys go into `#[tool(..)]`");
     }
-    let tool = read_tool(&keys, &item.attrs, &mut item.sig, diagnostics, parameter);
+    let tool = read_tool(&keys, &item.attrs, &mut item.sig, Naming::of_tools(""), diagnostics, parameter);
     ToolFn { crate_path: keys.crate_path(), item, tool }
 }
 
@@ -66,21 +66,24 @@ fn block(attribute: TokenStream, mut item: ItemImpl, diagnostics: &mut Diagnosti
     let mut keys = Entries::default();
     keys.read(attribute, &BLOCK, diagnostics);
     let prefix = keys.text("prefix").map(syn::LitStr::value).unwrap_or_default();
-    if let Some(text) = keys.text("prefix").filter(|_| !names::is_tool_name(&prefix)) {
-        let message = format!("{prefix:?} cannot begin a tool's name; {}", names::TOOL_NAME_RULE);
-        diagnostics.report(text, message);
-    }
+    let naming = Naming::of_tools(&prefix);
+    naming.check_prefix(&keys, diagnostics);
     let mut methods = Vec::new();
     for entry in &mut item.items {
         if let ImplItem::Fn(function) = entry {
-            methods.extend(method(function, &item.self_ty, &prefix, diagnostics));
+            methods.extend(method(function, &item.self_ty, naming, diagnostics));
         }
     }
     ToolImpl { crate_path: keys.crate_path(), item, methods }
 }
 
 /// A method that is a tool: one with a receiver, unless it is to be skipped.
-fn method(function: &mut ImplItemFn, set: &Type, prefix: &str, diagnostics: &mut Diagnostics) -> Option<ToolMethod> {
+fn method(
+    function: &mut ImplItemFn,
+    set: &Type,
+    naming: Naming<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Option<ToolMethod> {
     let mut keys = Entries::take(&mut function.attrs, &METHOD, diagnostics);
     for attribute in function.attrs.extract_if(.., |attribute| attribute.path().is_ident("tool")) {
         match &attribute.meta {
@@ -105,13 +108,8 @@ fn method(function: &mut ImplItemFn, set: &Type, prefix: &str, diagnostics: &mut
         Ok(replaced) => signature = replaced,
         Err(error) => diagnostics.push(error),
     }
-    let mut tool = read_tool(&keys, &function.attrs, &mut signature, diagnostics, parameter);
+    let tool = read_tool(&keys, &function.attrs, &mut signature, naming, diagnostics, parameter);
     take_attributes(function);
-    if !names::is_tool_name(&tool.name) && !keys.has("name") {
-        // Reported with the name itself otherwise.
-        diagnostics.report_at(tool.name_span, format!("{:?} is no tool name; {}", tool.name, names::TOOL_NAME_RULE));
-    }
-    tool.name.insert_str(0, prefix);
     let conditions = function.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg")).cloned().collect();
     Some(ToolMethod { signature, conditions, tool })
 }

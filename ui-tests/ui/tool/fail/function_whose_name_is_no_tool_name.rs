@@ -1,0 +1,8 @@
+use snakebridge::prelude::*;
+
+#[tool]
+fn größe(text: String) -> usize {
+    text.len()
+}
+
+fn main() {}
