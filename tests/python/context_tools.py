@@ -33,7 +33,7 @@ class ContextAdapter(BaseAdapter):
     @tool
     def with_every_type(self) -> str:
         """Call a tool of the host with an argument of every type."""
-        return self.session_context.tools.describe(
+        described: str = self.session_context.tools.describe(
             text="tea é",
             signed=-(2**63),
             unsigned=2**64 - 1,
@@ -46,6 +46,7 @@ class ContextAdapter(BaseAdapter):
             data=b"\0\xff",
             place=Place("K2", 8611.0),
         )
+        return described
 
     @tool
     def with_every_array(self) -> dict[str, str]:
