@@ -4,7 +4,7 @@
 #![allow(missing_docs, clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock};
 use std::thread::ThreadId;
 use std::time::Duration;
@@ -255,6 +255,63 @@ async fn the_methods_of_a_value_are_tools_that_share_it() -> Result<()> {
     assert_ne!(counter.threads.lock().unwrap()[0], std::thread::current().id());
     let caught: Caught = bridge.call("catch", to("counter.reset", vec![])).await?;
     assert_eq!((caught.code.as_str(), caught.message.as_str()), ("error", "it has not begun"));
+    bridge.shutdown().await
+}
+
+/// Wait for the door, at most two at a time.
+#[tool(max_concurrency = 2)]
+async fn squeeze(#[py(state)] narrow: &Arc<Narrow>) -> usize {
+    narrow.entered.fetch_add(1, Ordering::Relaxed);
+    narrow.door.notified().await;
+    narrow.entered.load(Ordering::Relaxed)
+}
+
+#[derive(Default)]
+struct Narrow {
+    entered: AtomicUsize,
+    door: tokio::sync::Notify,
+}
+
+#[tokio::test]
+async fn of_a_tool_with_a_limit_only_so_many_calls_run_at_once_and_the_next_begins_when_one_ends() -> Result<()> {
+    let narrow = Arc::new(Narrow::default());
+    let bridge = rust_tools().workers(3).state(Arc::clone(&narrow)).tools(tools![squeeze]).start().await?;
+    let squeezed = || bridge.call::<usize>("call", to("squeeze", vec![]));
+    let entered = |count: usize| narrow.entered.load(Ordering::Relaxed) == count;
+    let (first, second) = (tokio::spawn(squeezed()), tokio::spawn(squeezed()));
+    eventually("both to run", || entered(2).then_some(())).await;
+    let third = squeezed().timeout(Duration::from_millis(300)).await.unwrap_err();
+    assert_eq!(third.code(), "deadline_exceeded");
+    assert!(entered(2), "it waited outside");
+    let in_flight = || bridge.workers().iter().map(|worker| worker.in_flight).sum::<usize>();
+    eventually("it to be gone", || (in_flight() == 2).then_some(())).await;
+    let fourth = tokio::spawn(squeezed());
+    narrow.door.notify_one();
+    eventually("the next to run", || entered(3).then_some(())).await;
+    narrow.door.notify_one();
+    narrow.door.notify_one();
+    for call in [first, second, fourth] {
+        call.await.unwrap()?;
+    }
+    bridge.shutdown().await
+}
+
+/// Say whose it is.
+#[tool(session)]
+fn whose(session: &Session) -> String {
+    session.id().to_owned()
+}
+
+#[tokio::test]
+async fn a_tool_with_the_key_session_is_for_the_session_that_it_is_registered_on() -> Result<()> {
+    let error = rust_tools().tools(tools![whose]).start().await.unwrap_err();
+    assert!(error.to_string().contains("`whose` belongs to a session"), "{error}");
+    let bridge = rust_tools().workers(1).start().await?;
+    let (session, other) = (bridge.session("s-1").await?, bridge.session("s-2").await?);
+    session.register(tools![whose])?;
+    assert_eq!(session.call::<String>("call", to("whose", vec![])).await?, "s-1");
+    let caught: Caught = other.call("catch", to("whose", vec![])).await?;
+    assert_eq!(caught.code, "tool_not_found");
     bridge.shutdown().await
 }
 
