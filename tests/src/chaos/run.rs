@@ -66,6 +66,8 @@ pub async fn run(plan: &Plan) -> Result<Report> {
         .workers(plan.workers)
         .tools(tools![twice])
         .call_timeout(Duration::from_secs(20))
+        // Else the tool that harms its worker would be refused most of the time.
+        .breaker_pause(Duration::from_millis(1))
         .start()
         .await?;
     let events = collect_events(&bridge);
