@@ -45,6 +45,16 @@ pub trait EveryKeyOfATrait {
     }
 }
 
+/// The keys that the other trait has no room for.
+#[python_tool(adapter = "text_tools:TextAdapter", manifest = "ui/python_tool/manifests/text_tools.json")]
+pub trait Compared {
+    /// Adds.
+    async fn add(&self, a: f64, b: f64) -> Result<f64>;
+
+    /// Counts.
+    fn count(&self, to: u32) -> impl Stream<Item = Result<u32>>;
+}
+
 /// What a tool is lent.
 #[derive(Debug)]
 pub struct Words {
