@@ -215,7 +215,11 @@ mod tests {
         for other in others {
             other.await.unwrap().unwrap();
         }
-        assert_eq!((running.load(Ordering::SeqCst), most.load(Ordering::SeqCst)), (0, 2));
+        // The threads that were left behind may be the last.
+        while running.load(Ordering::SeqCst) > 0 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(most.load(Ordering::SeqCst), 2);
     }
 
     #[tokio::test]
