@@ -12,6 +12,7 @@ mod handling;
 mod host_calls;
 mod input;
 mod reader;
+mod request;
 #[cfg(test)]
 mod tests;
 mod tool_name;
@@ -31,14 +32,15 @@ use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedSender;
 
 use self::answers::Sender;
-use self::call::ArgumentsOf;
-pub(crate) use self::call::{Item, Next, OwnedRequest, PendingCall, Stage};
+pub(crate) use self::call::{Item, Next, PendingCall, Stage};
 pub(crate) use self::chain::Chain;
 pub(crate) use self::handling::Handling;
 pub use self::handling::Priority;
 pub(crate) use self::host_calls::queue_full;
 use self::reader::Reading;
 pub(crate) use self::reader::{Control, Incoming, Service, Source};
+use self::request::ArgumentsOf;
+pub(crate) use self::request::OwnedRequest;
 pub(crate) use self::tool_name::ToolName;
 pub(crate) use self::trial::{Answer, Trial};
 use self::writer::Output;

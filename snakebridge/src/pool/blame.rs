@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use super::{Life, Pool, State};
-use crate::error::{Crash, Error, ErrorKind, Executed};
+use super::{Life, Pool, State, Submission};
+use crate::error::{Crash, Error, ErrorKind, Executed, Result};
 use crate::link::{Answer, PendingCall};
 use crate::telemetry::Event;
 use crate::worker::{Ended, Worker};
@@ -44,6 +44,18 @@ impl State {
 }
 
 impl Pool {
+    /// Refuses arguments that have killed workers.
+    pub(super) fn refuse_poison(&self, state: &State, submission: &Submission, now: Instant) -> Result<()> {
+        let tool = &submission.target;
+        if !state.poison.suspects(tool) || !submission.inputs.is_empty() {
+            return Ok(());
+        }
+        match state.poison.deaths(tool, self.digests.of(&submission.body), now) {
+            Some(deaths) => Err(Error::new(ErrorKind::Poison { deaths }, Executed::Never)),
+            None => Ok(()),
+        }
+    }
+
     /// A worker ended while it may have been running `suspects`. Their tools are held to it, and their arguments.
     pub(super) fn blame(&self, suspects: &[&Arc<PendingCall>], ended: &Ended) {
         // A kill from outside says nothing about what happened to run.

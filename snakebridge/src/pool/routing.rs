@@ -257,18 +257,6 @@ impl Pool {
         }
     }
 
-    /// Refuses arguments that have killed workers.
-    fn refuse_poison(&self, state: &State, submission: &Submission, now: Instant) -> Result<()> {
-        let tool = &submission.target;
-        if !state.poison.suspects(tool) || !submission.inputs.is_empty() {
-            return Ok(());
-        }
-        match state.poison.deaths(tool, self.digests.of(&submission.body), now) {
-            Some(deaths) => Err(Error::new(ErrorKind::Poison { deaths }, Executed::Never)),
-            None => Ok(()),
-        }
-    }
-
     /// When a call ends, and how long that is: what the caller says, else the tool, else the pool; and no later than the
     /// call inside which it is made. Refused when that is over.
     fn deadline(&self, state: &State, submission: &Submission, now: Instant) -> Result<(Option<Instant>, Duration)> {

@@ -1,0 +1,46 @@
+//! What a call asks for, kept for as long as it may have to be sent again.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::{PendingCall, ToolName};
+use crate::wire::Body;
+
+/// What a call asks for, owned, so that it can be sent again.
+#[derive(Debug, Clone)]
+pub struct OwnedRequest {
+    /// The tool.
+    pub target: ToolName,
+    /// Whether items are wanted instead of one reply.
+    pub stream: bool,
+    /// The session it runs in.
+    pub session: Option<Arc<str>>,
+    /// An encoded metadata map.
+    pub meta: Option<Bytes>,
+    /// The encoded arguments.
+    pub body: Vec<u8>,
+    /// How many of them are streams.
+    pub inputs: u64,
+    /// The generation of the host's tools that it may use.
+    pub tools: u64,
+}
+
+/// The arguments of a call as a body that is kept by keeping the call: large ones are never copied.
+pub(super) struct ArgumentsOf<'a>(pub(super) &'a Arc<PendingCall>);
+
+impl Body for ArgumentsOf<'_> {
+    fn bytes(&self) -> &[u8] {
+        &self.0.request.body
+    }
+
+    fn keep(&self) -> Bytes {
+        struct Kept(Arc<PendingCall>);
+        impl AsRef<[u8]> for Kept {
+            fn as_ref(&self) -> &[u8] {
+                &self.0.request.body
+            }
+        }
+        Bytes::from_owner(Kept(Arc::clone(self.0)))
+    }
+}
