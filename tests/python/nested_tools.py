@@ -152,6 +152,16 @@ class NestedAdapter(BaseAdapter):
         return [before, nested, named, self.session_context.session_id]
 
     @tool
+    def correlates(self, own: str | None, ctx: SessionContext) -> list[Any]:
+        """The correlation id here, in a tool of the host, and in a nested call that may have its own."""
+        return [ctx.correlation_id, *ctx.call_tool("correlation_inside", own=own)]
+
+    @tool
+    def correlation(self, ctx: SessionContext) -> str | None:
+        """The correlation id of this call."""
+        return ctx.correlation_id
+
+    @tool
     def whose(self) -> str:
         """The session of this call."""
         return self.session_context.session_id

@@ -18,6 +18,7 @@ trait Nested {
     async fn squared_async(&self, number: u32) -> Result<u32>;
     fn count(&self, n: u32) -> impl Stream<Item = Result<u32>>;
     async fn whose(&self) -> Result<String>;
+    async fn correlation(&self) -> Result<Option<String>>;
     #[py(timeout = "30s")]
     async fn sleeps(&self, seconds: f64) -> Result<String>;
     async fn sleeps_async(&self, seconds: f64) -> Result<String>;
@@ -63,6 +64,16 @@ async fn session_inside(context: &ToolContext, session: Option<String>) -> Resul
         Some(session) => call.session(session).await,
         None => call.await,
     }
+}
+
+#[tool]
+async fn correlation_inside(context: &ToolContext, own: Option<String>) -> Result<[Option<String>; 2]> {
+    let call = NestedClient::new(context).correlation();
+    let nested = match own {
+        Some(own) => call.correlation_id(own).await?,
+        None => call.await?,
+    };
+    Ok([context.correlation_id(), nested])
 }
 
 #[tool]
@@ -163,6 +174,7 @@ fn tools() -> Tools {
         square_all,
         add_up,
         session_inside,
+        correlation_inside,
         nap,
         nap_async,
         kill_it,
@@ -353,6 +365,23 @@ async fn a_nested_call_runs_in_the_session_of_its_chain_unless_it_names_one() ->
         bridge.shutdown().await?;
     }
     Ok(())
+}
+
+#[tokio::test]
+async fn a_correlation_id_goes_down_the_whole_chain_until_a_call_has_its_own() -> Result<()> {
+    let bridge = one().start().await?;
+    let seen = async |id: Option<&str>, own: Option<&str>| -> Result<[Option<String>; 3]> {
+        let call = bridge.call("correlates", args! { own: own });
+        match id {
+            Some(id) => call.correlation_id(id).await,
+            None => call.await,
+        }
+    };
+    let some = |id: &str| Some(id.to_owned());
+    assert_eq!(seen(Some("c-1"), None).await?, [some("c-1"), some("c-1"), some("c-1")]);
+    assert_eq!(seen(Some("c-1"), Some("c-2")).await?, [some("c-1"), some("c-1"), some("c-2")]);
+    assert_eq!(seen(None, None).await?, [None, None, None]);
+    bridge.shutdown().await
 }
 
 #[tokio::test]

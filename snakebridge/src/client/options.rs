@@ -75,13 +75,15 @@ impl CallOptions {
         }
     }
 
-    /// The metadata map of the CALL header, if there is any metadata.
-    pub(crate) fn meta(&self) -> Result<Option<Bytes>> {
-        if self.correlation_id.is_none() && self.metadata.is_empty() {
+    /// The metadata map of the CALL header, if there is any metadata. `around` is the correlation id of the call inside
+    /// which this one is made.
+    pub(crate) fn meta(&self, around: Option<&str>) -> Result<Option<Bytes>> {
+        let correlation_id = self.correlation_id.as_deref().or(around);
+        if correlation_id.is_none() && self.metadata.is_empty() {
             return Ok(None);
         }
         let metadata = if self.metadata.is_empty() { Value::Nil } else { Value::Map(self.metadata.clone()) };
-        let bytes = body::encode(&Meta { correlation_id: self.correlation_id.as_deref(), metadata })?;
+        let bytes = body::encode(&Meta { correlation_id, metadata })?;
         match check_meta(&bytes) {
             Ok(()) => Ok(Some(bytes)),
             Err(violation) => Err(Error::invalid_argument(format!(

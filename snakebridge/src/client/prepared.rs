@@ -53,7 +53,7 @@ impl Prepared {
                 chain: self.chain.clone(),
                 timeout: self.options.timeout,
                 session: self.session()?,
-                meta: self.options.meta()?,
+                meta: self.meta()?,
                 idempotent: self.options.idempotent,
                 handling: self.options.handling,
             })
@@ -65,6 +65,11 @@ impl Prepared {
         let (place, call) = submitted.map_err(|error| error.for_tool(&self.tool))?;
         self.place = place;
         Ok(call)
+    }
+
+    fn meta(&self) -> Result<Option<Bytes>> {
+        let around = self.chain.as_ref().and_then(Chain::correlation_id);
+        self.options.meta(around.as_deref())
     }
 
     /// The pool that the call names, or its client; else it is the tool's.

@@ -48,6 +48,11 @@ impl Chain {
         self.0.is_over.store(true, SeqCst);
     }
 
+    /// The correlation id of the call that the tool serves.
+    pub(crate) fn correlation_id(&self) -> Option<String> {
+        self.0.call.request.correlation_id()
+    }
+
     /// How many calls of the host are inside one another here.
     pub(crate) fn depth(&self) -> u32 {
         self.0.call.depth()

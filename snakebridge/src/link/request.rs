@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use serde::Deserialize;
 
 use super::{PendingCall, ToolName};
+use crate::body;
 use crate::wire::Body;
 
 /// What a call asks for, owned, so that it can be sent again.
@@ -24,6 +26,21 @@ pub struct OwnedRequest {
     pub inputs: u64,
     /// The generation of the host's tools that it may use.
     pub tools: u64,
+}
+
+/// What a call's metadata is asked for.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Meta {
+    correlation_id: Option<String>,
+}
+
+impl OwnedRequest {
+    /// The correlation id that its caller gave it, or that of the call inside which it is made.
+    pub fn correlation_id(&self) -> Option<String> {
+        // Encoded by this side, so what cannot be read is not there.
+        self.meta.as_ref().and_then(|meta| body::decode::<Meta>(meta).ok()).unwrap_or_default().correlation_id
+    }
 }
 
 /// The arguments of a call as a body that is kept by keeping the call: large ones are never copied.

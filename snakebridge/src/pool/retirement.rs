@@ -7,10 +7,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use serde::Deserialize;
-
 use super::Pool;
-use crate::body;
 use crate::error::{Crash, Error, ErrorKind, Executed, Exit, Phase};
 use crate::link::{PendingCall, Unanswered};
 use crate::telemetry::Event;
@@ -21,18 +18,6 @@ use crate::worker::Worker;
 pub(super) struct Overdue {
     pub(super) id: u64,
     pub(super) call: Arc<PendingCall>,
-}
-
-/// What a call's metadata is asked for.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Meta {
-    correlation_id: Option<String>,
-}
-
-pub(super) fn correlation_id(call: &PendingCall) -> Option<String> {
-    // Encoded by this side, so what cannot be read is not there.
-    call.request.meta.as_ref().and_then(|meta| body::decode::<Meta>(meta).ok()).unwrap_or_default().correlation_id
 }
 
 impl Pool {
@@ -160,7 +145,7 @@ impl Pool {
                 worker: worker.number,
                 pid: worker.pid,
                 tool: call.request.target.to_string(),
-                correlation_id: correlation_id(&call),
+                correlation_id: call.request.correlation_id(),
                 stacks,
             });
         }

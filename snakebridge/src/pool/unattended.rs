@@ -4,7 +4,6 @@ use std::future::poll_fn;
 use std::sync::Arc;
 
 use super::Pool;
-use super::retirement::correlation_id;
 use crate::link::{Next, PendingCall};
 use crate::telemetry::Event;
 
@@ -19,7 +18,7 @@ impl Pool {
                     tool: call.request.target.to_string(),
                     error: error.to_string(),
                     executed: error.executed(),
-                    correlation_id: correlation_id(&call),
+                    correlation_id: call.request.correlation_id(),
                 });
             }
         };
