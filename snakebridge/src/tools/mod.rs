@@ -225,8 +225,9 @@ impl std::fmt::Debug for Tools {
 /// A set of `#[tool]` functions, by their paths: `tools![validate, text::shout]`.
 #[macro_export]
 macro_rules! tools {
-    // Segments and not a `path`: what a `path` has matched cannot become the name in front of `{}` any more.
-    ($($($segment:ident)::+),* $(,)?) => {
+    // Token trees. What a `path` has matched cannot become the name in front of `{}` any more, and an error about what an
+    // `ident` has matched points at the whole invocation instead of at the name that is wrong.
+    ($($($segment:tt)::+),* $(,)?) => {
         $crate::tools::Tools::new()$(.with($($segment)::+ {}))*
     };
 }
