@@ -10,6 +10,9 @@ use crate::error::{Error, ErrorKind, Executed, Result};
 use crate::manifest::nearest;
 use crate::wire::limits::is_tool_name;
 
+/// How many names of tools a message lists at most.
+const LISTED: usize = 20;
+
 /// A tool, and what it said about itself when it was registered.
 #[derive(Clone)]
 pub(super) struct Registered {
@@ -125,10 +128,13 @@ impl Catalogue {
     fn not_found(&self, session: Option<&str>, name: &str, seen: impl Fn(&Registered) -> bool) -> Error {
         let visible = self.visible(session).into_iter().filter(|registered| seen(registered));
         let known: Vec<&str> = visible.map(|registered| &*registered.descriptor.name).collect();
+        let listed = known[..known.len().min(LISTED)].join("`, `");
+        let more =
+            known.len().checked_sub(LISTED + 1).map(|more| format!(" and {} more", more + 1)).unwrap_or_default();
         let hint = match nearest(name, known.iter().copied()) {
-            Some(near) => format!("did you mean `{near}`?"),
+            Some(near) => format!("did you mean `{near}`? (known: `{listed}`{more})"),
             None if known.is_empty() => "the host offers no tools; give it some with `.tools(tools![..])`".to_owned(),
-            None => format!("there are `{}`", known.join("`, `")),
+            None => format!("there are `{listed}`{more}"),
         };
         let message = format!("no host tool `{}`; {hint}", name.escape_debug());
         Error::new(ErrorKind::ToolNotFound { message }, Executed::Never)

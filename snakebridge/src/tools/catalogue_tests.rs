@@ -119,8 +119,13 @@ fn a_name_that_is_not_found_is_answered_with_what_there_is_to_see() {
     assert!(missing(&catalogue, "a").contains("the host offers no tools"));
     let tools = set([tool("parse_json"), described("secret_json", |tool| tool.exposed = false)]);
     catalogue.register("s", tools, &States::new()).unwrap();
-    assert_eq!(missing(&catalogue, "parse_jsn"), "no host tool `parse_jsn`; did you mean `parse_json`?");
+    let near = "no host tool `parse_jsn`; did you mean `parse_json`? (known: `parse_json`)";
+    assert_eq!(missing(&catalogue, "parse_jsn"), near);
     assert_eq!(missing(&catalogue, "secret_json"), "no host tool `secret_json`; there are `parse_json`");
+    let many: Vec<_> = (0..30).map(|number| tool(&format!("tool_{number:02}"))).collect();
+    catalogue.register("many", set(many), &States::new()).unwrap();
+    let Err(error) = catalogue.find_exposed(Some("many"), "zzz") else { panic!("`zzz` was found") };
+    assert!(error.to_string().ends_with("`tool_19` and 10 more"), "{error}");
 }
 
 /// What may happen to a catalogue.
