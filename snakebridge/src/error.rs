@@ -1,6 +1,8 @@
 //! The one error type: what went wrong, whether the call ran, and what to do about it.
 
 mod exit;
+mod learning;
+mod python;
 
 use std::fmt;
 use std::time::Duration;
@@ -9,6 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use self::exit::ended;
 pub use self::exit::{Crash, Exit};
+pub use self::learning::LearningFault;
+pub use self::python::PythonException;
 use crate::value::Value;
 pub use crate::wire::Executed;
 use crate::wire::Violation;
@@ -435,7 +439,11 @@ impl fmt::Debug for Error {
         // `main` prints errors with Debug: give a reader sentences, then the traceback.
         write!(f, "{self}")?;
         match self.exception().and_then(|exception| exception.traceback.as_deref()) {
-            Some(traceback) => write!(f, "\n{}", traceback.trim_end()),
+            Some(traceback) => write!(f, "\n{}", traceback.trim_end())?,
+            None => {}
+        }
+        match self.learning_fault() {
+            Some(fault) => write!(f, "\nhint: {}", fault.hint()),
             None => Ok(()),
         }
     }
