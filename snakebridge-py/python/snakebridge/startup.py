@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import msgspec
 
-from snakebridge import _native
+from snakebridge import _native, capture
 from snakebridge.current import set_context
 from snakebridge.encoding import encode, encode_chunk, refuse, result_encoder
 from snakebridge.errors import AdapterError
@@ -70,6 +70,7 @@ def run(greeting: bytes) -> None:
         sys.path[:0] = hello.python_path
     _print_promptly()
     _install_hooks()
+    capture.install()
     serve_foreign_names(hello.compat)
     adapter, manifest, tools = _load(hello)
     _native.ready(manifest, tools, FUNCTIONS)
@@ -114,6 +115,8 @@ def _install_hooks() -> None:
     """Forks, signals and swallowed cancellations, before any code of the user's can meet one."""
     # The host asks for the stacks of a worker that it is about to kill; the handler needs no Python to run.
     stacks = _native.stacks_descriptor()
+    # What a crash in C was doing is among the last lines of the worker, which the error of its calls shows.
+    faulthandler.enable(file=STANDARD_ERROR)
     faulthandler.register(signal.SIGUSR2, file=STANDARD_ERROR if stacks is None else stacks)
     os.register_at_fork(
         before=_native.before_fork,

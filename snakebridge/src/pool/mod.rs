@@ -67,7 +67,7 @@ use crate::error::{Error, ErrorKind, Executed, Result, StartFailure};
 use crate::link::{Chain, Handling, PendingCall, Priority, ToolName};
 use crate::manifest::{Manifest, SessionUse};
 use crate::session::{Affinity, Identity, Pin, Tie};
-use crate::telemetry::{Events, Statistics};
+use crate::telemetry::{Events, Records, Statistics};
 use crate::tools::Registry;
 use crate::wire::fragment::FRAGMENT;
 use crate::worker::{Worker, WorkerConfig};
@@ -229,6 +229,8 @@ pub(crate) struct Common {
     pub registry: Arc<Registry>,
     /// Who is told what happens.
     pub events: Events,
+    /// Who hears what workers say.
+    pub records: Records,
     /// The last number that a worker was given.
     pub numbers: Arc<AtomicU64>,
 }
@@ -237,6 +239,7 @@ pub(crate) struct Common {
 struct Pool {
     config: PoolConfig,
     events: Events,
+    records: Records,
     registry: Arc<Registry>,
     /// The last number of a worker, in all pools together.
     numbers: Arc<AtomicU64>,
@@ -286,7 +289,7 @@ impl PoolHandle {
     /// Starts the workers and waits until the first is ready. The others follow in the background.
     /// `common` is what the pools of a bridge have together.
     pub(crate) async fn start(config: PoolConfig, common: Common) -> Result<Self> {
-        let Common { registry, events, numbers } = common;
+        let Common { registry, events, records, numbers } = common;
         let (workers, scaling) = (config.workers, config.scaling);
         let most = scaling.map_or(workers, |scaling| scaling.most);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -311,6 +314,7 @@ impl PoolHandle {
         let pool = Arc::new(Pool {
             config,
             events,
+            records,
             registry,
             numbers,
             state: Mutex::new(state),

@@ -7,7 +7,6 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::output::Tail;
 use super::process::Process;
 use super::status::StatusPage;
 use super::{Compat, Launch, Restrictions, WorkerConfig, diagnosis};
@@ -15,6 +14,7 @@ use crate::body;
 use crate::error::{Error, Exception, Exit, Result, StartFailure};
 use crate::link::{CloseReason, Control, Link, OwnedRequest, PendingCall, ToolName};
 use crate::manifest::Manifest;
+use crate::telemetry::Tail;
 use crate::value::Value;
 use crate::wire::limits::{MAX_TOOLS, is_tool_name};
 use crate::wire::peer::Refused;
