@@ -134,6 +134,21 @@ pub enum Event {
         /// Attempts so far.
         attempts: u32,
     },
+    /// A tool failed and said that trying again may help; the call may be repeated, and will be.
+    CallRetried {
+        /// Its pool.
+        pool: Arc<str>,
+        /// The tool.
+        tool: String,
+        /// The worker on which it failed.
+        worker: u64,
+        /// Attempts so far.
+        attempts: u32,
+        /// How long it waits before it may run again.
+        pause: Duration,
+        /// The error's text.
+        error: String,
+    },
     /// A call failed for whose result nobody waits.
     NotificationFailed {
         /// Its pool.
@@ -229,7 +244,7 @@ impl Events {
                 tracing::debug!(target: "snakebridge::session", ?event);
             }
             Event::SessionsNearLimit { .. } => tracing::warn!(target: "snakebridge::session", ?event),
-            Event::CallRepeated { .. } => {
+            Event::CallRepeated { .. } | Event::CallRetried { .. } => {
                 tracing::info!(target: "snakebridge::call", ?event)
             }
             Event::CallLost { .. } | Event::NotificationFailed { .. } => {

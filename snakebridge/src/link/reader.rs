@@ -122,6 +122,9 @@ pub(crate) trait Service: Send + Sync + 'static {
     /// The worker tells something. Must not block.
     fn told(&self, told: Told);
 
+    /// A call of the host failed. Gives the error back, or keeps it where the call is to run once more.
+    fn failed(&self, call: &Arc<PendingCall>, error: Error) -> Option<Error>;
+
     /// A call of the host was answered: there may be room for another.
     fn finished(&self, call: &Arc<PendingCall>, answer: Answer);
 }
@@ -248,6 +251,13 @@ impl Reading {
             self.violation = Some(violation);
         }
         for delivery in self.deliveries.drain(..) {
+            let delivery = match delivery {
+                Delivery::Finished(call, Err(error)) => match self.service.failed(&call, error) {
+                    Some(error) => Delivery::Finished(call, Err(error)),
+                    None => continue,
+                },
+                delivery => delivery,
+            };
             match delivery {
                 // Its caller may make the next call of its session at once, which is to find the worker free.
                 Delivery::Finished(call, outcome) if call.tie.is_some() => {

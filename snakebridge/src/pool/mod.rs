@@ -30,6 +30,7 @@ mod retries;
 mod routing;
 mod scaling;
 mod scheduler;
+mod second_try;
 mod shutdown;
 mod slot;
 mod succession;

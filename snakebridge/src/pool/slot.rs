@@ -85,6 +85,13 @@ impl Service for Surroundings {
         self.ear.event(class, origin, &body, dropped);
     }
 
+    fn failed(&self, call: &Arc<PendingCall>, error: Error) -> Option<Error> {
+        match self.pool.upgrade() {
+            Some(pool) => pool.try_again(self.worker, call, error),
+            None => Some(error),
+        }
+    }
+
     fn finished(&self, call: &Arc<PendingCall>, answer: Answer) {
         if let Some(pool) = self.pool.upgrade() {
             pool.finished(self.worker, call, answer);
