@@ -10,7 +10,9 @@ from snakebridge import BaseAdapter, SessionContext, telemetry, tool
 
 def describe(context: SessionContext) -> dict[str, Any]:
     """All that is known of the call, and a use of all that it offers."""
-    assert context.deadline is not None
+    deadline, remaining = context.deadline, context.remaining()
+    assert deadline is not None
+    assert remaining is not None
     context.check_cancelled()
     with context.shield():
         shielded = not context.cancelled
@@ -22,7 +24,7 @@ def describe(context: SessionContext) -> dict[str, Any]:
         "correlation_id": context.correlation_id,
         "of_telemetry": telemetry.get_correlation_id(),
         "traceparent": context.traceparent,
-        "has_time": 0 < context.remaining() <= 60 and context.deadline > time.monotonic(),
+        "has_time": 0 < remaining <= 60 and deadline > time.monotonic(),
         "cancelled": context.cancelled,
         "shielded": shielded,
         "tools": sorted(context.tools),
@@ -41,7 +43,11 @@ class CallAdapter(BaseAdapter):
     @tool(run_on="thread")
     def on_thread(self, context: SessionContext) -> dict[str, Any]:
         """Describe the call on an executor thread."""
-        return {**describe(context), "state": context.state.get("key"), "double": context.call_tool("double", n=21)}
+        return {
+            **describe(context),
+            "state": context.state.get("key"),
+            "double": context.call_tool("double", n=21),
+        }
 
     @tool
     async def on_loop(self, context: SessionContext) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Tools that fail in ways that Rust can tell apart."""
 
+import importlib
 import os
 from pathlib import Path
 from typing import Any
@@ -23,19 +24,17 @@ class FailingAdapter(BaseAdapter):
             case "ValueError":
                 return int("x")
             case "KeyError":
-                return {}["tea"]
+                return os.environ["TEA"]
             case "IndexError":
-                return [][0]
+                return list(how)[100]
             case "TypeError":
-                return len(3)
+                return sum(how)
             case "ZeroDivisionError":
                 return 1 / 0
             case "FileNotFoundError":
                 return Path("/nowhere/at/all").read_text()
             case "ModuleNotFoundError":
-                import no_such_module
-
-                return no_such_module
+                return importlib.import_module("no_such_module")
             case "RecursionError":
                 return self.fail(how)
             case "UnicodeDecodeError":
@@ -43,7 +42,7 @@ class FailingAdapter(BaseAdapter):
             case "TimeoutError":
                 raise TimeoutError("too slow")
             case "AttributeError":
-                return how.no_such_thing
+                return getattr(how, "no_such_thing")  # noqa: B009
             case "AssertionError":
                 raise AssertionError("no")
             case "StopIteration":
@@ -74,8 +73,7 @@ class FailingAdapter(BaseAdapter):
                 return np.array(["a"]) - np.array([1])
             case "cast":
                 integers = np.ones(2, dtype=np.int64)
-                integers += 0.5
-                return integers
+                return np.add(integers, 0.5, out=integers)
             case "isnan":
                 return np.isnan(np.array(["a"]))
             case "memory":
@@ -125,8 +123,9 @@ class FailingAdapter(BaseAdapter):
 
         current = SimpleNamespace(is_valid=True, trace_id=trace, span_id=span, trace_flags=1)
         library = SimpleNamespace(get_current_span=lambda: SimpleNamespace(get_span_context=lambda: current))
-        sys.modules["opentelemetry.trace"] = library
+        sys.modules["opentelemetry.trace"] = library  # type: ignore[assignment]
         try:
-            return context.tools.host_span()
+            seen: str | None = context.tools.host_span()
+            return seen
         finally:
             del sys.modules["opentelemetry.trace"]

@@ -31,9 +31,17 @@ class TellingAdapter(BaseAdapter):
         logger.info("sold %d", 3, extra={"item": "tea", "customer": object()})
         logger.warning(message)
         try:
-            {}["tea"]
+            os.environ["TEA"]
         except KeyError:
             logger.exception("cannot sell")
+
+    @tool
+    def log_by_root(self) -> None:
+        """Log by a logger that has no level of its own."""
+        plain = logging.getLogger("plain")
+        plain.debug("debug")
+        plain.info("info")
+        plain.warning("warning")
 
     @tool
     def log_with_handlers(self, path: str) -> None:

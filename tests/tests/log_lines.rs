@@ -86,7 +86,7 @@ async fn each_record_is_one_line_at_its_level_whatever_stands_in_it() -> Result<
     }
     assert!(warning["source"].contains("telling_tools.py:") && warning["worker"] == "1");
     let (_, _, error) = &logs[3];
-    assert_eq!(error["exception"], "KeyError: 'tea'");
+    assert_eq!(error["exception"], "KeyError: 'TEA'");
     assert!(error["traceback"].contains("\\n"), "{error:?}");
     let printed = of(WORKER_OUTPUT);
     assert!(printed.iter().all(|line| line.1 == Level::INFO && line.2["tool"] == "say"));

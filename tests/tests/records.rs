@@ -8,7 +8,7 @@ use snakebridge::prelude::*;
 use snakebridge::telemetry::{Event, Level, Log, Record, ToolEvent};
 use snakebridge_tests::{eventually, host_memory, python_folder};
 use tokio::sync::broadcast::Receiver;
-use tokio::sync::broadcast::error::TryRecvError;
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 
 fn telling() -> snakebridge::Builder {
     let builder = Bridge::builder().adapter("telling_tools:TellingAdapter").python_path(python_folder());
@@ -61,9 +61,26 @@ async fn logs_come_before_the_answer_with_level_logger_source_and_call() -> Resu
     assert_eq!((warning.level, &*warning.message), (Level::Warn, "no tea left"));
     assert_eq!((error.level, &*error.message), (Level::Error, "cannot sell"));
     let exception = error.exception.as_ref().unwrap();
-    assert_eq!((&*exception.type_name, &*exception.message), ("KeyError", "'tea'"));
-    assert!(exception.traceback.as_deref().unwrap().contains("{}[\"tea\"]"));
+    assert_eq!((&*exception.type_name, &*exception.message), ("KeyError", "'TEA'"));
+    assert!(exception.traceback.as_deref().unwrap().contains("os.environ[\"TEA\"]"));
     bridge.shutdown().await
+}
+
+#[tokio::test]
+async fn loggers_without_a_level_have_that_of_the_builder() -> Result<()> {
+    for (level, count) in [(None, 1), (Some(Level::Info), 2), (Some(Level::Debug), 3)] {
+        let builder = match level {
+            Some(level) => telling().log_level(level),
+            None => telling(),
+        };
+        let bridge = builder.start().await?;
+        let mut records = bridge.records();
+        bridge.call::<()>("log_by_root", args! {}).await?;
+        let told = logs(&mut records).into_iter().filter(|log| log.logger == "plain").count();
+        assert_eq!(told, count, "{level:?}");
+        bridge.shutdown().await?;
+    }
+    Ok(())
 }
 
 #[tokio::test]
@@ -247,8 +264,18 @@ async fn a_full_disk_under_a_log_fails_no_call_and_silences_no_record() -> Resul
 async fn drops_are_told_with_their_number() -> Result<()> {
     let bridge = telling().start().await?;
     let mut records = bridge.records();
+    let listener = tokio::spawn(async move {
+        loop {
+            match records.recv().await {
+                Ok(Record::Dropped { pool, worker, count, .. }) => return (pool, worker, count),
+                Ok(_) | Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Closed) => panic!("no drop was told"),
+            }
+        }
+    });
     bridge.call::<()>("flood", args! { lines: 20_000 }).await?;
-    let dropped = told(&mut records).into_iter().any(|record| matches!(record, Record::Dropped { count: 1.., .. }));
-    assert!(dropped || bridge.statistics().records_dropped == 0);
+    let (pool, worker, count) = listener.await.unwrap();
+    assert_eq!((&*pool, worker), ("default", 1));
+    assert!(0 < count && count <= bridge.statistics().records_dropped);
     bridge.shutdown().await
 }

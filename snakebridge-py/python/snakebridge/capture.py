@@ -34,12 +34,22 @@ _OWN_ATTRIBUTES = frozenset(
 """What a record of `logging` has without `extra`."""
 
 
-def install() -> None:
-    """Take over, in a process that is a worker. What is forked from it has its own ways again."""
+def install(log_level: int | None = None) -> None:
+    """Take over, in a process that is a worker. What is forked from it has its own ways again.
+
+    Args:
+        log_level: The level of the root logger (default: `logging`'s own).
+    """
     global _streams
+
+    def take_over_logging(logging: Any) -> None:
+        _take_over_logging(logging)
+        if log_level is not None:
+            logging.getLogger().setLevel(log_level)
+
     streams = tuple(_capture(name) for name in ("stdout", "stderr"))
     _streams = (*_streams, *(stream for pair in streams for stream in pair if stream is not None))
-    for module, take_over in (("logging", _take_over_logging), ("warnings", _take_over_warnings)):
+    for module, take_over in (("logging", take_over_logging), ("warnings", _take_over_warnings)):
         if module in sys.modules:
             take_over(sys.modules[module])
         else:

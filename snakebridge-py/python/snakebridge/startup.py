@@ -59,6 +59,8 @@ class HostHello(msgspec.Struct, frozen=True):
     python_path: list[str] = []
     compat: Literal["snakepit"] | None = None
     """For which other bridge the adapter was written."""
+    log_level: int | None = None
+    """The level of the root logger (default: `logging`'s own)."""
     threads: int = 0
     """Executor threads for the tools that do not say where they run; none: they run on the main thread."""
 
@@ -70,7 +72,7 @@ def run(greeting: bytes) -> None:
         sys.path[:0] = hello.python_path
     _print_promptly()
     _install_hooks()
-    capture.install()
+    capture.install(hello.log_level)
     serve_foreign_names(hello.compat)
     adapter, manifest, tools = _load(hello)
     _native.ready(manifest, tools, FUNCTIONS)

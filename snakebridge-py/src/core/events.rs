@@ -52,6 +52,11 @@ impl Lane {
         admitted
     }
 
+    /// Whether nothing was kept back: so it is for most calls.
+    fn is_empty(&self) -> bool {
+        self.dropped == 0 && self.held.is_empty()
+    }
+
     /// An event stays here: of progress the last of each call, of all else the number.
     fn keep_back(&mut self, class: u64, id: u64, body: &[u8]) {
         if class == event_class::PROGRESS {
@@ -91,6 +96,9 @@ impl Core {
 
     /// Call `id` is about to be answered: first what was kept back.
     pub(super) fn tell_rest(&self, id: u64, state: &mut State) {
+        if state.events.is_empty() {
+            return;
+        }
         if let Some(last) = state.events.held.remove(&id)
             && state.events.admits_last()
         {

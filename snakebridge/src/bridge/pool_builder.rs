@@ -9,6 +9,7 @@ use super::timeouts::TimeoutProfile;
 use crate::error::Result;
 use crate::pool::{PoolConfig, Recycling};
 use crate::session::Affinity;
+use crate::telemetry::Level;
 use crate::value::Value;
 use crate::wire::Limits;
 use crate::worker::{Compat, Environment, Launch, Preload, Profile, Sandbox, WorkerConfig};
@@ -23,6 +24,7 @@ pub struct PoolBuilder {
     pub(super) command: Option<Vec<OsString>>,
     pub(super) python_path: Vec<PathBuf>,
     pub(super) compat: Option<Compat>,
+    pub(super) log_level: Option<Level>,
     pub(super) config: Result<Value>,
     pub(super) environment: Environment,
     pub(super) sandbox: Sandbox,
@@ -70,6 +72,7 @@ impl Default for PoolBuilder {
             command: None,
             python_path: Vec::new(),
             compat: None,
+            log_level: None,
             config: Ok(Value::Nil),
             environment: Environment::default(),
             sandbox: Sandbox::default(),
@@ -135,6 +138,15 @@ macro_rules! pool_settings {
         pub fn python_path(mut self, folder: impl Into<std::path::PathBuf>) -> Self {
             let $this = &mut self;
             $pool.python_path.push(folder.into());
+            self
+        }
+
+        /// From which level on records of Python's `logging` are told: the level of the root logger, which loggers without one
+        /// of their own have too. The adapter may set another one. Default: Python's own, which is
+        /// [`Warn`](crate::telemetry::Level::Warn).
+        pub fn log_level(mut self, level: $crate::telemetry::Level) -> Self {
+            let $this = &mut self;
+            $pool.log_level = Some(level);
             self
         }
 
@@ -323,6 +335,7 @@ impl PoolBuilder {
             config: self.config.map_err(|error| configuration(&format!("`.config(..)`: {}", error.kind())))?,
             python_path: self.python_path.iter().map(|path| absolute(path)).collect::<Result<_>>()?,
             compat: self.compat,
+            log_level: self.log_level,
             environment: self.environment,
             sandbox: self.sandbox.checked()?,
             limits: self.limits,

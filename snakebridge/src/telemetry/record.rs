@@ -62,6 +62,17 @@ pub enum Level {
 }
 
 impl Level {
+    /// The number of Python's `logging`.
+    pub fn to_python(self) -> u8 {
+        match self {
+            Self::Trace => 5,
+            Self::Debug => 10,
+            Self::Info => 20,
+            Self::Warn => 30,
+            Self::Error => 40,
+        }
+    }
+
     /// Of a number of Python's `logging`; those between two levels belong to the lower one.
     pub fn of_python(number: i64) -> Self {
         match number {
@@ -240,5 +251,8 @@ mod tests {
         let levels = [-1, 5, 10, 25, 30, 39, 40, i64::MAX].map(Level::of_python);
         use Level::{Debug, Error, Info, Trace, Warn};
         assert_eq!(levels, [Trace, Trace, Debug, Info, Warn, Warn, Error, Error]);
+        for level in levels {
+            assert_eq!(Level::of_python(level.to_python().into()), level);
+        }
     }
 }

@@ -14,7 +14,7 @@ use crate::body;
 use crate::error::{Error, Exception, Exit, Result, StartFailure};
 use crate::link::{CloseReason, Control, Link, OwnedRequest, PendingCall, ToolName};
 use crate::manifest::Manifest;
-use crate::telemetry::Tail;
+use crate::telemetry::{Level, Tail};
 use crate::value::Value;
 use crate::wire::limits::{MAX_TOOLS, is_tool_name};
 use crate::wire::peer::Refused;
@@ -36,6 +36,7 @@ struct HostHello<'a> {
     pid: u32,
     adapter: Option<&'a str>,
     compat: Option<Compat>,
+    log_level: Option<u8>,
     config: &'a Value,
     python_path: Vec<&'a str>,
     status_fd: Option<i32>,
@@ -71,6 +72,7 @@ pub(super) fn hello(config: &WorkerConfig, status: Option<&StatusPage>) -> Resul
         pid: std::process::id(),
         adapter: config.adapter.as_deref(),
         compat: config.compat,
+        log_level: config.log_level.map(Level::to_python),
         config: &config.config,
         python_path,
         status_fd: status.map(StatusPage::descriptor),

@@ -45,7 +45,7 @@ pub(crate) use self::template::Preload;
 use crate::error::{Crash, Error, Executed, Exit, Result, StartFailure};
 use crate::link::{CloseReason, Control, Greeting, Link, PendingCall, Pipes, Service, Unanswered, WriteFailure};
 use crate::manifest::Manifest;
-use crate::telemetry::Ear;
+use crate::telemetry::{Ear, Level};
 use crate::value::Value;
 use crate::wire::Limits;
 
@@ -58,6 +58,8 @@ pub(crate) struct WorkerConfig {
     pub adapter: Option<String>,
     /// The bridge for which it was written, where that is another one.
     pub compat: Option<Compat>,
+    /// From which level on Python's root logger lets records pass, where that is not Python's own.
+    pub log_level: Option<Level>,
     /// Passed to the adapter.
     pub config: Value,
     /// Folders in front of Python's own module path.
