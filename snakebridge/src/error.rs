@@ -438,9 +438,8 @@ impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // `main` prints errors with Debug: give a reader sentences, then the traceback.
         write!(f, "{self}")?;
-        match self.exception().and_then(|exception| exception.traceback.as_deref()) {
-            Some(traceback) => write!(f, "\n{}", traceback.trim_end())?,
-            None => {}
+        if let Some(traceback) = self.exception().and_then(|exception| exception.traceback.as_deref()) {
+            write!(f, "\n{}", traceback.trim_end())?;
         }
         match self.learning_fault() {
             Some(fault) => write!(f, "\nhint: {}", fault.hint()),
