@@ -52,8 +52,7 @@ impl Pool {
         }
         let refused: Vec<_> = {
             let mut state = self.lock();
-            // The oldest goes to the very front.
-            again.into_iter().rev().filter(|(call, _)| !self.put_back(&mut state, call)).collect()
+            again.into_iter().filter(|(call, _)| !self.put_back(&mut state, call)).collect()
         };
         for (call, executed) in refused {
             let error = match executed {

@@ -37,15 +37,14 @@ impl Pool {
         }
     }
 
-    /// `worker` has said that it takes no more calls. Those that it `never_ran` are first in line again, and their callers
+    /// `worker` has said that it takes no more calls. Those that it `never_ran` are in line again, before those that came later, and their callers
     /// notice nothing. Those that it denies and had started are treated like those of a lost worker.
     pub(super) fn going_away(&self, worker: &Worker, reason: &str, never_ran: &[Unanswered]) {
         self.retire(worker, || format!("it takes no more calls: {}", reason.escape_debug()));
         let (mut refused, mut events) = (Vec::new(), Vec::new());
         {
             let mut state = self.lock();
-            // The oldest goes to the very front.
-            for Unanswered { id, call, .. } in never_ran.iter().rev() {
+            for Unanswered { id, call, .. } in never_ran {
                 state.scheduler.release(worker.number, call);
                 let executed = worker.executed_if_handed_back(*id, call);
                 let waits_again = match executed {

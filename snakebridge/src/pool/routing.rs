@@ -335,7 +335,7 @@ impl Pool {
         self.ended.notify_waiters();
     }
 
-    /// A call that was with a worker waits again, first in line, if anybody still wants it. False when the pool is shutting
+    /// A call that was with a worker waits again, in its old place, if anybody still wants it. False when the pool is shutting
     /// down: nobody would ever serve it.
     pub(super) fn put_back(&self, state: &mut State, call: &Arc<PendingCall>) -> bool {
         // Who gives up looks for it in the queue, under this lock: before this moment in vain, after it not.

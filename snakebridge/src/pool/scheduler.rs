@@ -295,7 +295,7 @@ impl<C: Task> Scheduler<C> {
             return Ok(Placement::Worker(worker));
         }
         self.check_room()?;
-        self.queue.push_back(call);
+        self.queue.join(call);
         Ok(Placement::Queued)
     }
 
@@ -303,10 +303,10 @@ impl<C: Task> Scheduler<C> {
         if self.queue.len() + self.aside < self.queue_limit { Ok(()) } else { Err(Refusal::QueueFull) }
     }
 
-    /// A call that was with a worker goes back to the head of the queue. It was admitted before; no limit applies.
+    /// A call that was with a worker waits again, before those that were admitted after it. No limit applies.
     pub(super) fn put_back(&mut self, call: C) {
         match call.tie() {
-            None => self.queue.push_front(call),
+            None => self.queue.join(call),
             Some(_) => self.put_back_tied(call),
         }
     }

@@ -194,10 +194,11 @@ fn a_full_queue_refuses_and_those_who_leave_it_make_room() {
 #[test]
 fn a_call_that_comes_back_is_the_first_to_go_again() {
     let (mut scheduler, now) = pool(1, 1);
-    scheduler.submit(call(0, "t"), now).unwrap();
+    let first = call(0, "t");
+    scheduler.submit(first.clone(), now).unwrap();
     scheduler.submit(call(1, "t"), now).unwrap();
     scheduler.remove_worker(1);
-    scheduler.put_back(call(0, "t"));
+    scheduler.put_back(first);
     scheduler.add_worker(2, Capacity::Serial(1000));
     assert_eq!(scheduler.next(now).map(|(worker, call)| (worker, call.key)), Some((2, 0)));
 }
@@ -318,10 +319,11 @@ fn ten_thousand_that_wait_or_run_come_and_go_in_any_order_and_leave_nothing_behi
 #[test]
 fn those_who_leave_the_middle_of_the_queue_change_nothing_for_the_others() {
     let (mut scheduler, now) = pool(0, 10);
+    let oldest = call(9, "t");
     for key in 0..6 {
         scheduler.submit(call(key, "t"), now).unwrap();
     }
-    scheduler.put_back(call(9, "t"));
+    scheduler.put_back(oldest);
     scheduler.give_up(&call(2, "t"));
     let taken: Vec<_> = scheduler.take_waiting(|call| call.key % 2 == 1).iter().map(|call| call.key).collect();
     assert_eq!(taken, [9, 1, 3, 5]);

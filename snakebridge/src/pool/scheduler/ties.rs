@@ -71,7 +71,7 @@ impl<C: Task> Scheduler<C> {
                     return Ok(Placement::Worker(worker));
                 }
                 self.check_room()?;
-                self.queue.push_back(call);
+                self.queue.join(call);
             }
             Way::Seat(index) => {
                 if self.is_free(index, &call) {
@@ -82,7 +82,7 @@ impl<C: Task> Scheduler<C> {
                     return Err(Refusal::WorkerBusy);
                 }
                 self.check_room()?;
-                self.seats[index].line.push_back(call);
+                self.seats[index].line.join(call);
                 self.aside += 1;
             }
             Way::Turn => {
@@ -122,7 +122,7 @@ impl<C: Task> Scheduler<C> {
         true
     }
 
-    /// A call that was admitted before waits again where it has to, before others.
+    /// A call that was admitted before waits again where it has to, in its old place.
     pub(super) fn put_back_tied(&mut self, call: C) {
         let way = self.way(&call);
         self.go(call, way);
@@ -130,7 +130,7 @@ impl<C: Task> Scheduler<C> {
 
     fn go(&mut self, call: C, way: Way) {
         match way {
-            Way::Anywhere => self.queue.push_front(call),
+            Way::Anywhere => self.queue.join(call),
             Way::Seat(index) => {
                 self.seats[index].line.join(call);
                 self.aside += 1;
@@ -157,8 +157,7 @@ impl<C: Task> Scheduler<C> {
                 _ => others.push(call),
             }
         }
-        // The oldest goes to the very front.
-        for call in others.into_iter().rev() {
+        for call in others {
             self.put_back_tied(call);
         }
     }
