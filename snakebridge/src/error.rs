@@ -1,6 +1,7 @@
 //! The one error type: what went wrong, whether the call ran, and what to do about it.
 
 mod exit;
+mod queue;
 
 use std::fmt;
 use std::time::Duration;
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use self::exit::ended;
 pub use self::exit::{Crash, Exit};
+pub use self::queue::QueueLimit;
 use crate::value::Value;
 pub use crate::wire::Executed;
 use crate::wire::Violation;
@@ -155,9 +157,9 @@ pub enum ErrorKind {
     /// The call was cancelled.
     #[error("the call was cancelled")]
     Cancelled,
-    /// The pool's queue is full.
-    #[error("the queue is full ({limit} calls wait); try again later or raise `queue_limit`")]
-    QueueFull { limit: usize },
+    /// The pool's queue has no room for another call.
+    #[error("the queue is full: {limit}; try again in {retry_after:?}")]
+    QueueFull { limit: QueueLimit, retry_after: Duration },
     /// The call waited in the queue for as long as it may.
     #[error("no worker was free for {waited:?}; raise `queue_timeout` or the number of workers")]
     QueueTimeout { waited: Duration },
@@ -375,6 +377,27 @@ impl Error {
                 | ErrorKind::Resource { .. }
         );
         passes && self.executed() == Executed::Never
+    }
+
+    /// After which time it is worth trying again, where that can be told: for `QueueFull` it is when those that wait will
+    /// have gone to workers, by how long workers had calls lately; for `CircuitOpen` it is when the pause is over. Who makes
+    /// many calls waits a random part longer, so that they do not all come back together.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use snakebridge::error::{Error, ErrorKind, Executed, QueueLimit};
+    ///
+    /// let (limit, retry_after) = (QueueLimit::Calls(1000), Duration::from_millis(250));
+    /// let error = Error::new(ErrorKind::QueueFull { limit, retry_after }, Executed::Never);
+    /// assert_eq!(error.retry_after(), Some(retry_after));
+    /// assert_eq!(Error::invalid_argument("no").retry_after(), None);
+    /// ```
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self.kind() {
+            ErrorKind::QueueFull { retry_after, .. } | ErrorKind::CircuitOpen { retry_after } => Some(*retry_after),
+            _ => None,
+        }
     }
 
     /// Whether trying to start again without changing anything is pointless.

@@ -1,10 +1,11 @@
 //! What one pool is made of: the settings that each of several pools has for itself.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::settings::{check_concurrency, check_limits, configuration, scaling};
+use super::settings::{check_concurrency, check_limits, check_tool_concurrency, configuration, scaling};
 use super::timeouts::TimeoutProfile;
 use crate::error::Result;
 use crate::pool::{PoolConfig, Recycling};
@@ -39,6 +40,9 @@ pub struct PoolBuilder {
     pub(super) stream_timeout: Duration,
     pub(super) queue_timeout: Duration,
     pub(super) queue_limit: usize,
+    pub(super) queue_bytes: u64,
+    pub(super) memory_reserve: Option<u64>,
+    pub(super) tool_concurrency: BTreeMap<String, usize>,
     pub(super) retries: u32,
     pub(super) cancel_grace: Duration,
     pub(super) drain: Duration,
@@ -86,6 +90,9 @@ impl Default for PoolBuilder {
             stream_timeout: timeouts.stream,
             queue_timeout: timeouts.queue,
             queue_limit: 1000,
+            queue_bytes: 256 << 20,
+            memory_reserve: None,
+            tool_concurrency: BTreeMap::new(),
             retries: 1,
             cancel_grace: Duration::from_millis(500),
             drain: Duration::from_secs(30),
@@ -223,6 +230,33 @@ macro_rules! pool_settings {
             self
         }
 
+        /// While less than so many bytes of memory are left, of the machine or of this program's control group, no call begins
+        /// to wait: it is sent if a worker is free, and else refused, before the kernel has to end a process. Looked at four
+        /// times a second. A pool with a larger reserve gives way to one with a smaller. Default: none.
+        pub fn memory_reserve(mut self, bytes: u64) -> Self {
+            let $this = &mut self;
+            $pool.memory_reserve = Some(bytes);
+            self
+        }
+
+        /// How many calls and streams of one tool the workers of the pool have at a time, so that a slow tool does not take all
+        /// of them. Further calls of it wait, and let others pass. It counts for the pool as a whole, which is why the tool
+        /// does not say it itself: it does not know how many workers there are. A name that no tool has is an error when the
+        /// bridge starts. Default: no limit.
+        ///
+        /// ```no_run
+        /// # use snakebridge::prelude::*;
+        /// # async fn example() -> Result<()> {
+        /// let bridge = Bridge::builder().adapter("reports:Reports").workers(4).tool_concurrency("render", 2).start().await?;
+        /// # Ok(())
+        /// # }
+        /// ```
+        pub fn tool_concurrency(mut self, tool: impl Into<String>, calls: usize) -> Self {
+            let $this = &mut self;
+            $pool.tool_concurrency.insert(tool.into(), calls);
+            self
+        }
+
         /// Where calls of a session go in this pool that say nothing about it, nor their tools. Default: what
         /// [`SessionConfig::affinity`](crate::session::SessionConfig::affinity) says for all pools.
         pub fn affinity(mut self, affinity: $crate::session::Affinity) -> Self {
@@ -262,6 +296,8 @@ macro_rules! pool_settings {
             queue_timeout: std::time::Duration,
             /// How many calls may wait for a free worker. Default 1000.
             queue_limit: usize,
+            /// How many bytes of arguments may wait for a free worker. Default 256 MiB.
+            queue_bytes: u64,
             /// How often an idempotent call is repeated whose worker is lost, if it names no number of its own. Default 1.
             retries: u32,
             /// How long a cancelled call may go on before its worker is killed. Default 500 ms.
@@ -315,6 +351,7 @@ impl PoolBuilder {
         let scaling = scaling(workers, self.max_workers, self.idle_timeout)?;
         self.profile.check()?;
         check_concurrency(self.max_concurrency)?;
+        check_tool_concurrency(&self.tool_concurrency)?;
         check_limits(&self.limits)?;
         self.check_sandbox()?;
         let worker = WorkerConfig {
@@ -342,6 +379,9 @@ impl PoolBuilder {
             stream_timeout: self.stream_timeout,
             queue_timeout: self.queue_timeout,
             queue_limit: self.queue_limit,
+            queue_bytes: self.queue_bytes,
+            memory_reserve: self.memory_reserve,
+            tool_concurrency: self.tool_concurrency,
             retries: self.retries,
             cancel_grace: self.cancel_grace,
             drain: self.drain,

@@ -66,12 +66,12 @@ impl Pool {
             let since = state.scheduler.idle_since(worker.number, worker.ready)?;
             Some((worker.number, now.saturating_duration_since(since)))
         });
-        let first = state.scheduler.waiting().next();
+        let (waiting, first) = state.scheduler.crowd();
         Load {
             places: self.places.load(Ordering::SeqCst),
             serving: serving.len(),
-            waiting: state.scheduler.waiting().count(),
-            waited: first.map_or(Duration::ZERO, |call| now.saturating_duration_since(call.admitted)),
+            waiting,
+            waited: first.map_or(Duration::ZERO, |admitted| now.saturating_duration_since(admitted)),
             idle: idle.collect(),
         }
     }

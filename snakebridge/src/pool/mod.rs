@@ -8,6 +8,7 @@
 //! stays with calls that nobody waits for; [`exposing`] notes what adapters expose to sessions; [`shutdown`] ends
 //! everything. [`pools`] says which of several pools a call goes to.
 
+mod admission;
 mod alarm;
 mod backoff;
 mod blame;
@@ -24,6 +25,7 @@ mod permission;
 mod poison;
 mod pools;
 mod recycling;
+mod refusals;
 mod restarts;
 mod retirement;
 mod retries;
@@ -38,7 +40,7 @@ mod timekeeper;
 mod trials;
 mod unattended;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -48,6 +50,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore, mpsc, watch};
 use tokio_util::task::TaskTracker;
 
+use self::admission::Bounds;
 use self::alarm::Alarm;
 use self::blame::Digests;
 use self::growth::Place;
@@ -95,6 +98,13 @@ pub(crate) struct PoolConfig {
     pub queue_timeout: Duration,
     /// How many calls may wait. Default 1000. Lower: load is refused earlier; higher: callers wait longer for a refusal.
     pub queue_limit: usize,
+    /// How many bytes their arguments may have together. Default 256 MiB. Lower: load of large calls is refused earlier;
+    /// higher: it may take more memory.
+    pub queue_bytes: u64,
+    /// How many bytes of memory have to be left for calls to wait, if it matters.
+    pub memory_reserve: Option<u64>,
+    /// How many calls of a tool may be with workers at a time, for those that have a limit.
+    pub tool_concurrency: BTreeMap<String, usize>,
     /// From the cancellation of a running call to the end of its worker. Default 500 ms.
     pub cancel_grace: Duration,
     /// How long a shutdown lets running calls finish. Default 30 s.
@@ -107,6 +117,21 @@ pub(crate) struct PoolConfig {
     pub health_interval: Duration,
     /// When workers have served long enough. Default: never.
     pub recycling: Recycling,
+}
+
+impl PoolConfig {
+    fn bounds(&self) -> Bounds {
+        Bounds {
+            calls: self.queue_limit,
+            bytes: self.queue_bytes,
+            reserve: self.memory_reserve.unwrap_or(0),
+            wait: self.queue_timeout,
+        }
+    }
+
+    fn tool_limits(&self) -> impl Iterator<Item = (&str, usize)> {
+        self.tool_concurrency.iter().map(|(tool, most)| (tool.as_str(), *most))
+    }
 }
 
 /// In which session a call is made, and how.
@@ -164,6 +189,10 @@ impl Task for Arc<PendingCall> {
         self.request.body.len() > FRAGMENT
     }
 
+    fn bytes(&self) -> u64 {
+        self.request.body.len() as u64
+    }
+
     fn priority(&self) -> Priority {
         self.handling.priority
     }
@@ -195,6 +224,7 @@ async fn ending(life: &mut watch::Receiver<Life>) {
 
 struct State {
     scheduler: Scheduler<Arc<PendingCall>>,
+    /// Those that have a place, or have left it and are not done.
     workers: HashMap<u64, Arc<Worker>>,
     /// Workers that are about to be killed, and the call for which each is.
     condemned: HashMap<u64, Arc<PendingCall>>,
@@ -291,7 +321,7 @@ impl PoolHandle {
         let most = scaling.map_or(workers, |scaling| scaling.most);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let state = State {
-            scheduler: Scheduler::new(config.queue_limit),
+            scheduler: Scheduler::new(config.bounds(), config.tool_limits()),
             workers: HashMap::new(),
             condemned: HashMap::new(),
             manifests: HashMap::new(),
@@ -345,7 +375,7 @@ impl PoolHandle {
         let mut worst = Error::new(ErrorKind::ShuttingDown, Executed::Never);
         while let Some(report) = firsts.recv().await {
             match report {
-                Ok(()) => return Ok(handle),
+                Ok(()) => return pool.check_tools().map(|()| handle),
                 Err(error) if error.is_permanent() => return Err(error),
                 Err(error) => worst = error,
             }
@@ -442,6 +472,23 @@ impl Drop for PoolHandle {
 }
 
 impl Pool {
+    /// Refuses limits of tools that no worker has: they would bound nothing.
+    fn check_tools(&self) -> Result<()> {
+        let state = self.lock();
+        for tool in self.config.tool_concurrency.keys() {
+            let known = |manifest: &Arc<Manifest>| manifest.tool(tool).is_some();
+            if let Some(manifest) = state.manifests.values().next()
+                && !state.manifests.values().any(known)
+            {
+                let hint = manifest.nearest(tool).map_or(String::new(), |name| format!("; did you mean `{name}`?"));
+                let message =
+                    format!("`.tool_concurrency(\"{}\", ..)`: there is no such tool{hint}", tool.escape_debug());
+                return Err(Error::start_failed(StartFailure::Configuration, message));
+            }
+        }
+        Ok(())
+    }
+
     fn name(&self) -> Arc<str> {
         Arc::clone(&self.config.name)
     }

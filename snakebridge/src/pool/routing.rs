@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::refusals::{check_body, check_retries, not_taken, refused};
 use super::scheduler::{Placement, Refusal, Task};
 use super::{InSession, Pool, State, Submission};
 use crate::deadlock::Resource;
@@ -12,9 +13,7 @@ use crate::link::{Answer, Chain, Link, OwnedRequest, PendingCall, Stage};
 use crate::manifest::SessionUse;
 use crate::session::{Affinity, Identity, Tie};
 use crate::telemetry::Meter;
-use crate::wire::msgpack::Reader;
 use crate::wire::peer::Refused;
-use crate::wire::{Limits, Violation};
 use crate::worker::Worker;
 
 /// How many calls of the host may be inside one another, each made by a tool that Python called in the one before.
@@ -28,52 +27,6 @@ enum Sent {
     BesideOthers,
     /// It is not: it waits again, or is answered. Its place is free.
     Not,
-}
-
-/// The error for a call that a healthy connection does not take.
-fn refusal(refused: Refused, queue_limit: usize) -> Error {
-    let kind = match refused {
-        Refused::TooLarge { size, limit } => ErrorKind::PayloadTooLarge { size, limit },
-        Refused::Invalid(what) => ErrorKind::InvalidArgument { message: what.to_owned() },
-        // Seats have room for as many calls as their worker allows, so this is a worker that changed its mind.
-        _ => ErrorKind::QueueFull { limit: queue_limit },
-    };
-    Error::new(kind, Executed::Never)
-}
-
-/// Whether a worker will look into the arguments: how long they are, how deep, and how many values are in them.
-fn check_body(body: &[u8], limits: &Limits) -> Result<()> {
-    let size = body.len() as u64;
-    if size > limits.body {
-        return Err(Error::new(ErrorKind::PayloadTooLarge { size, limit: limits.body }, Executed::Never));
-    }
-    // Every level and every value takes a byte at least, so that small arguments need no look.
-    if size <= limits.depth.min(limits.items) {
-        return Ok(());
-    }
-    match Reader::new(body).value(limits.depth, limits.items) {
-        Err(Violation::Depth(limit)) => {
-            Err(Error::invalid_argument(format!("the arguments are nested more than {limit} levels deep")))
-        }
-        Err(Violation::Items(limit)) => Err(Error::invalid_argument(format!(
-            "the arguments have more than {limit} values in them: pass them as bytes, as a stream, or in several calls"
-        ))),
-        // What encoded them writes nothing else that a reader would refuse.
-        Ok(_) | Err(_) => Ok(()),
-    }
-}
-
-/// Whether a call that is to be repeated so often may be repeated at all.
-fn check_retries(state: &State, submission: &Submission) -> Result<()> {
-    let Some(retries @ 1..) = submission.handling.retries else { return Ok(()) };
-    let in_python = || state.manifests.values().any(|manifest| manifest.is_idempotent(&submission.target));
-    if submission.idempotent || in_python() {
-        return Ok(());
-    }
-    Err(Error::invalid_argument(format!(
-        "`retries({retries})` of a call that may not be repeated: say `.idempotent()` if repeating it does no harm, or \
-         declare the tool idempotent"
-    )))
 }
 
 /// A call that nobody has sent.
@@ -188,13 +141,18 @@ impl Pool {
                 return Err(Error::new(ErrorKind::CircuitOpen { retry_after }, Executed::Never));
             }
             self.refuse_poison(&state, &submission, now)?;
+            if waiting.is_empty() && submission.session.is_none() {
+                // Before anything is built for it that would only be thrown away.
+                let room = state.scheduler.expect_room(submission.body.len() as u64);
+                room.map_err(|refusal| refused(refusal, ""))?;
+            }
             check_retries(&state, &submission)?;
             let (deadline, timeout) = self.deadline(&state, &submission, now)?;
             let pool = &self.config.name;
             let prepared = prepare(submission, deadline, timeout, &state.declared_uses, tools, pool, now);
             call = Arc::new(prepared.with_trial(trial).counted_by(Arc::clone(meter)));
             let placement = state.scheduler.nest(Arc::clone(&call), &waiting, is_served, now);
-            let placement = placement.map_err(|refusal| self.refused(&call, refusal))?;
+            let placement = placement.map_err(|refusal| Self::refused(&call, refusal))?;
             if let Err(error) = self.claim_session(&call, placement) {
                 state.scheduler.give_up(&call);
                 return Err(error);
@@ -239,21 +197,14 @@ impl Pool {
     }
 
     /// The error for a call that the scheduler refuses.
-    fn refused(&self, call: &PendingCall, refusal: Refusal) -> Error {
-        let session = call.request.session.as_deref().unwrap_or_default().to_owned();
-        let kind = match refusal {
-            Refusal::QueueFull => ErrorKind::QueueFull { limit: self.config.queue_limit },
-            Refusal::SessionLost => ErrorKind::SessionLost { session },
-            Refusal::WorkerBusy => ErrorKind::SessionWorkerBusy { session },
-        };
-        // One that was with a worker before may have begun there.
-        Error::new(kind, if call.attempts() == 0 { Executed::Never } else { Executed::Maybe })
+    fn refused(call: &PendingCall, refusal: Refusal) -> Error {
+        refused(refusal, call.request.session.as_deref().unwrap_or_default())
     }
 
     /// Tells those that were admitted and go nowhere.
     fn refuse(&self, refused: Vec<(Arc<PendingCall>, Refusal)>) {
         for (call, refusal) in refused {
-            call.complete(Err(self.refused(&call, refusal)));
+            call.complete(Err(Self::refused(&call, refusal)));
         }
     }
 
@@ -318,7 +269,7 @@ impl Pool {
             }
             refused => {
                 state.scheduler.release(worker.number, call);
-                Some(refusal(refused, self.config.queue_limit))
+                Some(not_taken(refused, self.config.queue_limit))
             }
         };
         drop(state);
@@ -411,9 +362,19 @@ impl Pool {
     /// The caller of `call` does not wait any more.
     pub(super) fn abandon(&self, call: &Arc<PendingCall>) {
         match call.abandon() {
-            Stage::Queued => self.lock().scheduler.give_up(call),
+            Stage::Queued => {
+                self.lock().scheduler.give_up(call);
+                self.departed();
+            }
             Stage::Sent { link, id } => self.cancel(&link, id, call, "the caller dropped it"),
             Stage::Done => {}
+        }
+    }
+
+    /// Calls that waited have left without having been sent: what they would have got may go to others.
+    pub(super) fn departed(&self) {
+        if !self.config.tool_concurrency.is_empty() {
+            self.dispatch();
         }
     }
 
@@ -438,6 +399,7 @@ impl Pool {
         for call in waiting {
             call.complete(Err(Error::new(ErrorKind::Cancelled, Executed::Never)));
         }
+        self.departed();
         for worker in workers {
             let mut running = Vec::new();
             worker.link.for_each(|id, call, _| {
@@ -469,24 +431,5 @@ impl Pool {
         for call in waiting {
             call.complete(Err(Error::start_failed(why, message)));
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn arguments_that_no_worker_would_look_into_are_refused_by_name() {
-        let limits = Limits { body: 10_000, depth: 8, items: 100, ..Limits::default() };
-        let refused =
-            |body: &[u8]| check_body(body, &limits).map_err(|error| (error.code().to_owned(), error.to_string()));
-        assert_eq!(refused(&[0x80]), Ok(()));
-        assert_eq!(refused(&[&[0x91; 7][..], &[0x90]].concat()), Ok(()));
-        let (code, message) = refused(&[&[0x91; 8][..], &[0x90]].concat()).unwrap_err();
-        assert!(code == "invalid_argument" && message.contains("more than 8 levels"), "{message}");
-        let (code, message) = refused(&[&[0xdc, 0, 200][..], &[1; 200]].concat()).unwrap_err();
-        assert!(code == "invalid_argument" && message.contains("more than 100 values"), "{message}");
-        assert_eq!(refused(&[0; 10_001]).unwrap_err().0, "payload_too_large");
     }
 }

@@ -68,6 +68,9 @@ impl Pool {
             let workers: Vec<Arc<Worker>> = state.workers.values().cloned().collect();
             (expired, workers, seen)
         };
+        if !expired.is_empty() {
+            self.departed();
+        }
         for call in expired {
             call.complete(Err(waited_too_long(&call, now)));
         }

@@ -272,13 +272,15 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::error::QueueLimit;
 
     #[test]
     fn each_end_is_counted_as_what_it_was() {
         let meter = Meter::default();
         let error = |kind, executed| Error::new(kind, executed);
         let timeout = Duration::from_secs(1);
-        let full = error(ErrorKind::QueueFull { limit: 1 }, Executed::Never);
+        let limit = QueueLimit::Calls(1);
+        let full = error(ErrorKind::QueueFull { limit, retry_after: timeout }, Executed::Never);
         let late = error(ErrorKind::QueueTimeout { waited: timeout }, Executed::Never);
         let raised = error(ErrorKind::Tool(Box::default()), Executed::Yes);
         for _ in 0..6 {

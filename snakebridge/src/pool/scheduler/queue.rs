@@ -66,15 +66,24 @@ impl<C: Task> Queue<C> {
     }
 
     /// The line of the call that has waited longest.
-    fn oldest(&self) -> Option<usize> {
+    fn oldest_line(&self) -> Option<usize> {
         let fronts =
             self.lines.iter().enumerate().filter_map(|(index, line)| Some((*line.first_key_value()?.0, index)));
         fronts.min().map(|(_, line)| line)
     }
 
+    /// The call that has waited longest.
+    pub(super) fn oldest(&self) -> Option<&C> {
+        self.lines[self.oldest_line()?].first_key_value().map(|(_, call)| call)
+    }
+
     /// The line whose turn it is.
     fn turn(&self) -> Option<usize> {
-        if self.overtaken >= OVERTAKES { self.oldest() } else { self.lines.iter().position(|line| !line.is_empty()) }
+        if self.overtaken >= OVERTAKES {
+            self.oldest_line()
+        } else {
+            self.lines.iter().position(|line| !line.is_empty())
+        }
     }
 
     pub(super) fn front(&self) -> Option<&C> {
@@ -83,7 +92,7 @@ impl<C: Task> Queue<C> {
 
     pub(super) fn pop_front(&mut self) -> Option<C> {
         let line = self.turn()?;
-        self.overtaken = if self.oldest() == Some(line) { 0 } else { self.overtaken + 1 };
+        self.overtaken = if self.oldest_line() == Some(line) { 0 } else { self.overtaken + 1 };
         let (_, call) = self.lines[line].pop_first()?;
         self.places.remove(&call.key());
         Some(call)
