@@ -146,7 +146,7 @@ impl Bridge {
         Ok(pools.at(pools.named(pool)?).manifest())
     }
 
-    /// The workers that serve calls at this moment, in all pools.
+    /// The workers of all pools that live at this moment: those that serve calls, those that drain, and spares.
     pub fn workers(&self) -> Vec<WorkerInfo> {
         self.shared.pools.workers()
     }

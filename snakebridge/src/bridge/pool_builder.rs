@@ -28,6 +28,7 @@ pub struct PoolBuilder {
     pub(super) environment: Environment,
     pub(super) sandbox: Sandbox,
     pub(super) workers: Option<usize>,
+    pub(super) spares: usize,
     pub(super) max_workers: Option<usize>,
     pub(super) idle_timeout: Duration,
     pub(super) profile: Profile,
@@ -78,6 +79,7 @@ impl Default for PoolBuilder {
             environment: Environment::default(),
             sandbox: Sandbox::default(),
             workers: None,
+            spares: 0,
             max_workers: None,
             idle_timeout: Duration::from_mins(1),
             profile: Profile::default(),
@@ -280,6 +282,10 @@ macro_rules! pool_settings {
         $crate::bridge::pool_builder::plain_settings! { |$this| $pool,
             /// How each worker runs its calls. Default: one at a time.
             profile: $crate::worker::Profile,
+            /// How many workers are ready beside those that serve. When one that serves is lost, is to be replaced, or one more
+            /// is wanted, a spare takes the place at once and another one is started in its stead. Each takes the memory of a
+            /// worker. Default 0.
+            spares: usize,
             /// Imports the adapter's module once, in a process of its own from which the workers are then forked: they are
             /// ready within milliseconds whatever they import, and share its memory. Default: false, because not everything
             /// survives a fork. A module that starts threads or uses a GPU while it is imported is refused.
@@ -372,6 +378,7 @@ impl PoolBuilder {
             name: name.into(),
             worker,
             workers,
+            spares: self.spares,
             scaling,
             max_concurrency: self.max_concurrency,
             affinity: self.affinity,

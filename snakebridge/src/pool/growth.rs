@@ -32,6 +32,13 @@ impl Drop for Place {
     }
 }
 
+impl Pool {
+    /// Places for workers, filled or not.
+    pub(super) fn places(&self) -> usize {
+        self.places.load(Ordering::SeqCst)
+    }
+}
+
 /// Grows and shrinks `pool` until it ends.
 pub(super) async fn run(pool: Arc<Pool>, scaling: Scaling) {
     let mut life = pool.life.subscribe();
@@ -68,7 +75,7 @@ impl Pool {
         });
         let (waiting, first) = state.scheduler.crowd();
         Load {
-            places: self.places.load(Ordering::SeqCst),
+            places: self.places(),
             serving: serving.len(),
             waiting,
             waited: first.map_or(Duration::ZERO, |admitted| now.saturating_duration_since(admitted)),

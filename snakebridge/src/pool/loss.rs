@@ -20,6 +20,7 @@ impl Pool {
         {
             let mut state = self.lock();
             state.workers.remove(&worker.number);
+            state.spares.remove(worker.number);
             state.scheduler.remove_worker(worker.number);
             state.outliers.gone(worker.number);
         }

@@ -1,7 +1,8 @@
 //! Many workers: who runs what, who waits, and what happens when one dies.
 //!
-//! [`scheduler`] decides and is pure; [`routing`] carries out what it decides; [`slot`] keeps one place filled with a
-//! living worker, with [`succession`] when it has served long enough, unless [`restarts`] says that it makes no sense at
+//! [`scheduler`] decides and is pure, with [`admission`] of those that wait; [`routing`] carries out what it decides, and
+//! [`refusals`] tells those that are not admitted; [`slot`] keeps one place filled with a
+//! living worker, with [`succession`] when it has served long enough, and a worker of [`spares`] where there is one, unless [`restarts`] says that it makes no sense at
 //! the moment; [`loss`] settles what a dead one leaves, and [`blame`] asks which tool, arguments or worker is at fault:
 //! [`breaker`], [`poison`] and [`outliers`] keep count; [`supervisor`] looks after idle workers, and [`growth`] after their
 //! number; [`timekeeper`] ends calls whose time is up, and [`retirement`] workers that do not let go of them; [`unattended`]
@@ -34,6 +35,7 @@ mod scaling;
 mod scheduler;
 mod shutdown;
 mod slot;
+mod spares;
 mod succession;
 mod supervisor;
 mod timekeeper;
@@ -64,6 +66,7 @@ use self::restarts::Restarts;
 use self::retries::Retries;
 pub(crate) use self::scaling::Scaling;
 use self::scheduler::{Scheduler, Task};
+use self::spares::Spares;
 use self::trials::Trials;
 use crate::body::InputStream;
 use crate::error::{Error, ErrorKind, Executed, Result, StartFailure};
@@ -84,6 +87,8 @@ pub(crate) struct PoolConfig {
     pub worker: WorkerConfig,
     /// How many of them. Default: the number of cores.
     pub workers: usize,
+    /// How many more are ready to take the place of one that is lost. Default: none.
+    pub spares: usize,
     /// How far the pool grows beyond that, if it does.
     pub scaling: Option<Scaling>,
     /// How many calls and streams one of them has at once, if it is not what its profile says.
@@ -226,6 +231,7 @@ struct State {
     scheduler: Scheduler<Arc<PendingCall>>,
     /// Those that have a place, or have left it and are not done.
     workers: HashMap<u64, Arc<Worker>>,
+    spares: Spares,
     /// Workers that are about to be killed, and the call for which each is.
     condemned: HashMap<u64, Arc<PendingCall>>,
     manifests: HashMap<String, Arc<Manifest>>,
@@ -285,6 +291,8 @@ struct Pool {
     starts: Semaphore,
     /// Places that are kept filled with workers.
     places: AtomicUsize,
+    /// One of them has a worker, or may have one again.
+    occupied: Notify,
     /// A call has to wait.
     crowded: Notify,
     /// Has one permit: one worker is replaced at a time.
@@ -317,12 +325,13 @@ impl PoolHandle {
     /// `common` is what the pools of a bridge have together.
     pub(crate) async fn start(config: PoolConfig, common: Common) -> Result<Self> {
         let Common { registry, events, numbers } = common;
-        let (workers, scaling) = (config.workers, config.scaling);
+        let (workers, spares, scaling) = (config.workers, config.spares, config.scaling);
         let most = scaling.map_or(workers, |scaling| scaling.most);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let state = State {
             scheduler: Scheduler::new(config.bounds(), config.tool_limits()),
             workers: HashMap::new(),
+            spares: Spares::default(),
             condemned: HashMap::new(),
             manifests: HashMap::new(),
             manifest_hash: "".into(),
@@ -353,6 +362,7 @@ impl PoolHandle {
             restarting: Notify::new(),
             starts: Semaphore::new(cores),
             places: AtomicUsize::new(0),
+            occupied: Notify::new(),
             crowded: Notify::new(),
             successions: Semaphore::new(1),
             leaving: Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS))),
@@ -371,6 +381,9 @@ impl PoolHandle {
             pool.tasks.spawn(slot::keep(Place::new(&pool), first.clone()));
         }
         drop(first);
+        for _ in 0..spares {
+            pool.tasks.spawn(spares::keep(Arc::clone(&pool)));
+        }
         // One worker is enough to begin with. A failure counts when it is for good, or when no place has done better.
         let mut worst = Error::new(ErrorKind::ShuttingDown, Executed::Never);
         while let Some(report) = firsts.recv().await {
@@ -464,7 +477,7 @@ impl Drop for PoolHandle {
     fn drop(&mut self) {
         // No runtime is needed, and none may be there.
         self.pool.life.send_replace(Life::Killed);
-        let workers: Vec<_> = self.pool.lock().workers.values().cloned().collect();
+        let workers: Vec<_> = self.pool.lock().living().cloned().collect();
         for worker in workers {
             worker.kill_now();
         }
