@@ -413,6 +413,16 @@ impl Error {
         }
     }
 
+    /// Says that the call may have run, unless it is known that it did.
+    #[cfg(feature = "host")]
+    #[must_use]
+    pub(crate) fn that_may_have_run(mut self) -> Self {
+        if self.0.executed == Executed::Never {
+            self.0.executed = Executed::Maybe;
+        }
+        self
+    }
+
     /// Adds the tool's name.
     #[must_use]
     pub fn for_tool(mut self, tool: &str) -> Self {

@@ -2,12 +2,13 @@
 
 #![allow(missing_docs, clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
 
 use snakebridge::error::{Crash, ErrorKind, Executed, Exit};
 use snakebridge::prelude::*;
 use snakebridge::telemetry::Event;
-use snakebridge_tests::{Ledger, eventually, is_alive, kill};
+use snakebridge_tests::{Ledger, eventually, is_alive, kill, python_folder};
 
 #[tokio::test]
 async fn a_thousand_calls_and_one_killed_worker_lose_exactly_what_it_had_started() -> Result<()> {
@@ -49,6 +50,31 @@ async fn a_thousand_calls_and_one_killed_worker_lose_exactly_what_it_had_started
     assert!(ledger.runs().values().all(|&runs| runs == 1), "nothing ran twice");
     assert_eq!(ledger.runs().len(), 1000, "everything ran");
     eventually("the pool to be whole again", || (bridge.workers().len() == 4).then_some(())).await;
+    bridge.shutdown().await
+}
+
+#[tokio::test]
+async fn a_call_that_is_to_be_repeated_waits_anew_and_its_end_says_that_it_may_have_run() -> Result<()> {
+    let (ledger, folder, patience) = (Ledger::new(), tempfile::TempDir::new().unwrap(), Duration::from_millis(300));
+    // Workers get ready while the door is open.
+    let door = folder.path().join("door");
+    std::fs::write(&door, "").unwrap();
+    let config = BTreeMap::from([("ledger", ledger.path()), ("door", door.clone())]);
+    let builder = Bridge::builder().adapter("load_tools:LoadAdapter").python_path(python_folder()).config(&config);
+    let bridge = builder.workers(1).queue_timeout(patience).start().await?;
+    let arguments = args! { call: 1, gate: folder.path().join("gate").to_str().unwrap() };
+    let call = tokio::spawn(bridge.call::<u64>("wait", arguments).idempotent().into_future());
+    let worker = ledger.noted(1).await.pid;
+    // It has run for longer than a call may wait.
+    tokio::time::sleep(patience).await;
+    std::fs::remove_file(&door).unwrap();
+    let killed = Instant::now();
+    kill(worker);
+    let error = call.await.unwrap().unwrap_err();
+    assert!(killed.elapsed() >= patience, "it waited for {:?}", killed.elapsed());
+    assert_eq!((error.code(), error.executed(), error.attempts()), ("queue_timeout", Executed::Maybe, 1));
+    assert_eq!(ledger.runs()[&1], 1);
+    std::fs::write(&door, "").unwrap();
     bridge.shutdown().await
 }
 
@@ -122,7 +148,7 @@ async fn a_grandchild_that_holds_the_pipe_does_not_delay_the_news_and_does_not_s
     let bridge = ledger.tools().workers(1).start().await?;
     let error = bridge
         .execute("ends", args! { call: 1, how: "grandchild" })
-        .timeout(std::time::Duration::from_secs(10))
+        .timeout(Duration::from_secs(10))
         .await
         .unwrap_err();
     let ErrorKind::WorkerLost { exit, .. } = error.kind() else { panic!("{error}") };
@@ -242,7 +268,7 @@ async fn a_worker_that_does_not_end_when_told_to_is_ended() -> Result<()> {
 async fn a_stopped_worker_costs_its_call_the_deadline_and_then_itself() -> Result<()> {
     let ledger = Ledger::new();
     let bridge = ledger.tools().workers(1).start().await?;
-    let timeout = std::time::Duration::from_millis(500);
+    let timeout = Duration::from_millis(500);
     let call = tokio::spawn(bridge.call::<u64>("work", args! { call: 1, seconds: 30 }).timeout(timeout));
     let stopped = ledger.noted(1).await.pid;
     rustix::process::kill_process(

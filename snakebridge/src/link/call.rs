@@ -61,6 +61,10 @@ struct State {
     attempts: u32,
     /// When it was last sent.
     sent: Option<Instant>,
+    /// Since when it waits, if it does.
+    waits_since: Instant,
+    /// A worker that it was with may have run it.
+    may_have_run: bool,
     items: VecDeque<Item>,
     /// Items that came, delivered or not. With one, the call is committed: it is not repeated.
     received: u64,
@@ -159,6 +163,8 @@ impl PendingCall {
             stage: Stage::Queued,
             attempts: 0,
             sent: None,
+            waits_since: admitted,
+            may_have_run: false,
             items: VecDeque::new(),
             received: 0,
             inputs: None,
@@ -328,14 +334,22 @@ impl PendingCall {
         true
     }
 
-    /// It goes back to the queue after its worker was lost. False when nobody waits for it any more, or it is committed.
-    pub fn requeue(&self) -> bool {
+    /// Since when it waits for a worker, if it does.
+    pub fn waits_since(&self) -> Instant {
+        self.lock().waits_since
+    }
+
+    /// It goes back to the queue after its worker was lost, where it was `executed` so far. False when nobody waits for it
+    /// any more, or it is committed.
+    pub fn requeue(&self, executed: Executed) -> bool {
         let mut state = self.lock();
         let wanted = !matches!(state.stage, Stage::Done) && !state.is_committed();
         if !wanted {
             return false;
         }
         self.leave(&mut state, Stage::Queued);
+        state.waits_since = Instant::now();
+        state.may_have_run |= executed != Executed::Never;
         state.has_its_session(false);
         let begun = state.host_calls.take();
         drop(state);
@@ -374,7 +388,7 @@ impl PendingCall {
     /// It goes back to the queue because its worker took no more calls: it never ran there, and that was no attempt. False
     /// when nobody waits for it any more, or it is committed.
     pub fn hand_back(&self) -> bool {
-        let wanted = self.requeue();
+        let wanted = self.requeue(Executed::Never);
         if wanted {
             let mut state = self.lock();
             state.attempts = state.attempts.saturating_sub(1);
@@ -397,7 +411,10 @@ impl PendingCall {
             if let Some(meter) = &self.meter {
                 meter.ended(outcome.as_ref().err(), state.sent.map(|sent| sent.elapsed()));
             }
+            let may_have_run = state.may_have_run;
             state.outcome = Some(outcome.map_err(|error| {
+                // Whoever ends a wait knows nothing of what was before it.
+                let error = if may_have_run { error.that_may_have_run() } else { error };
                 let error = error.for_tool(&self.request.target).after_attempts(attempts);
                 match worker {
                     Some(worker) => error.on_worker(worker),

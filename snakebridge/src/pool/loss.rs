@@ -43,7 +43,7 @@ impl Pool {
                 _ => maybe += 1,
             }
             let tool = call.request.target.to_string();
-            if self.may_repeat(&mut self.lock(), worker, call, executed) && call.requeue() {
+            if self.may_repeat(&mut self.lock(), worker, call, executed) && call.requeue(executed) {
                 let (lost_worker, attempts) = (worker.number, call.attempts());
                 events.push(Event::CallRepeated { pool: self.name(), tool, lost_worker, executed, attempts });
                 again.push((call, executed));

@@ -49,7 +49,7 @@ impl Pool {
                 let executed = worker.executed_if_handed_back(*id, call);
                 let waits_again = match executed {
                     Executed::Never => call.hand_back(),
-                    _ => self.may_repeat(&mut state, worker, call, executed) && call.requeue(),
+                    _ => self.may_repeat(&mut state, worker, call, executed) && call.requeue(executed),
                 };
                 // What does not wait again was begun: it ran, or streams among its arguments have begun to flow.
                 if !waits_again || !self.put_back(&mut state, call) {

@@ -232,7 +232,7 @@ impl Pool {
     /// When something has to be done about `call`.
     pub(super) fn expiry(&self, call: &PendingCall, queued: bool) -> Option<Instant> {
         let queue = (queued && !waits_for_its_worker(call))
-            .then(|| call.admitted.checked_add(self.config.queue_timeout))
+            .then(|| call.waits_since().checked_add(self.config.queue_timeout))
             .flatten();
         [call.deadline, queue].into_iter().flatten().min()
     }

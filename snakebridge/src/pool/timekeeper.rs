@@ -131,7 +131,7 @@ fn waited_too_long(call: &PendingCall, now: Instant) -> Error {
     let kind = if call.deadline.is_some_and(|deadline| deadline <= now) {
         ErrorKind::DeadlineExceeded { timeout: call.timeout, phase: Phase::Queue }
     } else {
-        ErrorKind::QueueTimeout { waited: now.saturating_duration_since(call.admitted) }
+        ErrorKind::QueueTimeout { waited: now.saturating_duration_since(call.waits_since()) }
     };
     Error::new(kind, Executed::Never)
 }
