@@ -170,6 +170,15 @@ impl Bridge {
         self.shared.pools.statistics()
     }
 
+    /// What calls and workers of the pool of this name have come to since the bridge started, in all and by tool.
+    ///
+    /// # Errors
+    /// `InvalidArgument` when there is no such pool; the message lists the pools.
+    pub fn statistics_of(&self, pool: &str) -> Result<Statistics> {
+        let pools = &self.shared.pools;
+        Ok(pools.at(pools.named(pool)?).statistics())
+    }
+
     /// What happens from now on. A subscriber that lags behind by more than 1024 events loses the oldest.
     pub fn events(&self) -> broadcast::Receiver<Event> {
         self.events.subscribe()
