@@ -1,9 +1,9 @@
 //! Many workers: who runs what, who waits, and what happens when one dies.
 //!
-//! [`scheduler`] decides and is pure, with [`admission`] of those that wait; [`routing`] carries out what it decides, and
-//! [`refusals`] tells those that are not admitted; [`slot`] keeps one place filled with a
-//! living worker, with [`succession`] when it has served long enough, and a worker of [`spares`] where there is one, unless [`restarts`] says that it makes no sense at
-//! the moment; [`loss`] settles what a dead one leaves, and [`blame`] asks which tool, arguments or worker is at fault:
+//! [`scheduler`] decides and is pure, with [`admission`] for those that wait; [`routing`] carries out what it decides, and
+//! [`refusals`] tells those that are not admitted; [`slot`] keeps one place filled with a living worker, one of the
+//! [`spares`] where there is one, with [`succession`] when it has served long enough, unless [`restarts`] says that it
+//! makes no sense at the moment; [`loss`] settles what a dead one leaves, and [`blame`] asks which tool, arguments or worker is at fault:
 //! [`breaker`], [`poison`] and [`outliers`] keep count; [`supervisor`] looks after idle workers, and [`growth`] after their
 //! number; [`timekeeper`] ends calls whose time is up, and [`retirement`] workers that do not let go of them; [`unattended`]
 //! stays with calls that nobody waits for; [`exposing`] notes what adapters expose to sessions; [`shutdown`] ends
