@@ -210,7 +210,9 @@ fn a_full_queue_refuses_and_those_who_leave_it_make_room() {
 fn a_refusal_takes_no_longer_when_more_wait() {
     let refusals_after = |waiting: usize| {
         let (mut scheduler, now) = pool(1, waiting);
-        (0..=waiting).for_each(|key| drop(scheduler.submit(call(key, "t"), now).unwrap()));
+        for key in 0..=waiting {
+            scheduler.submit(call(key, "t"), now).unwrap();
+        }
         let begun = Instant::now();
         for key in 0..10_000 {
             assert!(matches!(scheduler.submit(call(waiting + 1 + key, "t"), now), Err(Refusal::QueueFull(..))));
@@ -218,7 +220,10 @@ fn a_refusal_takes_no_longer_when_more_wait() {
         begun.elapsed()
     };
     let (few, many) = (refusals_after(10), refusals_after(100_000));
-    assert!(many < few * 50, "ten thousand refusals take {few:?} when ten wait, and {many:?} when a hundred thousand do");
+    assert!(
+        many < few * 50,
+        "ten thousand refusals take {few:?} when ten wait, and {many:?} when a hundred thousand do"
+    );
 }
 
 #[test]
