@@ -1,6 +1,7 @@
 //! Getting a call to a worker: from its admission to the frame, and away again.
 
 use std::collections::HashMap;
+use std::ptr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -153,7 +154,8 @@ impl Pool {
             call = Arc::new(prepared.with_trial(trial).counted_by(Arc::clone(meter)));
             let placement = state.scheduler.nest(Arc::clone(&call), &waiting, is_served, now);
             let placement = placement.map_err(|refusal| Self::refused(&call, refusal))?;
-            if let Err(error) = self.claim_session(&call, placement) {
+            let claimed = self.claim_place(&call, placement, &waiting);
+            if let Err(error) = claimed.and_then(|()| self.claim_session(&call, placement)) {
                 state.scheduler.give_up(&call);
                 return Err(error);
             }
@@ -188,6 +190,28 @@ impl Pool {
             Placement::Queued => {
                 let session = call.request.session.as_deref().unwrap_or_default();
                 waits.wait(chain, resource, &format!("session `{}`", session.escape_debug()))?
+            }
+        };
+        if let Some(claim) = claim {
+            call.claim(claim);
+        }
+        Ok(())
+    }
+
+    /// Notes that a call has a place of its tool, where only so many are, or waits for one. Refused when it could wait for
+    /// ever. `waiting`: the workers that wait for it.
+    fn claim_place(&self, call: &Arc<PendingCall>, placement: Placement, waiting: &[u64]) -> Result<()> {
+        let Some(units) = self.config.tool_concurrency.get(&*call.request.target) else { return Ok(()) };
+        let (waits, resource) =
+            (self.registry.waits(), Resource::Permit { tool: ptr::from_ref(units).addr(), units: *units });
+        let claim = match (placement, call.chain().map(Chain::key)) {
+            // It runs inside a call that waits for it, and takes no place.
+            (Placement::Worker(worker), _) if waiting.contains(&worker) => None,
+            (Placement::Worker(_), chain) => waits.hold(chain.unwrap_or(call.key()), resource),
+            (Placement::Queued, None) => Some(waits.expect(call.key(), resource)),
+            (Placement::Queued, Some(chain)) => {
+                let what = format!("a place of the tool `{}`", call.request.target.escape_debug());
+                waits.wait(chain, resource, &what)?
             }
         };
         if let Some(claim) = claim {
