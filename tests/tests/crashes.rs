@@ -85,8 +85,12 @@ async fn an_idempotent_call_is_repeated_by_another_worker_and_a_plain_one_is_not
     let mut events = bridge.events();
     // Declared by `@tool(idempotent=True)`; `.idempotent()` on a call does the same.
     let again = tokio::spawn(bridge.call::<u64>("work_again", args! { call: 7, seconds: 0.3 }));
-    kill(ledger.noted(7).await.pid);
+    let worker = ledger.noted(7).await.pid;
+    let killed = Instant::now();
+    kill(worker);
     assert_eq!(again.await.unwrap()?, 49);
+    // The pause is 100 ms, give or take a quarter.
+    assert!(killed.elapsed() >= Duration::from_millis(300 + 75), "again after {:?}", killed.elapsed());
     assert_eq!(ledger.runs()[&7], 2);
     let repeated = std::iter::from_fn(|| events.try_recv().ok()).find_map(|event| match event {
         Event::CallRepeated { tool, executed, attempts, .. } => Some((tool, executed, attempts)),

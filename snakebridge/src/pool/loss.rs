@@ -53,7 +53,7 @@ impl Pool {
         }
         let refused: Vec<_> = {
             let mut state = self.lock();
-            again.into_iter().filter(|(call, _)| !self.put_back(&mut state, call)).collect()
+            again.into_iter().filter(|&(call, executed)| !self.wait_again(&mut state, call, executed)).collect()
         };
         for (call, executed) in refused {
             let error = match executed {
@@ -81,6 +81,15 @@ impl Pool {
         self.ended.notify_waiters();
         self.dispatch();
         maybe > 0
+    }
+
+    /// A call that its worker will not answer waits for another one, at once if it never ran. False when the pool is shutting
+    /// down: nobody would ever serve it.
+    pub(super) fn wait_again(&self, state: &mut State, call: &Arc<PendingCall>, executed: Executed) -> bool {
+        match executed {
+            Executed::Never => self.put_back(state, call),
+            _ => self.repeat(state, call, Instant::now()),
+        }
     }
 
     /// Whether a call that `worker` will not answer may be given to another one.

@@ -52,7 +52,7 @@ impl Pool {
                     _ => self.may_repeat(&mut state, worker, call, executed) && call.requeue(executed),
                 };
                 // What does not wait again was begun: it ran, or streams among its arguments have begun to flow.
-                if !waits_again || !self.put_back(&mut state, call) {
+                if !waits_again || !self.wait_again(&mut state, call, executed) {
                     refused.push((call, executed, waits_again));
                 } else if executed != Executed::Never {
                     let (tool, attempts) = (call.request.target.to_string(), call.attempts());

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use super::refusals::{check_body, check_retries, not_taken, refused};
 use super::scheduler::{Placement, Refusal, Task};
-use super::{InSession, Pool, State, Submission};
+use super::slot::jitter;
+use super::{InSession, Pool, State, Submission, retries};
 use crate::deadlock::Resource;
 use crate::error::{Error, ErrorKind, Executed, Phase, Result, StartFailure};
 use crate::link::{Answer, Chain, Link, OwnedRequest, PendingCall, Stage};
@@ -317,6 +318,18 @@ impl Pool {
         if !state.draining && !call.is_done() {
             state.scheduler.put_back(Arc::clone(call));
             self.alarm.set(self.expiry(call, true));
+        }
+        !state.draining
+    }
+
+    /// The same for one that may have run and is to be repeated: not before a pause is over.
+    pub(super) fn repeat(&self, state: &mut State, call: &Arc<PendingCall>, now: Instant) -> bool {
+        if !state.draining && !call.is_done() {
+            let expiry = self.expiry(call, true);
+            let left = expiry.map(|expiry| expiry.saturating_duration_since(now));
+            let end = now + retries::pause(call.attempts(), left, jitter());
+            state.scheduler.put_back_after(Arc::clone(call), end);
+            self.alarm.set([expiry, Some(end)].into_iter().flatten().min());
         }
         !state.draining
     }

@@ -21,6 +21,7 @@ mod limits;
 #[cfg(test)]
 mod limits_tests;
 mod nesting;
+mod pauses;
 mod queue;
 mod seat;
 #[cfg(test)]
@@ -34,6 +35,7 @@ use std::hash::BuildHasherDefault;
 use std::time::{Duration, Instant};
 
 use self::limits::ToolLimits;
+use self::pauses::Pauses;
 use self::queue::Queue;
 pub(super) use self::seat::Capacity;
 use self::seat::{Assigned, Progress, Seat};
@@ -100,6 +102,8 @@ pub(super) struct Scheduler<C> {
     limits: ToolLimits<C>,
     /// Calls that wait until their session is free, by the key of its binding.
     turns: ByKey<Queue<C>>,
+    /// Calls that are repeated, and wait first.
+    pauses: Pauses<C>,
     /// How many calls wait beside the queue.
     aside: usize,
     /// Calls that were admitted and go nowhere.
@@ -118,6 +122,7 @@ impl<C: Task> Scheduler<C> {
             admission: Admission::new(bounds),
             limits: ToolLimits::new(limits),
             turns: ByKey::default(),
+            pauses: Pauses::new(),
             aside: 0,
             refused: Vec::new(),
             bindings: 0,
@@ -263,6 +268,7 @@ impl<C: Task> Scheduler<C> {
 
     /// The next call to send, and where to. One that was given up at this very moment may still come.
     pub(super) fn next(&mut self, now: Instant) -> Option<(u64, C)> {
+        self.end_pauses(now);
         loop {
             if let Some(call) = self.queue.front().cloned() {
                 if call.tie().is_some() && self.step_aside(&call) {
@@ -313,7 +319,7 @@ impl<C: Task> Scheduler<C> {
     /// Everybody who waits.
     pub(super) fn waiting(&self) -> impl Iterator<Item = &C> {
         let aside = self.seats.iter().map(|seat| &seat.line).chain(self.turns.values()).chain(self.limits.lines());
-        self.queue.iter().chain(aside.flat_map(Queue::iter))
+        self.queue.iter().chain(aside.flat_map(Queue::iter)).chain(self.pauses.iter())
     }
 
     /// How many calls wait.

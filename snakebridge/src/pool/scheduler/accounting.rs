@@ -119,7 +119,11 @@ impl Checked {
             3 => {
                 self.scheduler.release(worker, &call);
                 self.held.remove(index);
-                self.scheduler.put_back(call);
+                if which.is_multiple_of(3) {
+                    self.scheduler.put_back_after(call, self.now + Duration::from_millis(20));
+                } else {
+                    self.scheduler.put_back(call);
+                }
             }
             4 => {
                 self.scheduler.release(worker, &call);
