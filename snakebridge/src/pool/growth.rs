@@ -29,6 +29,8 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         self.0.places.fetch_sub(1, Ordering::SeqCst);
+        // Those that are left may all have workers.
+        self.0.occupied.notify_waiters();
     }
 }
 

@@ -50,6 +50,17 @@ impl Spares {
     }
 }
 
+/// What became of a spare.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    /// It has a place.
+    Seated,
+    /// Another one is to take its stead.
+    Replaced,
+    /// It died, or said that it takes no calls.
+    Lost,
+}
+
 /// Keeps one worker ready until the pool ends.
 pub(super) async fn keep(pool: Arc<Pool>) {
     let mut backoff = Backoff::default();
@@ -67,8 +78,8 @@ pub(super) async fn keep(pool: Arc<Pool>) {
         let wait = match started {
             Ok(worker) => {
                 let worker = Arc::new(worker);
-                let taken = pool.stand_by(&worker, after).await;
-                let quickly = !taken && is_quick(worker.age(Instant::now()), false);
+                let fate = pool.stand_by(&worker, after).await;
+                let quickly = fate == Fate::Lost && is_quick(worker.age(Instant::now()), false);
                 if quickly && *pool.life.borrow() == Life::Running {
                     pool.count_death(None);
                 }
@@ -116,8 +127,8 @@ impl Pool {
         }
     }
 
-    /// Has `worker` wait for a place. True when it was given one, false when it has ended, or is about to.
-    async fn stand_by(self: &Arc<Self>, worker: &Arc<Worker>, after: Duration) -> bool {
+    /// Has `worker` wait until it has a place, or has ended.
+    async fn stand_by(self: &Arc<Self>, worker: &Arc<Worker>, after: Duration) -> Fate {
         let (sender, mut taken) = oneshot::channel();
         self.introduce(worker);
         self.events.emit(Event::WorkerSpare { pool: self.name(), worker: worker.number, pid: worker.pid, after });
@@ -128,21 +139,22 @@ impl Pool {
             state.spares.0.push(Spare { occupant, after, taken: sender });
         }
         let reason = tokio::select! {
-            taken = &mut taken => return taken.is_ok(),
+            taken = &mut taken => return fate(taken),
             () = worker.retired() => None,
             reason = worker.successor_wanted() => Some(reason),
         };
         // Whoever takes it first has it.
         if !self.lock().spares.remove(worker.number) {
-            return taken.await.is_ok();
+            return fate(taken.await);
         }
+        let fate = if reason.is_some() { Fate::Replaced } else { Fate::Lost };
         if let Some(reason) = reason {
             self.retire(worker, || reason);
         }
         if worker.begin_to_end() {
             worker.stop(self.config.worker.exit_grace).await;
         }
-        false
+        fate
     }
 
     /// Gives a worker that is ready a place, if there is one.
@@ -159,4 +171,9 @@ impl Pool {
         self.seated(&occupant.worker, after);
         Some(occupant)
     }
+}
+
+/// Whoever took it has said so; nobody does for one that has ended.
+fn fate(taken: Result<(), oneshot::error::RecvError>) -> Fate {
+    if taken.is_ok() { Fate::Seated } else { Fate::Lost }
 }

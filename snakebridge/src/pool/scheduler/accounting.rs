@@ -221,7 +221,13 @@ impl Checked {
             (running, self.scheduler.queue.iter().filter(is_limited).count())
         );
         assert!(running <= MOST && limited.line.iter().all(|call| is_limited(&call)));
-        assert!(limited.line.is_empty() || limited.is_spoken_for(), "who waits for a place is told when there is one");
+        let waits_for_the_overdue =
+            limited.overdue().is_some_and(|key| limited.line.iter().all(|call| call.key() != key));
+        let told = limited.line.is_empty() || limited.is_spoken_for() || waits_for_the_overdue;
+        assert!(told, "who waits for a place is told when there is one");
+        let queued = self.scheduler.queue.iter().filter(is_limited);
+        let waiting = queued.chain(limited.line.iter()).map(|call| (call.admitted, call.key())).collect();
+        assert_eq!(limited.waiting, waiting);
         let bytes = self.scheduler.waiting().map(|call| call.bytes).sum::<u64>();
         let admission = &self.scheduler.admission;
         assert_eq!((admission.calls(), admission.bytes()), (self.scheduler.waiting().count(), bytes));

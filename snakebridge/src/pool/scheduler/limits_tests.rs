@@ -1,5 +1,6 @@
 //! What tools with a limit are promised, and the others beside them, without a worker.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::tests::{BOUNDS, TestCall, call};
@@ -103,6 +104,36 @@ fn a_high_priority_takes_the_place_before_a_low_one_that_is_back_in_the_queue() 
     assert_eq!(next(&mut scheduler, now), Some((1, 2)));
     scheduler.finished(1, &high, now);
     assert_eq!(next(&mut scheduler, now), Some((1, 1)));
+}
+
+/// K1. Whatever else is wanted of a tool and of its pool, a call of it is not passed by for ever.
+#[test]
+fn a_low_priority_has_its_turn_at_a_tool_that_high_ones_always_want() {
+    let mut scheduler = Scheduler::new(BOUNDS, [("slow", 1)]);
+    let now = Instant::now();
+    scheduler.add_worker(1, Capacity::Concurrent(2));
+    let high = |key, tool| TestCall { priority: Priority::High, ..call(key, tool) };
+    let mut running = VecDeque::from([high(2, "slow"), high(3, "other")]);
+    for call in &running {
+        scheduler.submit(call.clone(), now).unwrap();
+    }
+    scheduler.submit(TestCall { priority: Priority::Low, ..call(1, "slow") }, now).unwrap();
+    for round in 2..1000 {
+        // Of both kinds another one comes before a place is free. Calls of the tool run for longer than others.
+        scheduler.submit(high(2 * round, "slow"), now).unwrap();
+        scheduler.submit(high(2 * round + 1, "other"), now).unwrap();
+        let ends = running.iter().position(|call| &*call.tool == "other" || round % 3 == 0).unwrap();
+        let ended = running.remove(ends).unwrap();
+        scheduler.finished(1, &ended, now);
+        while let Some((_, next)) = scheduler.next(now) {
+            if next.key == 1 {
+                assert!(round < 200, "{round} others went first");
+                return;
+            }
+            running.push_back(next);
+        }
+    }
+    panic!("it never ran");
 }
 
 #[test]

@@ -243,7 +243,7 @@ impl<C: Task> Scheduler<C> {
         if self.aside == 0 {
             return false;
         }
-        let mut removed = self.pauses.remove(call) || self.limits.lines_mut().any(|line| line.remove(call));
+        let mut removed = self.pauses.remove(call) || self.leave_limit(call);
         // Workers and sessions are many, and have nothing to do with most.
         if !removed && call.tie().is_some() {
             let mut lines = self.seats.iter_mut().map(|seat| &mut seat.line).chain(self.turns.values_mut());
@@ -257,8 +257,8 @@ impl<C: Task> Scheduler<C> {
     /// Takes out of what waits beside the queue whatever `leaves` says.
     pub(super) fn take_aside(&mut self, mut leaves: impl FnMut(&C) -> bool) -> Vec<C> {
         let tied = self.seats.iter_mut().map(|seat| &mut seat.line).chain(self.turns.values_mut());
-        let lines = tied.chain(self.limits.lines_mut());
-        let mut gone: Vec<C> = lines.flat_map(|line| line.take(&mut leaves)).collect();
+        let mut gone: Vec<C> = tied.flat_map(|line| line.take(&mut leaves)).collect();
+        gone.extend(self.limits.take(&mut leaves));
         gone.extend(self.pauses.take(leaves));
         self.aside -= gone.len();
         self.turns.retain(|_, turn| !turn.is_empty());
