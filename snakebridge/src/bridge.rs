@@ -1,5 +1,6 @@
 //! The facade: a [`Bridge`] to Python, and the builder that starts it.
 
+mod ending;
 mod pool_builder;
 mod sessions;
 mod settings;
@@ -173,23 +174,6 @@ impl Bridge {
     /// What happens from now on. A subscriber that lags behind by more than 1024 events loses the oldest.
     pub fn events(&self) -> broadcast::Receiver<Event> {
         self.events.subscribe()
-    }
-
-    /// Admits no more calls, answers those that wait with `ShuttingDown`, lets running ones finish for at most the
-    /// drain time, then ends the workers and closes the session store. Can be called more than once.
-    ///
-    /// # Errors
-    /// When the session store has failed.
-    pub async fn shutdown(&self) -> Result<()> {
-        self.shared.shutdown().await
-    }
-
-    /// As [`shutdown`](Self::shutdown), waited for on this thread: see [`Call::wait`] for where that is possible.
-    ///
-    /// # Errors
-    /// As those of `shutdown`, and `InvalidArgument` where waiting is not possible.
-    pub fn shutdown_blocking(&self) -> Result<()> {
-        self.wait_for(self.shutdown())?
     }
 
     /// Waits on this thread for anything that the bridge can be asked for: `bridge.wait_for(bridge.session("demo"))??`. See

@@ -97,5 +97,6 @@ compile_error!("snakebridge's host runs on Linux; macOS is not supported yet, an
 #[doc = include_str!("../../docs/pools.md")]
 #[doc = include_str!("../../docs/sessions.md")]
 #[doc = include_str!("../../docs/rust-tools.md")]
+#[doc = include_str!("../../docs/shutdown.md")]
 #[doc = include_str!("../../docs/supervision.md")]
 struct Documents;

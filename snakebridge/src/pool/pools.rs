@@ -124,6 +124,11 @@ impl Pools {
         join_all(self.pools.iter().map(PoolHandle::shutdown)).await;
     }
 
+    /// Ends all of them at once.
+    pub(crate) fn kill(&self) {
+        self.pools.iter().for_each(PoolHandle::kill);
+    }
+
     fn places(&self, is_meant: impl Fn(&PoolHandle) -> bool) -> Vec<usize> {
         (0..self.pools.len()).filter(|&place| is_meant(&self.pools[place])).collect()
     }
