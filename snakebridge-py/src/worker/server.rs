@@ -14,6 +14,8 @@ use super::serving::Serving;
 use super::stream::{Stream, Turn};
 use super::{coroutine, fork, nested};
 use crate::core::{CallRequest, Place};
+#[cfg(target_os = "linux")]
+use crate::system::orphans;
 
 /// The main thread's part of serving.
 #[derive(Debug)]
@@ -44,7 +46,13 @@ impl Server {
 
     /// The wire has ended: a watcher would take that for the death of the host and end the process under Python's clean-up.
     pub(super) fn end(&mut self, py: Python<'_>) {
-        py.detach(|| fork::end_watching(self.serving.core));
+        py.detach(|| {
+            fork::end_watching(self.serving.core);
+            #[cfg(target_os = "linux")]
+            if !self.serving.core.is_terminating() {
+                orphans::leave_none_behind();
+            }
+        });
         for stream in self.streams.drain(..).chain(nested::drain()) {
             stream.abandon(py, self.serving);
         }
