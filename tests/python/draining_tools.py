@@ -1,7 +1,5 @@
 """Tools that are in the middle of something until a file is there."""
 
-import os
-import signal
 import time
 from collections.abc import Iterator
 
@@ -49,17 +47,12 @@ class DrainingAdapter(BaseAdapter):
 
     @tool
     def sleeps(self, call: int, seconds: float) -> int:
-        """Sleep, and tell whether that took as long as it should."""
+        """Sleep."""
         self.ledger.note(call)
         time.sleep(seconds)
         return call
 
     @tool
-    def interrupted(self) -> str:
-        """Name the handler of SIGINT, which is Python's own."""
-        return getattr(signal.getsignal(signal.SIGINT), "__name__", "none")
-
-    @tool
-    def group(self) -> tuple[int, int]:
-        """Tell the process and its group."""
-        return os.getpid(), os.getpgid(0)
+    def wall(self) -> float:
+        """Tell what the clock on the wall says."""
+        return time.time()

@@ -34,6 +34,7 @@ pub(super) struct Moment {
 }
 
 impl Moment {
+    #[expect(clippy::disallowed_methods, reason = "when a session was made, and how long no host ran: see `restore`")]
     pub(super) fn now() -> Self {
         Self { instant: Instant::now(), wall: SystemTime::now() }
     }
