@@ -378,6 +378,8 @@ fn check_names(pools: &[(String, PoolBuilder)]) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::wire::Limits;
     use crate::worker::Profile;
@@ -400,6 +402,27 @@ mod tests {
         assert!(refused(builder().max_concurrency(0)).await.contains("max_concurrency(0)"));
         let limits = Limits { window: 0, ..Limits::default() };
         assert!(refused(builder().limits(limits)).await.contains("window: 0"));
+        let zero = Duration::ZERO;
+        for (setting, builder) in [
+            ("start_timeout", builder().start_timeout(zero)),
+            ("call_timeout", builder().call_timeout(zero)),
+            ("stream_timeout", builder().stream_timeout(zero)),
+            ("max_calls", builder().max_calls(0)),
+            ("max_age", builder().max_age(zero)),
+            ("max_memory", builder().max_memory(0)),
+        ] {
+            assert!(refused(builder).await.contains(&format!("`.{setting}(..)` is 0")), "{setting}");
+        }
+        for name in ["", "A=B", "A\0"] {
+            assert!(refused(builder().env(name, "value")).await.contains("is no name of a variable"), "{name:?}");
+            assert!(refused(builder().pass_env(name)).await.contains("is no name of a variable"), "{name:?}");
+        }
+        let message = refused(builder().env("KEY", "a secret\0")).await;
+        assert!(message.contains("`.env(\"KEY\", ..)`") && !message.contains("secret"), "{message}");
+        assert!(
+            refused(Bridge::builder().command(["sh", "a\0b"])).await.contains("`.command(..)`: `a\\0b` has a zero")
+        );
+        assert!(refused(builder().python_path("a\0b")).await.contains("`.python_path(..)`: `a\\0b` has a zero"));
         let good = |pool: PoolBuilder| pool.adapter("b");
         assert!(refused(builder().pool("default", good)).await.contains("own settings"));
         assert!(refused(builder().pool("x", good).pool("x", good)).await.contains("each other pool once"));
