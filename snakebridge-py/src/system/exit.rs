@@ -19,13 +19,6 @@ pub(crate) fn at_once(code: i32) -> ! {
     unsafe { libc::_exit(code) }
 }
 
-/// The host has gone: says so, and ends the process with what it has started.
-pub(crate) fn host_gone(how: impl Display) -> ! {
-    #[cfg(target_os = "linux")]
-    super::orphans::leave_none_behind();
-    because(HOST_GONE, how)
-}
-
 /// Says why on stderr, which the host keeps, and ends the process.
 pub(crate) fn because(code: i32, why: impl Display) -> ! {
     // Nothing to do about a stderr that cannot be written.

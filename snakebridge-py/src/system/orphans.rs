@@ -6,18 +6,23 @@
 //! of its wire.
 #![expect(unsafe_code, reason = "there are no safe forms of kill and sigaction")]
 
+use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicI32, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, getppid, set_parent_process_death_signal, waitid};
 
+use super::descriptors;
+
 /// What the kernel sends: unused by Linux, by libraries and by shells, and deadly to whoever has no handler.
 pub(super) const HOST_DIED: libc::c_int = libc::SIGSTKFLT;
-/// How long a worker that finds its wire closed waits for that signal, if there is anybody whom it would leave behind. The
-/// pipes of a dying host are closed first.
+/// How long a worker whose host has closed all of its pipes waits for that signal: a host that dies closes them first.
 const PATIENCE: Duration = Duration::from_millis(500);
-const LOOK: Duration = Duration::from_millis(5);
+/// How long after the one the other pipe may be closed. One that ends its worker in good order goes on reading.
+const GLANCE: Duration = Duration::from_millis(50);
+const LOOK: Duration = Duration::from_millis(3);
 
 /// The process that leads the group: not a forked child, which inherits the handler.
 static LEADER: AtomicI32 = AtomicI32::new(0);
@@ -58,15 +63,21 @@ fn kill_group() {
     }
 }
 
-/// The wire has ended, and this process is about to. If it has children, and the host has died, they end here as well.
-pub(crate) fn leave_none_behind() {
+/// The host has closed the pipe from it, and this process is about to end. Where that is because the host has died, and there
+/// are children, they end here as well; `output` is the pipe to the host.
+pub(crate) fn leave_none_behind(output: impl AsFd) {
     let begun = Instant::now();
-    while has_children() && begun.elapsed() < PATIENCE {
+    while has_children() && begun.elapsed() < if is_read(&output) { GLANCE } else { PATIENCE } {
         if Pid::as_raw(getppid()) != PARENT.load(SeqCst) {
             kill_group();
         }
         std::thread::sleep(LOOK);
     }
+}
+
+fn is_read(output: impl AsFd) -> bool {
+    // Nothing is asked for; that nobody has the other end is told nonetheless.
+    !descriptors::wait(&mut [PollFd::new(&output, PollFlags::empty())], Some(Duration::ZERO))
 }
 
 fn has_children() -> bool {

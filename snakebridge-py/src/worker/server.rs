@@ -14,8 +14,6 @@ use super::serving::Serving;
 use super::stream::{Stream, Turn};
 use super::{coroutine, fork, nested};
 use crate::core::{CallRequest, Place};
-#[cfg(target_os = "linux")]
-use crate::system::orphans;
 
 /// The main thread's part of serving.
 #[derive(Debug)]
@@ -48,9 +46,8 @@ impl Server {
     pub(super) fn end(&mut self, py: Python<'_>) {
         py.detach(|| {
             fork::end_watching(self.serving.core);
-            #[cfg(target_os = "linux")]
             if !self.serving.core.is_terminating() {
-                orphans::leave_none_behind();
+                self.serving.core.leave_none_behind();
             }
         });
         for stream in self.streams.drain(..).chain(nested::drain()) {
