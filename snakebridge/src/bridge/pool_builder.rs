@@ -5,9 +5,12 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::settings::{check_concurrency, check_limits, check_tool_concurrency, configuration, scaling};
+use super::settings::{
+    check_concurrency, check_environment, check_limits, check_not_zero, check_tool_concurrency, check_words,
+    configuration, scaling,
+};
 use super::timeouts::TimeoutProfile;
-use crate::error::Result;
+use crate::error::{Result, shown};
 use crate::pool::{PoolConfig, Recycling};
 use crate::session::Affinity;
 use crate::value::Value;
@@ -359,6 +362,10 @@ impl PoolBuilder {
         check_concurrency(self.max_concurrency)?;
         check_tool_concurrency(&self.tool_concurrency)?;
         check_limits(&self.limits)?;
+        self.check_times()?;
+        check_environment(&self.environment)?;
+        check_words("command", self.command.iter().flatten().map(OsString::as_os_str))?;
+        check_words("python_path", self.python_path.iter().map(|path| path.as_os_str()))?;
         self.check_sandbox()?;
         let worker = WorkerConfig {
             launch: Launch::find(self.command.as_deref(), self.python.as_deref())?,
@@ -398,6 +405,18 @@ impl PoolBuilder {
         })
     }
 
+    fn check_times(&self) -> Result<()> {
+        let Recycling { calls, age, memory } = self.recycling;
+        check_not_zero(&[
+            ("start_timeout", self.start_timeout.is_zero()),
+            ("call_timeout", self.call_timeout.is_zero()),
+            ("stream_timeout", self.stream_timeout.is_zero()),
+            ("max_calls", calls == Some(0)),
+            ("max_age", age.is_some_and(|age| age.is_zero())),
+            ("max_memory", memory == Some(0)),
+        ])
+    }
+
     /// A sandbox is entered by Python's worker, before it imports anything of the user's.
     fn check_sandbox(&self) -> Result<()> {
         let complaint = match self.sandbox {
@@ -433,7 +452,7 @@ impl PoolBuilder {
         if !is_adapter(adapter) {
             return Err(configuration(&format!(
                 "adapter `{}`: expected `module:Class` or `module`, with dots between packages",
-                adapter.escape_debug()
+                shown(adapter)
             )));
         }
         Ok(Some(adapter.clone()))

@@ -471,6 +471,11 @@ impl PoolHandle {
     pub(crate) async fn shutdown(&self) {
         self.pool.shutdown().await;
     }
+
+    /// Admits no more, and kills the workers. Running calls are told that it shuts down.
+    pub(crate) fn kill(&self) {
+        self.pool.kill();
+    }
 }
 
 impl Drop for PoolHandle {
@@ -481,6 +486,7 @@ impl Drop for PoolHandle {
         for worker in workers {
             worker.kill_now();
         }
+        self.pool.kill_template();
     }
 }
 
