@@ -13,7 +13,7 @@ import msgspec
 
 from snakebridge import _native
 from snakebridge.current import set_context
-from snakebridge.encoding import encode, encode_chunk, refuse, result_encoder
+from snakebridge.encoding import encode, encode_chunk, encode_rest, result_encoder
 from snakebridge.errors import AdapterError
 from snakebridge.failures import describe, failure_report
 from snakebridge.loading import (
@@ -40,7 +40,7 @@ with 4."""
 
 FUNCTIONS: _native.Functions = {
     "encode": result_encoder.encode,
-    "refuse": refuse,
+    "encode_rest": encode_rest,
     "chunk_type": StreamChunk,
     "encode_chunk": encode_chunk,
     "describe": describe,

@@ -13,7 +13,7 @@ import msgspec
 
 from snakebridge.arguments import ArgumentReader
 from snakebridge.current import current_context
-from snakebridge.encoding import encode, refuse, result_encoder
+from snakebridge.encoding import encode, encode_rest, result_encoder
 from snakebridge.errors import AdapterError, InvalidArgument
 from snakebridge.inputs import input_type, opener
 from snakebridge.results import result_check
@@ -35,7 +35,7 @@ def run(body):
     try:
         return encode(result)
     except Exception as error:
-        refuse(result, error)
+        return encode_rest(result, error)
 """
 
 _STREAM = """\
@@ -54,7 +54,7 @@ async def run(body):
     try:
         return encode(result)
     except Exception as error:
-        refuse(result, error)
+        return encode_rest(result, error)
 """
 
 _ASYNC_STREAM = """\
@@ -101,7 +101,7 @@ def build_trampoline(definition: ToolDefinition, send_all: Any = None) -> Callab
         "read_open": reader.read_open,
         "current_context": current_context,
         "encode": result_encoder.encode,
-        "refuse": refuse,
+        "encode_rest": encode_rest,
     }
 
     for parameter in definition.parameters:
