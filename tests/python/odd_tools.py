@@ -186,6 +186,11 @@ class OddAdapter(BaseAdapter):
         """Return one of the odd values."""
         return RESULTS[what]()
 
+    @tool(unserializable="refuse")
+    def strict(self) -> Any:
+        """Return what has no form, and want no mark of it."""
+        return object()
+
     @tool
     def throw(self, what: str) -> None:
         """Raise one of the odd exceptions."""

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use snakebridge::body::Arguments;
+use snakebridge::Unserializable;
 use snakebridge::error::{ErrorKind, Executed};
 use snakebridge::prelude::*;
 use snakebridge_tests::{Ledger, python_folder};
@@ -223,6 +224,36 @@ async fn what_has_a_natural_form_leaves_in_it_and_the_rest_is_named_by_type_and_
     ];
     assert_refused(&bridge, &nameless).await;
     bridge.shutdown().await
+}
+
+// F14
+#[tokio::test]
+async fn objects_without_a_form_are_marks_where_tool_or_pool_says_so() -> Result<()> {
+    let ledger = Ledger::new();
+    for (policy, mark) in [
+        (Unserializable::Type, "<object>"),
+        (Unserializable::Repr, "<object object at 0x"),
+        (Unserializable::Redacted, "<object object at …>"),
+    ] {
+        let builder = Bridge::builder().adapter("odd_tools:OddAdapter").python_path(python_folder()).workers(1);
+        let config = BTreeMap::from([("ledger", ledger.path())]);
+        let bridge = builder.config(&config).unserializable(policy).start().await?;
+        let marked = given(&bridge, "object").await?;
+        let Value::Opaque(object) = &marked["a"][3]["owner"] else { panic!("{marked}") };
+        assert_eq!(object.type_name, "object");
+        assert!(object.to_string().starts_with(mark), "{policy:?}: {object}");
+        let items: Vec<_> = bridge.stream::<Value>("yield_then", args! { n: 1, what: "object" }).collect().await;
+        assert!(matches!(items[1].as_ref().unwrap()["a"][3]["owner"], Value::Opaque(_)), "{items:?}");
+        let raising = given(&bridge, "raising").await?;
+        let Value::Opaque(mark) = &raising["rows"][0] else { panic!("{raising}") };
+        assert_eq!((mark.type_name.as_str(), &mark.repr), ("odd_tools.Raising", &None), "its `repr` raises");
+        assert_eq!(described(&bridge, &marked["a"][3]["owner"]).await?, object.to_string());
+        assert_refused(&bridge, &[("itself", "contains itself"), ("lone surrogate", "$.text[0]")]).await;
+        let strict = bridge.execute("strict", args! {}).await.unwrap_err();
+        assert_eq!((strict.code(), strict.executed()), ("unserializable", Executed::Yes), "the tool's own word counts");
+        bridge.shutdown().await?;
+    }
+    Ok(())
 }
 
 // F16

@@ -5,7 +5,8 @@ beyond 64 bits, complex numbers, arrays of numpy and tables of Arrow are extensi
 polars is a map of its columns. Any other object is converted by the first of its own methods ``model_dump``,
 ``to_dict``, ``_asdict``, ``tolist`` and ``isoformat``; else a mapping is a map, a sequence, set or view an
 array, and a path or network address its text. What is none of these is refused with its type and its place in
-the value. `repr` is never called: it may be slow, may raise, and may show what should not leave.
+the value, or becomes a mark where its tool asks for that, see `snakebridge.marks`. `repr` is not called
+unless it says so: it may be slow, may raise, and may show what should not leave.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from msgspec.msgpack import Ext
 
 from snakebridge.errors import Unserializable
 from snakebridge.extensions import extension_to_wire, integer_to_wire
+from snakebridge.marks import mark
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -94,6 +96,9 @@ def to_wire(value: Any) -> Any:
         return list(value)
     if kind.__module__.partition(".")[0] in _TEXTS:
         return str(value)
+    marked = mark(value)
+    if marked is not None:
+        return marked
     raise Unserializable(f"{_type_name(value)} has no form on the wire{_hint(value)}")
 
 
