@@ -32,9 +32,13 @@ ZONES = st.builds(timezone, st.timedeltas(timedelta(hours=-23), timedelta(hours=
 MOMENTS = st.datetimes(datetime(1, 1, 3), datetime(9999, 12, 29), timezones=st.just(UTC) | ZONES)
 INTEGERS = st.integers() | st.integers(-(2**2000), 2**2000)
 KEYS = st.none() | st.booleans() | INTEGERS | st.floats(allow_nan=False) | st.text() | st.binary() | MOMENTS
-SCALARS = KEYS | st.floats() | st.complex_numbers() | ARRAYS | st.builds(Opaque, st.text(), st.none() | st.text())
+SCALARS = (
+    KEYS | st.floats() | st.complex_numbers() | ARRAYS | st.builds(Opaque, st.text(), st.none() | st.text())
+)
 VALUES = st.recursive(
-    SCALARS, lambda inner: st.lists(inner, max_size=8) | st.dictionaries(KEYS, inner, max_size=8), max_leaves=30
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=8) | st.dictionaries(KEYS, inner, max_size=8),
+    max_leaves=30,
 )
 """At most 30 leaves, and so within the limits of depth and items."""
 

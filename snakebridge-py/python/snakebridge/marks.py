@@ -133,6 +133,6 @@ def _encoded(item: Any) -> Any:
     from snakebridge.encoding import encode  # which asks here for marks
 
     if isinstance(item, StreamChunk):
-        metadata = None if item.metadata is None else msgspec.Raw(encode(item.metadata))
+        metadata: Any = None if item.metadata is None else msgspec.Raw(encode(item.metadata))
         return StreamChunk(msgspec.Raw(encode(item.data)), item.is_final, metadata)
     return msgspec.Raw(encode(item))

@@ -183,7 +183,7 @@ def nested_lists(dtype: str, shape: tuple[int, ...], order: str, elements: Any) 
     if dtype == "bool":
         flat = [byte != 0 for byte in data]
     else:
-        flat = memoryview(data).cast(form).tolist()
+        flat = memoryview(data).cast(form).tolist()  # type: ignore[call-overload]
         if dtype.startswith("complex"):
             flat = [complex(*pair) for pair in zip(flat[::2], flat[1::2], strict=True)]
     return _nest(flat, shape, 0, _strides(shape, order)) if shape else flat[0]
