@@ -15,7 +15,7 @@ use crate::pool::{PoolConfig, Recycling};
 use crate::session::Affinity;
 use crate::value::Value;
 use crate::wire::Limits;
-use crate::worker::{Compat, Environment, Launch, Preload, Profile, Sandbox, WorkerConfig};
+use crate::worker::{Compat, Environment, Launch, Preload, Profile, Sandbox, Unserializable, WorkerConfig};
 
 /// One pool of workers: what they load, how many they are, and what bounds them.
 ///
@@ -27,6 +27,7 @@ pub struct PoolBuilder {
     pub(super) command: Option<Vec<OsString>>,
     pub(super) python_path: Vec<PathBuf>,
     pub(super) compat: Option<Compat>,
+    pub(super) unserializable: Unserializable,
     pub(super) config: Result<Value>,
     pub(super) environment: Environment,
     pub(super) sandbox: Sandbox,
@@ -78,6 +79,7 @@ impl Default for PoolBuilder {
             command: None,
             python_path: Vec::new(),
             compat: None,
+            unserializable: Unserializable::Refuse,
             config: Ok(Value::Nil),
             environment: Environment::default(),
             sandbox: Sandbox::default(),
@@ -154,6 +156,14 @@ macro_rules! pool_settings {
         pub fn compat(mut self, other: $crate::worker::Compat) -> Self {
             let $this = &mut self;
             $pool.compat = Some(other);
+            self
+        }
+
+        /// What becomes of objects that have no form on the wire, where neither the tool nor its adapter says it (default: the call
+        /// fails with an error that names their type and place).
+        pub fn unserializable(mut self, policy: $crate::worker::Unserializable) -> Self {
+            let $this = &mut self;
+            $pool.unserializable = policy;
             self
         }
 
@@ -373,6 +383,7 @@ impl PoolBuilder {
             config: self.config.map_err(|error| configuration(&format!("`.config(..)`: {}", error.kind())))?,
             python_path: self.python_path.iter().map(|path| absolute(path)).collect::<Result<_>>()?,
             compat: self.compat,
+            unserializable: self.unserializable,
             environment: self.environment,
             sandbox: self.sandbox.checked()?,
             limits: self.limits,
