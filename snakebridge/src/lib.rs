@@ -95,7 +95,9 @@ compile_error!("snakebridge's host runs on Linux; macOS is not supported yet, an
 #[doc = include_str!("../../docs/macros.md")]
 #[doc = include_str!("../../docs/migrating-from-snakepit.md")]
 #[doc = include_str!("../../docs/pools.md")]
+#[doc = include_str!("../../docs/sandbox.md")]
 #[doc = include_str!("../../docs/sessions.md")]
 #[doc = include_str!("../../docs/rust-tools.md")]
+#[doc = include_str!("../../docs/shutdown.md")]
 #[doc = include_str!("../../docs/supervision.md")]
 struct Documents;
