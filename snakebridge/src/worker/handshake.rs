@@ -9,7 +9,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::process::Process;
 use super::status::StatusPage;
-use super::{Compat, Launch, Restrictions, WorkerConfig, diagnosis};
+use super::{Compat, Launch, Restrictions, Unserializable, WorkerConfig, diagnosis};
 use crate::body;
 use crate::error::{Error, Exception, Exit, Result, StartFailure};
 use crate::link::{CloseReason, Control, Link, OwnedRequest, PendingCall, ToolName};
@@ -36,6 +36,7 @@ struct HostHello<'a> {
     pid: u32,
     adapter: Option<&'a str>,
     compat: Option<Compat>,
+    unserializable: Unserializable,
     log_level: Option<u8>,
     config: &'a Value,
     python_path: Vec<&'a str>,
@@ -72,6 +73,7 @@ pub(super) fn hello(config: &WorkerConfig, status: Option<&StatusPage>) -> Resul
         pid: std::process::id(),
         adapter: config.adapter.as_deref(),
         compat: config.compat,
+        unserializable: config.unserializable,
         log_level: config.log_level.map(Level::to_python),
         config: &config.config,
         python_path,
