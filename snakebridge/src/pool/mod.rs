@@ -291,8 +291,10 @@ struct Pool {
     starts: Semaphore,
     /// Places that are kept filled with workers.
     places: AtomicUsize,
-    /// One of them has a worker, or may have one again.
+    /// One of them has a worker, or is there no more.
     occupied: Notify,
+    /// A spare waits for a place.
+    spare_ready: Notify,
     /// A call has to wait.
     crowded: Notify,
     /// Has one permit: one worker is replaced at a time.
@@ -363,6 +365,7 @@ impl PoolHandle {
             starts: Semaphore::new(cores),
             places: AtomicUsize::new(0),
             occupied: Notify::new(),
+            spare_ready: Notify::new(),
             crowded: Notify::new(),
             successions: Semaphore::new(1),
             leaving: Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS))),
