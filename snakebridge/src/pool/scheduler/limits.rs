@@ -144,7 +144,9 @@ impl<C: Task> ToolLimits<C> {
         let mut gone = Vec::new();
         for tool in &mut self.tools {
             let taken = tool.line.take(&mut leaves);
-            taken.iter().for_each(|call| drop(tool.waiting.remove(&(call.admitted(), call.key()))));
+            for call in &taken {
+                tool.waiting.remove(&(call.admitted(), call.key()));
+            }
             gone.extend(taken);
         }
         gone
