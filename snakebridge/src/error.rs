@@ -1,5 +1,6 @@
 //! The one error type: what went wrong, whether the call ran, and what to do about it.
 
+mod display;
 mod exit;
 mod queue;
 
@@ -8,6 +9,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::display::shown;
 use self::exit::ended;
 pub use self::exit::{Crash, Exit};
 pub use self::queue::QueueLimit;
@@ -442,35 +444,6 @@ impl Error {
     pub fn after_attempts(mut self, attempts: u32) -> Self {
         self.0.attempts = attempts;
         self
-    }
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(tool) = self.tool() {
-            write!(f, "tool `{tool}`: ")?;
-        }
-        write!(f, "{}", self.kind())?;
-        // For failures before any call, and for a tool's own exception, it goes without saying.
-        if self.tool().is_some() && !matches!(self.kind(), ErrorKind::Tool(_)) {
-            write!(f, " (executed: {}", self.executed())?;
-            if self.attempts() > 1 {
-                write!(f, ", after {} attempts", self.attempts())?;
-            }
-            f.write_str(")")?;
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Debug for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // `main` prints errors with Debug: give a reader sentences, then the traceback.
-        write!(f, "{self}")?;
-        match self.exception().and_then(|exception| exception.traceback.as_deref()) {
-            Some(traceback) => write!(f, "\n{}", traceback.trim_end()),
-            None => Ok(()),
-        }
     }
 }
 

@@ -5,14 +5,17 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::settings::{check_concurrency, check_limits, check_tool_concurrency, configuration, scaling};
+use super::settings::{
+    check_concurrency, check_environment, check_limits, check_not_zero, check_tool_concurrency, check_words,
+    configuration, scaling,
+};
 use super::timeouts::TimeoutProfile;
-use crate::error::Result;
+use crate::error::{Result, shown};
 use crate::pool::{PoolConfig, Recycling};
 use crate::session::Affinity;
 use crate::value::Value;
 use crate::wire::Limits;
-use crate::worker::{Compat, Environment, Launch, Preload, Profile, Sandbox, WorkerConfig};
+use crate::worker::{Compat, Environment, Launch, Preload, Profile, Sandbox, Unserializable, WorkerConfig};
 
 /// One pool of workers: what they load, how many they are, and what bounds them.
 ///
@@ -24,6 +27,7 @@ pub struct PoolBuilder {
     pub(super) command: Option<Vec<OsString>>,
     pub(super) python_path: Vec<PathBuf>,
     pub(super) compat: Option<Compat>,
+    pub(super) unserializable: Unserializable,
     pub(super) config: Result<Value>,
     pub(super) environment: Environment,
     pub(super) sandbox: Sandbox,
@@ -75,6 +79,7 @@ impl Default for PoolBuilder {
             command: None,
             python_path: Vec::new(),
             compat: None,
+            unserializable: Unserializable::Refuse,
             config: Ok(Value::Nil),
             environment: Environment::default(),
             sandbox: Sandbox::default(),
@@ -151,6 +156,14 @@ macro_rules! pool_settings {
         pub fn compat(mut self, other: $crate::worker::Compat) -> Self {
             let $this = &mut self;
             $pool.compat = Some(other);
+            self
+        }
+
+        /// What becomes of objects that have no form on the wire, where neither the tool nor its adapter says it (default: the call
+        /// fails with an error that names their type and place).
+        pub fn unserializable(mut self, policy: $crate::worker::Unserializable) -> Self {
+            let $this = &mut self;
+            $pool.unserializable = policy;
             self
         }
 
@@ -359,6 +372,10 @@ impl PoolBuilder {
         check_concurrency(self.max_concurrency)?;
         check_tool_concurrency(&self.tool_concurrency)?;
         check_limits(&self.limits)?;
+        self.check_times()?;
+        check_environment(&self.environment)?;
+        check_words("command", self.command.iter().flatten().map(OsString::as_os_str))?;
+        check_words("python_path", self.python_path.iter().map(|path| path.as_os_str()))?;
         self.check_sandbox()?;
         let worker = WorkerConfig {
             launch: Launch::find(self.command.as_deref(), self.python.as_deref())?,
@@ -366,6 +383,7 @@ impl PoolBuilder {
             config: self.config.map_err(|error| configuration(&format!("`.config(..)`: {}", error.kind())))?,
             python_path: self.python_path.iter().map(|path| absolute(path)).collect::<Result<_>>()?,
             compat: self.compat,
+            unserializable: self.unserializable,
             environment: self.environment,
             sandbox: self.sandbox.checked()?,
             limits: self.limits,
@@ -396,6 +414,18 @@ impl PoolBuilder {
             health_interval: self.health_interval,
             recycling: self.recycling,
         })
+    }
+
+    fn check_times(&self) -> Result<()> {
+        let Recycling { calls, age, memory } = self.recycling;
+        check_not_zero(&[
+            ("start_timeout", self.start_timeout.is_zero()),
+            ("call_timeout", self.call_timeout.is_zero()),
+            ("stream_timeout", self.stream_timeout.is_zero()),
+            ("max_calls", calls == Some(0)),
+            ("max_age", age.is_some_and(|age| age.is_zero())),
+            ("max_memory", memory == Some(0)),
+        ])
     }
 
     /// A sandbox is entered by Python's worker, before it imports anything of the user's.
@@ -433,7 +463,7 @@ impl PoolBuilder {
         if !is_adapter(adapter) {
             return Err(configuration(&format!(
                 "adapter `{}`: expected `module:Class` or `module`, with dots between packages",
-                adapter.escape_debug()
+                shown(adapter)
             )));
         }
         Ok(Some(adapter.clone()))

@@ -128,7 +128,7 @@ impl State {
 impl Pool {
     /// Admits a call: it is sent, or waits, or is refused.
     pub(super) fn submit(&self, submission: Submission) -> Result<Arc<PendingCall>> {
-        let meter = self.meters.of(&submission.target);
+        let meter = self.meter(&submission.target);
         meter.requested();
         self.admitted(submission, &meter).inspect_err(|error| meter.ended(Some(error), None))
     }

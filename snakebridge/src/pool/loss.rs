@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::{Pool, State};
+use super::{Life, Pool, State};
 use crate::error::{Error, ErrorKind, Executed, Exit, Phase};
 use crate::link::{CloseReason, PendingCall, Unanswered};
 use crate::telemetry::Event;
@@ -47,7 +47,7 @@ impl Pool {
                 let (lost_worker, attempts) = (worker.number, call.attempts());
                 events.push(Event::CallRepeated { pool: self.name(), tool, lost_worker, executed, attempts });
                 again.push((call, executed));
-            } else if call.complete(Err(lost(ended, call, executed).on_worker(worker.number))) {
+            } else if call.complete(Err(self.lost(ended, call, executed).on_worker(worker.number))) {
                 events.push(Event::CallLost { pool: self.name(), tool, worker: worker.number, executed });
             }
         }
@@ -58,7 +58,7 @@ impl Pool {
         for (call, executed) in refused {
             let error = match executed {
                 Executed::Never => Error::new(ErrorKind::ShuttingDown, executed),
-                _ => lost(ended, call, executed),
+                _ => self.lost(ended, call, executed),
             };
             call.complete(Err(error.on_worker(worker.number)));
         }
@@ -92,6 +92,22 @@ impl Pool {
         }
     }
 
+    /// The error of a call whose worker ended.
+    fn lost(&self, ended: &Ended, call: &PendingCall, executed: Executed) -> Error {
+        let kind = match &ended.reason {
+            CloseReason::Violation(violation) => ErrorKind::Protocol(violation.clone()),
+            // Most likely it was ended for that; if not, it would have been.
+            _ if *self.life.borrow() > Life::Running => ErrorKind::ShuttingDown,
+            _ => ErrorKind::WorkerLost {
+                exit: ended.exit,
+                crash: ended.crash,
+                phase: if call.request.stream { Phase::Stream } else { Phase::Run },
+                stderr_tail: ended.stderr_tail.clone(),
+            },
+        };
+        Error::new(kind, executed)
+    }
+
     /// Whether a call that `worker` will not answer may be given to another one.
     pub(super) fn may_repeat(
         &self,
@@ -121,18 +137,4 @@ impl Pool {
 /// Whether the call, or its tool in Python, is declared idempotent.
 fn is_idempotent(worker: &Worker, call: &PendingCall) -> bool {
     call.idempotent || worker.manifest.is_idempotent(&call.request.target)
-}
-
-/// The error of a call whose worker ended.
-fn lost(ended: &Ended, call: &PendingCall, executed: Executed) -> Error {
-    let kind = match &ended.reason {
-        CloseReason::Violation(violation) => ErrorKind::Protocol(violation.clone()),
-        _ => ErrorKind::WorkerLost {
-            exit: ended.exit,
-            crash: ended.crash,
-            phase: if call.request.stream { Phase::Stream } else { Phase::Run },
-            stderr_tail: ended.stderr_tail.clone(),
-        },
-    };
-    Error::new(kind, executed)
 }

@@ -474,6 +474,11 @@ impl PoolHandle {
     pub(crate) async fn shutdown(&self) {
         self.pool.shutdown().await;
     }
+
+    /// Admits no more, and kills the workers. Running calls are told that it shuts down.
+    pub(crate) fn kill(&self) {
+        self.pool.kill();
+    }
 }
 
 impl Drop for PoolHandle {
@@ -484,6 +489,7 @@ impl Drop for PoolHandle {
         for worker in workers {
             worker.kill_now();
         }
+        self.pool.kill_template();
     }
 }
 

@@ -33,6 +33,17 @@ impl Pool {
         }
     }
 
+    /// Admits no more, and kills the workers, whatever they are doing: their ends are their calls' ends.
+    pub(super) fn kill(&self) {
+        self.refuse_calls();
+        self.life.send_replace(Life::Killed);
+        let workers: Vec<_> = self.lock().living().cloned().collect();
+        for worker in workers {
+            worker.kill("the bridge was shut down without waiting");
+        }
+        self.kill_template();
+    }
+
     /// From now on every call is told that the pool is shutting down, those that wait at once.
     fn refuse_calls(&self) {
         let waiting = {
@@ -67,7 +78,15 @@ impl Pool {
                 PendingCall::complete(&unanswered.call, Err(error));
             }
         }
+        self.kill_template();
         self.ended.notify_waiters();
+    }
+
+    /// Ends what workers are forked from.
+    pub(super) fn kill_template(&self) {
+        if let Some(preload) = &self.config.worker.preload {
+            preload.kill();
+        }
     }
 }
 

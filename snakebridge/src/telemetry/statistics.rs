@@ -119,7 +119,8 @@ impl CallStatistics {
 pub struct Statistics {
     /// All calls together.
     pub calls: CallStatistics,
-    /// The calls of each tool. Beyond 4096 names the rest is together under an empty one.
+    /// The calls of each tool that workers have, a thousand in each pool at most. What is left, and calls of names that are
+    /// no tool's, is together under an empty name.
     pub tools: BTreeMap<String, CallStatistics>,
     /// Workers that serve.
     pub workers: usize,
