@@ -57,7 +57,7 @@ impl Pool {
     }
 
     /// Tells those that were admitted and go nowhere.
-    fn refuse(&self, refused: Vec<(Arc<PendingCall>, Refusal)>) {
+    fn refuse(refused: Vec<(Arc<PendingCall>, Refusal)>) {
         for (call, refusal) in refused {
             call.complete(Err(Self::refused(&call, refusal)));
         }
@@ -157,7 +157,7 @@ impl Pool {
             let (refused, worn) = (state.scheduler.take_refused(), self.worn(&state, worker, now));
             (verdict, next, refused, worn, state.draining)
         };
-        self.refuse(refused);
+        Self::refuse(refused);
         if let Some((worker, worn)) = worn {
             self.recycle_if_worn(&worker, worn);
         }
@@ -192,7 +192,7 @@ impl Pool {
                 let mut state = self.lock();
                 (Self::next(&mut state, now), state.scheduler.take_refused())
             };
-            self.refuse(refused);
+            Self::refuse(refused);
             let Some((worker, call)) = next else { return };
             self.send(&worker, &call, now);
         }

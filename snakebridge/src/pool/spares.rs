@@ -141,13 +141,13 @@ impl Pool {
         }
         self.spare_ready.notify_waiters();
         let reason = tokio::select! {
-            taken = &mut taken => return fate(taken),
+            taken = &mut taken => return fate(&taken),
             () = worker.retired() => None,
             reason = worker.successor_wanted() => Some(reason),
         };
         // Whoever takes it first has it.
         if !self.lock().spares.remove(worker.number) {
-            return fate(taken.await);
+            return fate(&taken.await);
         }
         let fate = if reason.is_some() { Fate::Replaced } else { Fate::Lost };
         if let Some(reason) = reason {
@@ -185,6 +185,6 @@ async fn prove(worker: &Worker, probe: Option<&Probe>) {
 }
 
 /// Whoever took it has said so; nobody does for one that has ended.
-fn fate(taken: Result<(), oneshot::error::RecvError>) -> Fate {
+fn fate(taken: &Result<(), oneshot::error::RecvError>) -> Fate {
     if taken.is_ok() { Fate::Seated } else { Fate::Lost }
 }
