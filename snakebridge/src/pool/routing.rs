@@ -10,7 +10,7 @@ use crate::deadlock::Resource;
 use crate::error::{Error, ErrorKind, Executed, Phase, Result, StartFailure};
 use crate::link::{Answer, Chain, Link, OwnedRequest, PendingCall, Stage};
 use crate::manifest::SessionUse;
-use crate::session::{Affinity, Identity, Tie};
+use crate::session::{Affinity, Tie};
 use crate::telemetry::Meter;
 use crate::wire::msgpack::Reader;
 use crate::wire::peer::Refused;
@@ -424,34 +424,6 @@ impl Pool {
         self.lock().scheduler.give_up(call);
         link.cancel(id, reason, now);
         self.look_after_grace(now);
-    }
-
-    /// Cancels all calls of a session.
-    pub(super) fn cancel_session(&self, session: &Arc<Identity>) {
-        let is_of_it =
-            |call: &Arc<PendingCall>| call.session.as_ref().is_some_and(|identity| Arc::ptr_eq(identity, session));
-        let (waiting, workers) = {
-            let mut state = self.lock();
-            let workers: Vec<_> = state.workers.values().cloned().collect();
-            (state.scheduler.take_waiting(is_of_it), workers)
-        };
-        for call in waiting {
-            call.complete(Err(Error::new(ErrorKind::Cancelled, Executed::Never)));
-        }
-        for worker in workers {
-            let mut running = Vec::new();
-            worker.link.for_each(|id, call, _| {
-                if is_of_it(call) {
-                    running.push((id, Arc::clone(call)));
-                }
-            });
-            for (id, call) in running {
-                let error = Error::new(ErrorKind::Cancelled, Executed::Maybe).on_worker(worker.number);
-                if call.complete(Err(error)) {
-                    self.cancel(&worker.link, id, &call, "its session was closed");
-                }
-            }
-        }
     }
 
     /// Something was cancelled: when the grace is over, somebody looks whether that helped.
