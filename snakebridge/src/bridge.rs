@@ -147,7 +147,7 @@ impl Bridge {
         Ok(pools.at(pools.named(pool)?).manifest())
     }
 
-    /// The workers that serve calls at this moment, in all pools.
+    /// The workers of all pools that live at this moment: those that serve calls, those that drain, and spares.
     pub fn workers(&self) -> Vec<WorkerInfo> {
         self.shared.pools.workers()
     }
@@ -169,6 +169,15 @@ impl Bridge {
     /// What calls and workers have come to since the bridge started, in all and by tool.
     pub fn statistics(&self) -> Statistics {
         self.shared.pools.statistics()
+    }
+
+    /// What calls and workers of the pool of this name have come to since the bridge started, in all and by tool.
+    ///
+    /// # Errors
+    /// `InvalidArgument` when there is no such pool; the message lists the pools.
+    pub fn statistics_of(&self, pool: &str) -> Result<Statistics> {
+        let pools = &self.shared.pools;
+        Ok(pools.at(pools.named(pool)?).statistics())
     }
 
     /// What happens from now on. A subscriber that lags behind by more than 1024 events loses the oldest.

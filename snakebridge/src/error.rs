@@ -2,6 +2,7 @@
 
 mod display;
 mod exit;
+mod queue;
 
 use std::fmt;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use self::display::shown;
 use self::exit::ended;
 pub use self::exit::{Crash, Exit};
+pub use self::queue::QueueLimit;
 use crate::value::Value;
 pub use crate::wire::Executed;
 use crate::wire::Violation;
@@ -157,9 +159,9 @@ pub enum ErrorKind {
     /// The call was cancelled.
     #[error("the call was cancelled")]
     Cancelled,
-    /// The pool's queue is full.
-    #[error("the queue is full ({limit} calls wait); try again later or raise `queue_limit`")]
-    QueueFull { limit: usize },
+    /// The pool's queue has no room for another call.
+    #[error("the queue is full: {limit}; try again in {retry_after:?}")]
+    QueueFull { limit: QueueLimit, retry_after: Duration },
     /// The call waited in the queue for as long as it may.
     #[error("no worker was free for {waited:?}; raise `queue_timeout` or the number of workers")]
     QueueTimeout { waited: Duration },
@@ -379,6 +381,27 @@ impl Error {
         passes && self.executed() == Executed::Never
     }
 
+    /// After which time it is worth trying again, where that can be told: for `QueueFull` it is when those that wait will
+    /// have gone to workers, by how long workers had calls lately; for `CircuitOpen` it is when the pause is over. Who makes
+    /// many calls waits a random part longer, so that they do not all come back together.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use snakebridge::error::{Error, ErrorKind, Executed, QueueLimit};
+    ///
+    /// let (limit, retry_after) = (QueueLimit::Calls(1000), Duration::from_millis(250));
+    /// let error = Error::new(ErrorKind::QueueFull { limit, retry_after }, Executed::Never);
+    /// assert_eq!(error.retry_after(), Some(retry_after));
+    /// assert_eq!(Error::invalid_argument("no").retry_after(), None);
+    /// ```
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self.kind() {
+            ErrorKind::QueueFull { retry_after, .. } | ErrorKind::CircuitOpen { retry_after } => Some(*retry_after),
+            _ => None,
+        }
+    }
+
     /// Whether trying to start again without changing anything is pointless.
     pub fn is_permanent(&self) -> bool {
         matches!(self.kind(), ErrorKind::StartFailed { why, .. } if why.is_permanent())
@@ -390,6 +413,16 @@ impl Error {
             ErrorKind::Tool(exception) | ErrorKind::Other { exception, .. } => Some(exception),
             _ => None,
         }
+    }
+
+    /// Says that the call may have run, unless it is known that it did.
+    #[cfg(feature = "host")]
+    #[must_use]
+    pub(crate) fn that_may_have_run(mut self) -> Self {
+        if self.0.executed == Executed::Never {
+            self.0.executed = Executed::Maybe;
+        }
+        self
     }
 
     /// Adds the tool's name.

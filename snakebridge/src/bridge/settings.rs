@@ -1,5 +1,6 @@
 //! Whether what a builder was told makes sense.
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -34,6 +35,16 @@ pub(super) fn check_concurrency(number: Option<usize>) -> Result<()> {
             Err(configuration(&format!("`.max_concurrency({number})`: expected 1 to {MAX_CONCURRENCY}")))
         }
         _ => Ok(()),
+    }
+}
+
+pub(super) fn check_tool_concurrency(limits: &BTreeMap<String, usize>) -> Result<()> {
+    match limits.iter().find(|(_, calls)| **calls == 0) {
+        Some((tool, _)) => Err(configuration(&format!(
+            "`.tool_concurrency(\"{}\", 0)` would let no call run; expected at least 1, or none for no limit",
+            tool.escape_debug()
+        ))),
+        None => Ok(()),
     }
 }
 

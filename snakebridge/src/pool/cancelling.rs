@@ -35,6 +35,7 @@ impl Pool {
         for call in waiting {
             call.complete(Err(Error::new(kind(), Executed::Never)));
         }
+        self.departed();
         for worker in workers {
             let mut running = Vec::new();
             worker.link.for_each(|id, call, _| {

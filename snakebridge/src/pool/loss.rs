@@ -20,6 +20,7 @@ impl Pool {
         {
             let mut state = self.lock();
             state.workers.remove(&worker.number);
+            state.spares.remove(worker.number);
             state.scheduler.remove_worker(worker.number);
             state.outliers.gone(worker.number);
         }
@@ -42,7 +43,7 @@ impl Pool {
                 _ => maybe += 1,
             }
             let tool = call.request.target.to_string();
-            if self.may_repeat(&mut self.lock(), worker, call, executed) && call.requeue() {
+            if self.may_repeat(&mut self.lock(), worker, call, executed) && call.requeue(executed) {
                 let (lost_worker, attempts) = (worker.number, call.attempts());
                 events.push(Event::CallRepeated { pool: self.name(), tool, lost_worker, executed, attempts });
                 again.push((call, executed));
@@ -52,8 +53,7 @@ impl Pool {
         }
         let refused: Vec<_> = {
             let mut state = self.lock();
-            // The oldest goes to the very front.
-            again.into_iter().rev().filter(|(call, _)| !self.put_back(&mut state, call)).collect()
+            again.into_iter().filter(|&(call, executed)| !self.wait_again(&mut state, call, executed)).collect()
         };
         for (call, executed) in refused {
             let error = match executed {
@@ -81,6 +81,15 @@ impl Pool {
         self.ended.notify_waiters();
         self.dispatch();
         maybe > 0
+    }
+
+    /// A call that its worker will not answer waits for another one, at once if it never ran. False when the pool is shutting
+    /// down: nobody would ever serve it.
+    pub(super) fn wait_again(&self, state: &mut State, call: &Arc<PendingCall>, executed: Executed) -> bool {
+        match executed {
+            Executed::Never => self.put_back(state, call),
+            _ => self.repeat(state, call, Instant::now()),
+        }
     }
 
     /// The error of a call whose worker ended.

@@ -56,7 +56,8 @@ impl Pool {
             let state = self.lock();
             let serving = state.workers.values().filter(|worker| !worker.is_retired()).count();
             let mut statistics = state.history.clone();
-            (statistics.workers, statistics.waiting) = (serving, state.scheduler.waiting().count());
+            (statistics.workers, statistics.spares) = (serving, state.spares.len());
+            statistics.waiting = state.scheduler.waiting_calls();
             statistics
         };
         self.meters.read(&mut statistics);

@@ -70,7 +70,14 @@ impl Pool {
     fn abort(&self) {
         self.life.send_replace(Life::Killed);
         self.refuse_calls();
-        let workers: Vec<_> = self.lock().workers.drain().map(|(_, worker)| worker).collect();
+        let (workers, spares): (Vec<_>, Vec<_>) = {
+            let mut state = self.lock();
+            let spares = state.spares.workers().cloned().collect();
+            (state.workers.drain().map(|(_, worker)| worker).collect(), spares)
+        };
+        for spare in spares {
+            spare.kill_now();
+        }
         for worker in workers {
             worker.kill_now();
             self.lock().scheduler.remove_worker(worker.number);
