@@ -37,12 +37,6 @@ impl Timestamp {
         if nanoseconds < NANOSECONDS { Some(Self { seconds, nanoseconds }) } else { None }
     }
 
-    /// The present moment.
-    #[expect(clippy::disallowed_methods, reason = "what the clock on the wall says is what is asked for")]
-    pub fn now() -> Self {
-        SystemTime::now().into()
-    }
-
     /// Whole seconds since 1970 began, rounded down.
     pub const fn seconds(self) -> i64 {
         self.seconds
