@@ -70,9 +70,8 @@ impl fmt::Debug for Error {
         // `main` prints errors with Debug: give a reader sentences, then the traceback.
         let mut inset = Inset(f);
         self.sentences(&mut inset)?;
-        match self.exception().and_then(|exception| exception.traceback.as_deref()) {
-            Some(traceback) => write!(inset, "\n{}", traceback.trim_end())?,
-            None => {}
+        if let Some(traceback) = self.exception().and_then(|exception| exception.traceback.as_deref()) {
+            write!(inset, "\n{}", traceback.trim_end())?;
         }
         match self.learning_fault() {
             Some(fault) => write!(inset, "\nhint: {}", fault.hint()),
