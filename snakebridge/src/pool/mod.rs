@@ -1,19 +1,20 @@
 //! Many workers: who runs what, who waits, and what happens when one dies.
 //!
-//! [`scheduler`] decides and is pure, with [`admission`] for those that wait; [`routing`] carries out what it decides, and
-//! [`refusals`] tells those that are not admitted; [`slot`] keeps one place filled with a living worker, one of the
+//! [`admission`] says which calls are let in; [`scheduler`] decides where they go and is pure, with [`room`] for those that
+//! wait; [`routing`] carries out what it decides; [`slot`] keeps one place filled with a living worker, one of the
 //! [`spares`] where there is one, with [`succession`] when it has served long enough, unless [`restarts`] says that it
 //! makes no sense at the moment; [`loss`] settles what a dead one leaves, and [`blame`] asks which tool, arguments or worker is at fault:
 //! [`breaker`], [`poison`] and [`outliers`] keep count; [`supervisor`] looks after idle workers, and [`growth`] after their
-//! number; [`timekeeper`] ends calls whose time is up, and [`retirement`] workers that do not let go of them; [`unattended`]
-//! stays with calls that nobody waits for; [`exposing`] notes what adapters expose to sessions; [`shutdown`] ends
-//! everything. [`pools`] says which of several pools a call goes to.
+//! number; [`timekeeper`] ends calls whose time is up, [`cancelling`] many at once, and [`retirement`] workers that do not
+//! let go of them; [`unattended`] stays with calls that nobody waits for; [`exposing`] notes what adapters expose to
+//! sessions; [`shutdown`] ends everything. [`pools`] says which of several pools a call goes to.
 
 mod admission;
 mod alarm;
 mod backoff;
 mod blame;
 mod breaker;
+mod cancelling;
 mod circuit;
 mod exposing;
 mod growth;
@@ -26,10 +27,10 @@ mod permission;
 mod poison;
 mod pools;
 mod recycling;
-mod refusals;
 mod restarts;
 mod retirement;
 mod retries;
+mod room;
 mod routing;
 mod scaling;
 mod scheduler;
@@ -53,7 +54,6 @@ use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore, mpsc, watch};
 use tokio_util::task::TaskTracker;
 
-use self::admission::Bounds;
 use self::alarm::Alarm;
 use self::blame::Digests;
 use self::growth::Place;
@@ -65,6 +65,7 @@ pub(crate) use self::pools::{DEFAULT_POOL, Pools};
 pub(crate) use self::recycling::Recycling;
 use self::restarts::Restarts;
 use self::retries::Retries;
+use self::room::Bounds;
 pub(crate) use self::scaling::Scaling;
 use self::scheduler::{Scheduler, Task};
 use self::spares::Spares;
@@ -295,8 +296,10 @@ struct Pool {
     starts: Semaphore,
     /// Places that are kept filled with workers.
     places: AtomicUsize,
-    /// One of them has a worker, or may have one again.
+    /// One of them has a worker, or is there no more.
     occupied: Notify,
+    /// A spare waits for a place.
+    spare_ready: Notify,
     /// A call has to wait.
     crowded: Notify,
     /// Has one permit: one worker is replaced at a time.
@@ -368,6 +371,7 @@ impl PoolHandle {
             starts: Semaphore::new(cores),
             places: AtomicUsize::new(0),
             occupied: Notify::new(),
+            spare_ready: Notify::new(),
             crowded: Notify::new(),
             successions: Semaphore::new(1),
             leaving: Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS))),

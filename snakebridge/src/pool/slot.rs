@@ -123,10 +123,16 @@ pub(super) async fn keep(place: Place, first: UnboundedSender<Result<()>>) {
     loop {
         let begun = Instant::now();
         let occupied = async {
-            if let Some(spare) = pool.seat_spare() {
-                return (0, Ok(spare), None);
-            }
-            let probe = pool.permission().await;
+            let probe = loop {
+                let ready = pool.spare_ready.notified();
+                if let Some(spare) = pool.seat_spare() {
+                    return (0, Ok(spare), None);
+                }
+                tokio::select! {
+                    probe = pool.permission() => break probe,
+                    () = ready => {}
+                }
+            };
             let number = pool.number();
             let started = pool.start_worker(number).await;
             (number, started.map(|worker| pool.admit(worker, begun.elapsed())), probe)
