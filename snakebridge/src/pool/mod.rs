@@ -199,6 +199,8 @@ struct State {
     /// Workers that are about to be killed, and the call for which each is.
     condemned: HashMap<u64, Arc<PendingCall>>,
     manifests: HashMap<String, Arc<Manifest>>,
+    /// What the first worker offered: what every other one has to.
+    offered: Option<Arc<Manifest>>,
     /// The hash of the newest one.
     manifest_hash: Arc<str>,
     /// Deadlines that tools declare in Python, for calls that name none.
@@ -295,6 +297,7 @@ impl PoolHandle {
             workers: HashMap::new(),
             condemned: HashMap::new(),
             manifests: HashMap::new(),
+            offered: None,
             manifest_hash: "".into(),
             declared_timeouts: HashMap::new(),
             declared_uses: HashMap::new(),

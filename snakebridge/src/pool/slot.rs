@@ -17,6 +17,7 @@ use super::scheduler::Capacity;
 use super::{Life, Pool};
 use crate::error::{Error, ErrorKind, Result, StartFailure};
 use crate::link::{Answer, Incoming, Link, PendingCall, Service};
+use crate::manifest::{self, Manifest};
 use crate::telemetry::Event;
 use crate::worker::Worker;
 
@@ -168,7 +169,25 @@ impl Pool {
             Arc::new(Surroundings { pool: Arc::downgrade(self), worker: number, runtime: Handle::current() });
         let known = |hash: &str| self.lock().manifests.get(hash).cloned();
         let worker = Worker::start(number, &self.config.worker, surroundings, known).await?;
+        self.check_offer(&worker.manifest)?;
         Ok(Arc::new(worker.with_jitter(jitter())))
+    }
+
+    /// Refuses a worker whose tools are not those that the pool began with: its adapter was edited under the pool. Callers
+    /// know the old tools, and of two calls of one tool both should mean the same.
+    fn check_offer(&self, manifest: &Arc<Manifest>) -> Result<()> {
+        let offered = Arc::clone(self.lock().offered.get_or_insert_with(|| Arc::clone(manifest)));
+        let changes = if Arc::ptr_eq(&offered, manifest) { Vec::new() } else { manifest::changes(&offered, manifest) };
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let message = format!(
+            "adapter `{}` was changed since the pool began: {}; put back what it was, or start a new bridge to serve \
+             what it is now",
+            manifest.adapter,
+            changes.join("; ")
+        );
+        Err(Error::start_failed(StartFailure::Changed, message))
     }
 
     /// A worker is ready: it gets its share of what waits.
