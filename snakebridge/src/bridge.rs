@@ -27,6 +27,7 @@ use crate::session::{SessionConfig, SessionStore, Sessions};
 use crate::telemetry::{Event, Events, Statistics};
 use crate::tools::{Registry, States, Tools};
 use crate::value::Value;
+use crate::worker::descriptors;
 
 /// Python workers in one or several pools, ready for calls.
 ///
@@ -340,6 +341,8 @@ impl Builder {
     async fn start_pools(mut self, events: Events, home: Home) -> Result<(Pools, Sessions)> {
         let (sessions, store) = (self.sessions.clone(), self.session_store.take());
         let (configs, tools, mut states) = self.finish()?;
+        let workers = configs.iter().map(|pool| pool.scaling.map_or(pool.workers, |scaling| scaling.most));
+        descriptors::check(workers.fold(0, usize::saturating_add))?;
         states.insert(home);
         let sessions = Sessions::start(sessions, store, events.clone()).await?;
         let registry = Arc::new(Registry::new(tools, states, sessions.clone())?);

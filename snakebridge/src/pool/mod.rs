@@ -2,11 +2,12 @@
 //!
 //! [`scheduler`] decides and is pure; [`routing`] carries out what it decides; [`slot`] keeps one place filled with a
 //! living worker, with [`succession`] when it has served long enough, unless [`restarts`] says that it makes no sense at
-//! the moment; [`loss`] settles what a dead one leaves, and [`blame`] asks which tool, arguments or worker is at fault:
-//! [`breaker`], [`poison`] and [`outliers`] keep count; [`supervisor`] looks after idle workers, and [`growth`] after their
-//! number; [`timekeeper`] ends calls whose time is up, and [`retirement`] workers that do not let go of them; [`unattended`]
-//! stays with calls that nobody waits for; [`exposing`] notes what adapters expose to sessions; [`shutdown`] ends
-//! everything. [`pools`] says which of several pools a call goes to.
+//! the moment, there is a [`shortage`], or too many are [`stuck`]; [`loss`] settles what a dead one leaves, and [`blame`]
+//! asks which tool, arguments or worker is at fault: [`breaker`], [`poison`] and [`outliers`] keep count; [`supervisor`]
+//! looks after idle workers, and [`growth`] after their number; [`timekeeper`] ends calls whose time is up, and
+//! [`retirement`] workers that do not let go of them; [`unattended`] stays with calls that nobody waits for; [`exposing`]
+//! notes what adapters expose to sessions; [`shutdown`] ends everything. [`pools`] says which of several pools a call goes
+//! to.
 
 mod alarm;
 mod backoff;
@@ -30,6 +31,7 @@ mod retries;
 mod routing;
 mod scaling;
 mod scheduler;
+mod shortage;
 mod shutdown;
 mod slot;
 mod succession;
@@ -61,6 +63,7 @@ use self::restarts::Restarts;
 use self::retries::Retries;
 pub(crate) use self::scaling::Scaling;
 use self::scheduler::{Scheduler, Task};
+use self::shortage::Shortage;
 use self::trials::Trials;
 use crate::body::InputStream;
 use crate::error::{Error, ErrorKind, Executed, Result, StartFailure};
@@ -209,6 +212,8 @@ struct State {
     declared_uses: HashMap<String, SessionUse>,
     /// Set while no worker can be had: what every call is told at once, instead of after a wait.
     failed: Option<(StartFailure, String)>,
+    /// Why the last worker that was to be started found no room, until one is ready.
+    shortage: Option<Shortage>,
     /// Whether a worker has ever been ready. After that no failure is taken for permanent: what was there may come back.
     has_served: bool,
     /// Whether starting workers makes sense.
@@ -302,6 +307,7 @@ impl PoolHandle {
             declared_timeouts: HashMap::new(),
             declared_uses: HashMap::new(),
             failed: None,
+            shortage: None,
             has_served: false,
             restarts: Restarts::new(),
             retries: Retries::new(),

@@ -14,7 +14,7 @@ use super::growth::Place;
 use super::permission::Probe;
 use super::restarts::{PROVEN, is_quick};
 use super::scheduler::Capacity;
-use super::{Life, Pool};
+use super::{Life, Pool, Shortage};
 use crate::error::{Error, ErrorKind, Result, StartFailure};
 use crate::link::{Answer, Incoming, Link, PendingCall, Service};
 use crate::manifest::{self, Manifest};
@@ -121,8 +121,8 @@ pub(super) async fn keep(place: Place, first: UnboundedSender<Result<()>>) {
                     retry_in: wait,
                 });
                 let silent = matches!(error.kind(), ErrorKind::StartFailed { why: StartFailure::Exit, .. });
-                // What is there for good has its own way of telling callers.
-                if !error.is_permanent() {
+                // What is there for good has its own way of telling callers, and so has a machine that has no room.
+                if !error.is_permanent() && !is_shortage(&error) {
                     pool.count_death(probe.as_ref());
                 }
                 if !silent || failures >= SILENT_STARTS {
@@ -144,6 +144,11 @@ pub(super) async fn keep(place: Place, first: UnboundedSender<Result<()>>) {
 /// A random number from 0 to 50: a fresh random key is as random as this needs.
 pub(super) fn jitter() -> u32 {
     u32::try_from(RandomState::new().hash_one(0) % 51).unwrap_or(25)
+}
+
+/// Whether the machine had no room for a worker: no worker's fault, and no reason to stop trying.
+fn is_shortage(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Resource { .. })
 }
 
 /// How a place became free.
@@ -207,6 +212,7 @@ impl Pool {
             state.history.workers_started += 1;
             state.has_served = true;
             state.failed = None;
+            state.shortage = None;
         }
         if let Some(enforced) = self.config.worker.sandbox.enforced() {
             self.events.emit(Event::WorkerSandboxed {
@@ -311,11 +317,10 @@ impl Pool {
             let state = self.lock();
             (state.has_served, state.workers.is_empty())
         };
-        if let ErrorKind::StartFailed { why, message } = error.kind()
-            && why.is_permanent()
-            && alone
-        {
-            self.fail(*why, message);
+        match error.kind() {
+            ErrorKind::StartFailed { why, message } if why.is_permanent() && alone => self.fail(*why, message),
+            ErrorKind::Resource { what, source } => self.lock().shortage = Some(Shortage::new(what, source)),
+            _ => {}
         }
         error.is_permanent() && !has_served
     }
