@@ -20,6 +20,7 @@ impl Pool {
         {
             let mut state = self.lock();
             state.workers.remove(&worker.number);
+            state.history.dropped_lines += worker.dropped_lines();
             state.scheduler.remove_worker(worker.number);
             state.outliers.gone(worker.number);
         }

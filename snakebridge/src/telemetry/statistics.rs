@@ -131,6 +131,11 @@ pub struct Statistics {
     pub workers_lost: u64,
     /// Workers that ended in good order, because they were to be replaced.
     pub workers_retired: u64,
+    /// Workers of those lost that were killed and are still there (the event `WorkerStuck` names them): a reason for an alarm,
+    /// because only the machine's administrator can help.
+    pub workers_stuck: usize,
+    /// Lines that workers wrote and that are not in the log, because there were more than a thousand in a second.
+    pub dropped_lines: u64,
 }
 
 impl Statistics {
@@ -142,7 +147,17 @@ impl Statistics {
 
     /// Adds what another pool has done.
     pub(crate) fn merge(&mut self, other: Self) {
-        let Self { calls: _, tools, workers, waiting, workers_started, workers_lost, workers_retired } = other;
+        let Self {
+            calls: _,
+            tools,
+            workers,
+            waiting,
+            workers_started,
+            workers_lost,
+            workers_retired,
+            workers_stuck,
+            dropped_lines,
+        } = other;
         for (tool, calls) in tools {
             self.add(&tool, &calls);
         }
@@ -151,6 +166,8 @@ impl Statistics {
         self.workers_started += workers_started;
         self.workers_lost += workers_lost;
         self.workers_retired += workers_retired;
+        self.workers_stuck += workers_stuck;
+        self.dropped_lines += dropped_lines;
     }
 }
 

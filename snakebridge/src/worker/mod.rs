@@ -6,6 +6,7 @@
 //! [`allowance`] lets it, [`process`] watches and ends it, [`crash`] says what its end means, and [`template`] is what
 //! workers are forked from where that was asked for. [`Worker::start`] ties them together.
 
+mod allowance;
 mod compat;
 mod crash;
 pub(crate) mod descriptors;
@@ -368,6 +369,11 @@ impl Worker {
     /// Ends the worker now, without a word.
     pub(crate) fn kill_now(&self) {
         self.process.kill();
+    }
+
+    /// How many lines that it wrote are not in the log.
+    pub(crate) fn dropped_lines(&self) -> u64 {
+        self.tail.dropped()
     }
 
     /// The last call whose tool it has entered, 0 before the first; `None` when it cannot tell.

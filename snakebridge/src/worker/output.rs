@@ -4,11 +4,14 @@ use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
 
+use super::allowance::{Allowance, Verdict};
 use crate::telemetry::WORKER_OUTPUT;
 
 /// Bytes of output kept for the error that a dying worker leaves.
@@ -20,6 +23,8 @@ const LINE: usize = 8 * 1024;
 #[derive(Debug, Clone, Default)]
 pub(super) struct Tail {
     lines: Arc<Mutex<(VecDeque<String>, usize)>>,
+    /// Lines that are not in the log.
+    dropped: Arc<AtomicU64>,
 }
 
 impl Tail {
@@ -31,6 +36,11 @@ impl Tail {
         while *bytes > TAIL && lines.len() > 1 {
             *bytes -= lines.pop_front().map_or(0, |line| line.len() + 1);
         }
+    }
+
+    /// How many lines are not in the log.
+    pub(super) fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
     }
 
     /// The lines, oldest first.
@@ -56,28 +66,63 @@ impl Tail {
 pub(super) async fn capture(stderr: OwnedFd, worker: u64, pid: u32, tail: Tail) {
     // A pipe that cannot be watched cannot be read without blocking; its words are lost, nothing else.
     let Ok(mut pipe) = pipe::Receiver::from_owned_fd(stderr) else { return };
+    let mut log = Log { worker, pid, tail, allowance: Allowance::new(Instant::now()) };
     let mut pending = Vec::new();
     let mut buffer = vec![0; LINE];
     loop {
         let count = pipe.read(&mut buffer).await.unwrap_or(0);
         pending.extend_from_slice(&buffer[..count]);
-        while let Some(end) = pending.iter().position(|&byte| byte == b'\n') {
-            let line: Vec<u8> = pending.drain(..=end).collect();
-            report(&line[..end], worker, pid, &tail);
+        let now = Instant::now();
+        let mut rest = &pending[..];
+        while let Some(end) = rest.iter().position(|&byte| byte == b'\n') {
+            log.take(&rest[..end], now);
+            rest = &rest[end + 1..];
         }
-        while pending.len() >= LINE || (count == 0 && !pending.is_empty()) {
-            let line: Vec<u8> = pending.drain(..pending.len().min(LINE)).collect();
-            report(&line, worker, pid, &tail);
+        while rest.len() >= LINE || (count == 0 && !rest.is_empty()) {
+            let (line, others) = rest.split_at(rest.len().min(LINE));
+            log.take(line, now);
+            rest = others;
         }
+        let taken = pending.len() - rest.len();
+        pending.drain(..taken);
         if count == 0 {
+            log.tell_left_out(log.allowance.left_out());
             return;
         }
     }
 }
 
-fn report(line: &[u8], worker: u64, pid: u32, tail: &Tail) {
-    let line = printable(line);
-    tail.push(&line);
+/// Where the lines of a worker go.
+struct Log {
+    worker: u64,
+    pid: u32,
+    tail: Tail,
+    allowance: Allowance,
+}
+
+impl Log {
+    fn take(&mut self, line: &[u8], now: Instant) {
+        let line = printable(line);
+        self.tail.push(&line);
+        match self.allowance.line(now) {
+            Verdict::Shown { left_out } => {
+                self.tell_left_out(left_out);
+                report(&line, self.worker, self.pid);
+            }
+            Verdict::LeftOut => {
+                self.tail.dropped.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+
+    fn tell_left_out(&self, lines: u64) {
+        if lines > 0 {
+            report(&format!("({lines} lines left out: more than a thousand a second)"), self.worker, self.pid);
+        }
+    }
+}
+
+fn report(line: &str, worker: u64, pid: u32) {
     if tracing::dispatcher::has_been_set() {
         tracing::info!(target: WORKER_OUTPUT, worker, pid, "{line}");
     } else {
