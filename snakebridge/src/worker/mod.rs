@@ -266,8 +266,13 @@ impl Worker {
         self.process.wait().await;
     }
 
-    /// Waits until the worker has ended and tells what it had not answered. Before that, `going_away` hears if it takes
-    /// no more calls: why, and which of them it never ran.
+    /// Whether it has left the process group or the session that it was started in.
+    pub(crate) fn has_moved(&self) -> bool {
+        self.process.has_moved()
+    }
+
+    /// Waits until the worker has ended, or does not although it was killed, and tells what it had not answered. Before
+    /// that, `going_away` hears if it takes no more calls: why, and which of them it never ran.
     pub(crate) async fn ended(&self, going_away: impl Fn(String, Vec<Unanswered>)) -> Ended {
         let mut control = self.control.lock().await;
         let mut closed = None;
