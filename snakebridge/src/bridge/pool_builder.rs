@@ -194,6 +194,9 @@ macro_rules! pool_settings {
 
         /// Replaces each worker after about so many calls: a tenth more or less, so that those that start together are not
         /// replaced together. The one that takes its place is ready first, and no call fails. Default: never.
+        ///
+        /// With 1, each call has a process of its own, in which no other has left anything; it waits until that has started,
+        /// which [`preload`](Self::preload) makes short.
         pub fn max_calls(mut self, calls: u64) -> Self {
             let $this = &mut self;
             $pool.recycling.calls = Some(calls);

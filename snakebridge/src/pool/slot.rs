@@ -231,6 +231,9 @@ impl Pool {
         let profile = self.config.worker.profile;
         let wanted = self.config.max_concurrency.unwrap_or(profile.concurrency());
         let number = wanted.clamp(1, worker.link.call_limit().max(1));
+        if self.config.recycling.isolates() {
+            return Capacity::Concurrent(1);
+        }
         if profile.runs_many() { Capacity::Concurrent(number) } else { Capacity::Serial(number) }
     }
 
