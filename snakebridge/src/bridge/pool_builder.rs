@@ -32,6 +32,7 @@ pub struct PoolBuilder {
     pub(super) profile: Profile,
     pub(super) preload: bool,
     pub(super) max_concurrency: Option<usize>,
+    pub(super) max_stuck_workers: Option<usize>,
     pub(super) affinity: Option<Affinity>,
     pub(super) limits: Limits,
     pub(super) start_timeout: Duration,
@@ -79,6 +80,7 @@ impl Default for PoolBuilder {
             profile: Profile::default(),
             preload: false,
             max_concurrency: None,
+            max_stuck_workers: None,
             affinity: None,
             limits: Limits::default(),
             start_timeout: Duration::from_mins(1),
@@ -226,6 +228,15 @@ macro_rules! pool_settings {
             self
         }
 
+        /// How many workers that were killed and do not end may be replaced; beyond that their places stay empty until one has
+        /// ended. The kernel does not let go of a process that waits for a file system or a device which does not answer.
+        /// Default: as many as there are workers.
+        pub fn max_stuck_workers(mut self, number: usize) -> Self {
+            let $this = &mut self;
+            $pool.max_stuck_workers = Some(number);
+            self
+        }
+
         /// Where calls of a session go in this pool that say nothing about it, nor their tools. Default: what
         /// [`SessionConfig::affinity`](crate::session::SessionConfig::affinity) says for all pools.
         pub fn affinity(mut self, affinity: $crate::session::Affinity) -> Self {
@@ -340,6 +351,7 @@ impl PoolBuilder {
             workers,
             scaling,
             max_concurrency: self.max_concurrency,
+            max_stuck_workers: self.max_stuck_workers,
             affinity: self.affinity,
             call_timeout: self.call_timeout,
             stream_timeout: self.stream_timeout,

@@ -16,7 +16,10 @@ impl Pool {
     /// Takes a dead worker out and settles its calls: those that never ran go to another worker in silence; those that
     /// may have run are repeated if they are idempotent, else their callers are told. Returns whether it may have been
     /// running one.
-    pub(super) fn settle(&self, worker: &Arc<Worker>, ended: &Ended) -> bool {
+    pub(super) fn settle(self: &Arc<Self>, worker: &Arc<Worker>, ended: &Ended) -> bool {
+        if ended.stuck {
+            self.give_up(worker);
+        }
         {
             let mut state = self.lock();
             state.workers.remove(&worker.number);
@@ -82,6 +85,21 @@ impl Pool {
         self.ended.notify_waiters();
         self.dispatch();
         maybe > 0
+    }
+
+    /// `worker` was killed and does not end. Nothing waits for it any more, but somebody has to take note when it has ended.
+    fn give_up(self: &Arc<Self>, worker: &Arc<Worker>) {
+        self.lock().stuck.given_up();
+        self.events.emit(Event::WorkerStuck { pool: self.name(), worker: worker.number, pid: worker.pid });
+        let (pool, worker) = (Arc::downgrade(self), Arc::clone(worker));
+        // None of the pool's tasks, for whose end a shutdown waits.
+        self.runtime.spawn(async move {
+            worker.gone().await;
+            if let Some(pool) = pool.upgrade() {
+                pool.lock().stuck.has_ended();
+                pool.restarting.notify_waiters();
+            }
+        });
     }
 
     /// Whether a call that `worker` will not answer may be given to another one.

@@ -50,6 +50,7 @@ impl Pool {
             let serving = state.workers.values().filter(|worker| !worker.is_retired()).count();
             let mut statistics = state.history.clone();
             (statistics.workers, statistics.waiting) = (serving, state.scheduler.waiting().count());
+            statistics.workers_stuck = state.stuck.count();
             // Those that are gone have left theirs.
             statistics.dropped_lines += state.workers.values().map(|worker| worker.dropped_lines()).sum::<u64>();
             statistics

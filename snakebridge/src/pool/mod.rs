@@ -34,6 +34,7 @@ mod scheduler;
 mod shortage;
 mod shutdown;
 mod slot;
+mod stuck;
 mod succession;
 mod supervisor;
 mod timekeeper;
@@ -64,6 +65,7 @@ use self::retries::Retries;
 pub(crate) use self::scaling::Scaling;
 use self::scheduler::{Scheduler, Task};
 use self::shortage::Shortage;
+use self::stuck::Stuck;
 use self::trials::Trials;
 use crate::body::InputStream;
 use crate::error::{Error, ErrorKind, Executed, Result, StartFailure};
@@ -110,6 +112,8 @@ pub(crate) struct PoolConfig {
     pub health_interval: Duration,
     /// When workers have served long enough. Default: never.
     pub recycling: Recycling,
+    /// How many workers that cannot be ended may be replaced, if it is not as many as there are workers.
+    pub max_stuck_workers: Option<usize>,
 }
 
 /// In which session a call is made, and how.
@@ -218,6 +222,8 @@ struct State {
     has_served: bool,
     /// Whether starting workers makes sense.
     restarts: Restarts,
+    /// Workers that were killed and go on.
+    stuck: Stuck,
     /// How many calls may be repeated.
     retries: Retries,
     /// Arguments that kill workers.
@@ -256,7 +262,7 @@ struct Pool {
     /// A call ended: a shutdown may be waiting for the last.
     ended: Notify,
     life: watch::Sender<Life>,
-    /// Workers may be started again after a pause, or another place may try.
+    /// Workers may be started again after a pause, or another place may try, or one that was stuck has ended.
     restarting: Notify,
     /// Bounds how many workers start at the same time.
     starts: Semaphore,
@@ -310,6 +316,7 @@ impl PoolHandle {
             shortage: None,
             has_served: false,
             restarts: Restarts::new(),
+            stuck: Stuck::new(config.max_stuck_workers.unwrap_or(workers)),
             retries: Retries::new(),
             poison: Poison::default(),
             outliers: Outliers::default(),

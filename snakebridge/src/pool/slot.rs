@@ -287,7 +287,7 @@ impl Pool {
     }
 
     /// Waits for a worker's end, or brings it about when the pool ends, and settles what it leaves.
-    async fn watch(&self, worker: &Arc<Worker>, mut life: watch::Receiver<Life>) -> Departure {
+    async fn watch(self: &Arc<Self>, worker: &Arc<Worker>, mut life: watch::Receiver<Life>) -> Departure {
         let mut ended = std::pin::pin!(worker.ended(|reason, never_ran| self.going_away(worker, &reason, &never_ran)));
         let ended = tokio::select! {
             ended = &mut ended => ended,

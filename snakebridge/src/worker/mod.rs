@@ -142,8 +142,10 @@ pub(crate) struct Worker {
 /// How a worker ended, and what that leaves.
 #[derive(Debug)]
 pub(crate) struct Ended {
-    /// The exit status.
+    /// The exit status, as far as it has one.
     pub exit: Exit,
+    /// It was killed and goes on nonetheless: the kernel does not let go of it.
+    pub stuck: bool,
     /// What that means.
     pub crash: Crash,
     /// Why the connection ended.
@@ -276,15 +278,16 @@ impl Worker {
     pub(crate) async fn ended(&self, going_away: impl Fn(String, Vec<Unanswered>)) -> Ended {
         let mut control = self.control.lock().await;
         let mut closed = None;
-        tokio::select! {
-            () = self.process.wait() => {}
+        let exit = tokio::select! {
+            exit = self.process.exit_unless_stuck() => exit,
             ended = self.closing(&mut control, &going_away) => {
                 // A worker without a connection is of no use, and one that broke the protocol is not to be trusted.
                 closed = Some(ended);
                 self.process.kill();
+                self.process.exit_unless_stuck().await
             }
-        }
-        let exit = self.process.exit().await;
+        };
+        let (exit, stuck) = (exit.unwrap_or(Exit::Unknown), exit.is_none());
         let (reason, unanswered) = match closed {
             Some(closed) => closed,
             None => match tokio::time::timeout(DRAIN, self.closing(&mut control, &going_away)).await {
@@ -297,7 +300,7 @@ impl Worker {
         // One that broke the protocol was killed a moment ago, by us.
         let by_host = killed.is_some() || matches!(reason, CloseReason::Violation(_));
         let crash = crash::classify(exit, by_host, crash::claim_kill, &stderr_tail);
-        Ended { exit, crash, reason, killed, stderr_tail, unanswered }
+        Ended { exit, stuck, crash, reason, killed, stderr_tail, unanswered }
     }
 
     /// Ends the worker now, for a reason that its last event will name.

@@ -4,6 +4,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ExitStatus};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use rustix::process::{Pid, PidfdFlags, Signal, getpgid, getsid, kill_process, kill_process_group, pidfd_open};
 use tokio::io::unix::AsyncFd;
@@ -11,6 +12,10 @@ use tokio::sync::watch;
 
 use super::template::Template;
 use crate::error::{Error, Exit, Result};
+
+/// How long a process that was killed may take to end. It does so at once, unless the kernel holds it in a wait that
+/// nothing interrupts; then nobody knows for how long.
+const RESISTANCE: Duration = Duration::from_secs(5);
 
 /// A worker that is a child of its template.
 #[derive(Debug)]
@@ -116,6 +121,8 @@ impl Drop for OwnedChild {
 pub(super) struct Process {
     child: Arc<OwnedChild>,
     exit: watch::Receiver<Option<Exit>>,
+    /// Whether it was killed.
+    killed: watch::Sender<bool>,
 }
 
 impl Process {
@@ -132,7 +139,7 @@ impl Process {
                 let _ = report.send(Some(classify(watched.take_status().await)));
             }
         });
-        Ok(Self { child, exit })
+        Ok(Self { child, exit, killed: watch::Sender::new(false) })
     }
 
     pub(super) fn pid(&self) -> u32 {
@@ -159,6 +166,19 @@ impl Process {
         }
     }
 
+    /// Waits until it has ended and tells how; `None` when it was killed and goes on.
+    pub(super) async fn exit_unless_stuck(&self) -> Option<Exit> {
+        let resists = async {
+            // Never an error: the sender is here.
+            drop(self.killed.subscribe().wait_for(|killed| *killed).await);
+            tokio::time::sleep(RESISTANCE).await;
+        };
+        tokio::select! {
+            exit = self.exit() => Some(exit),
+            () = resists => None,
+        }
+    }
+
     /// Whether it has ended, as far as is known.
     pub(super) fn has_ended(&self) -> bool {
         self.exit.borrow().is_some()
@@ -177,6 +197,7 @@ impl Process {
     /// Kills it and its group.
     pub(super) fn kill(&self) {
         self.child.kill();
+        self.killed.send_replace(true);
     }
 }
 

@@ -1,0 +1,65 @@
+//! Workers that are killed and do not end. The kernel's uninterruptible waits cannot be had at will; a process that this
+//! one may not kill stands in for one. Row B15 of the fault catalogue.
+
+#![allow(missing_docs, clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+use std::io::Write;
+use std::time::Duration;
+
+use rustix::process::getuid;
+use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
+use snakebridge::error::Executed;
+use snakebridge::prelude::*;
+use snakebridge::telemetry::Event;
+use snakebridge_tests::{eventually, is_alive, kill, python_folder};
+
+/// Whether this thread may signal processes of other users.
+fn may_kill(allowed: bool) {
+    let mut mine = capabilities(None).unwrap();
+    mine.effective.set(CapabilitySet::KILL, allowed);
+    set_capabilities(None, mine).unwrap();
+}
+
+#[tokio::test]
+async fn a_worker_that_cannot_be_ended_costs_its_call_the_deadline_and_is_replaced_until_there_are_too_many()
+-> Result<()> {
+    if !getuid().is_root() {
+        // Not by a macro, whose output the test harness keeps to itself.
+        let _ = writeln!(std::io::stderr(), "left out: only root's worker becomes one that is not to be killed");
+        return Ok(());
+    }
+    let builder = Bridge::builder().adapter("unruly_tools:UnrulyAdapter").python_path(python_folder());
+    let bridge = builder.workers(1).max_stuck_workers(1).start().await?;
+    let mut events = bridge.events();
+    may_kill(false);
+    let mut stuck = Vec::new();
+    for number in 1..=2 {
+        stuck.push(bridge.call::<u32>("becomes", args! { user: 65534 }).await?);
+        let resisting = bridge.execute("resists", args! {}).timeout(Duration::from_millis(300));
+        let error = resisting.await.unwrap_err();
+        assert_eq!((error.code(), error.executed()), ("deadline_exceeded", Executed::Maybe));
+        loop {
+            match events.recv().await.unwrap() {
+                Event::WorkerStuck { worker, pid, .. } => {
+                    assert_eq!((worker, pid), (number, stuck[stuck.len() - 1]));
+                    break;
+                }
+                Event::WorkerLost { worker, .. } => assert!(worker < number, "it is lost for it is stuck"),
+                _ => {}
+            }
+        }
+        eventually("the pool to count it", || (bridge.statistics().workers_stuck == stuck.len()).then_some(())).await;
+    }
+    // Two cannot be ended, of which one may be replaced: the place of the second stays empty, and calls wait.
+    let error = bridge.call::<u32>("pid", args! {}).timeout(Duration::from_secs(1)).await.unwrap_err();
+    assert_eq!((error.code(), error.executed()), ("deadline_exceeded", Executed::Never));
+    assert!(bridge.workers().is_empty() && stuck.iter().all(|&pid| is_alive(pid)));
+
+    may_kill(true);
+    kill(stuck[0]);
+    let pid: u32 = bridge.call("pid", args! {}).await?;
+    assert!(!stuck.contains(&pid));
+    kill(stuck[1]);
+    eventually("none to be stuck", || (bridge.statistics().workers_stuck == 0).then_some(())).await;
+    bridge.shutdown().await
+}
