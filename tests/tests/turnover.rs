@@ -10,8 +10,11 @@ use snakebridge_tests::{children, eventually};
 async fn workers_that_come_and_go_leave_neither_processes_nor_descriptors_nor_threads() -> Result<()> {
     let builder = Bridge::builder().python(env!("CARGO_BIN_EXE_scripted_worker")).adapter("scripted");
     let bridge = builder.workers(2).start().await?;
+    // Ten thousand with SNAKEBRIDGE_TURNOVERS=10000.
+    let rounds: u64 = std::env::var("SNAKEBRIDGE_TURNOVERS").map_or(200, |number| number.parse().unwrap());
+    let begun = std::time::Instant::now();
     let mut baseline = None;
-    for round in 0..200u64 {
+    for round in 0..rounds {
         let worker = eventually("two workers", || {
             let workers: Vec<_> = bridge.workers().into_iter().filter(|worker| !worker.draining).collect();
             (workers.len() == 2).then(|| workers[0].clone())
@@ -27,6 +30,14 @@ async fn workers_that_come_and_go_leave_neither_processes_nor_descriptors_nor_th
             .await;
         if round == 20 {
             baseline = Some(held().await);
+        }
+        if round % 1000 == 999 {
+            println!(
+                "{} workers, {:?}, VmRSS {} KiB",
+                round + 1,
+                begun.elapsed(),
+                snakebridge_tests::host_memory("VmRSS")
+            );
         }
     }
     eventually("two workers", || (bridge.workers().len() == 2).then_some(())).await;
