@@ -317,13 +317,18 @@ impl Pool {
     /// meanwhile instead of left to wait, if there is nobody else to serve them.
     fn start_failed(&self, error: &Error) -> bool {
         let (has_served, alone) = {
-            let state = self.lock();
+            let mut state = self.lock();
+            state.shortage = match error.kind() {
+                ErrorKind::Resource { what, source } => Some(Shortage::new(what, source)),
+                _ => None,
+            };
             (state.has_served, state.workers.is_empty())
         };
-        match error.kind() {
-            ErrorKind::StartFailed { why, message } if why.is_permanent() && alone => self.fail(*why, message),
-            ErrorKind::Resource { what, source } => self.lock().shortage = Some(Shortage::new(what, source)),
-            _ => {}
+        if let ErrorKind::StartFailed { why, message } = error.kind()
+            && why.is_permanent()
+            && alone
+        {
+            self.fail(*why, message);
         }
         error.is_permanent() && !has_served
     }
