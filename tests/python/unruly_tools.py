@@ -194,6 +194,11 @@ class UnrulyAdapter(BaseAdapter):
                 time.sleep(60)
 
     @tool
+    def stops(self) -> None:
+        """Stop, as Ctrl-Z does it: nothing of this process runs until somebody lets it."""
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+    @tool
     def becomes(self, user: int) -> int:
         """Become another user."""
         os.setuid(user)

@@ -110,11 +110,18 @@ async fn of_a_fork_the_parent_answers_once_and_the_child_ends_in_silence() -> Re
 // D8
 #[tokio::test]
 async fn tools_have_other_processes_work_for_them_which_inherit_nothing_of_ours() -> Result<()> {
+    let links = std::fs::read_dir("/proc/self/fd").unwrap();
+    let links =
+        links.filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok()?.into_os_string().into_string().ok());
+    // What whoever runs the tests lets everybody have.
+    let everybodys: Vec<String> = links.collect();
     let bridge = unruly().workers(1).start().await?;
     for how in ["fork", "spawn", "forkserver"] {
         assert_eq!(bridge.call::<Vec<u64>>("multiplies", args! { how: how }).await?, [0, 1, 4, 9, 16], "{how}");
     }
-    assert_eq!(bridge.call::<Vec<String>>("inherited", args! {}).await?, Vec::<String>::new());
+    let mut inherited: Vec<String> = bridge.call("inherited", args! {}).await?;
+    inherited.retain(|link| !everybodys.contains(link));
+    assert!(inherited.is_empty(), "{inherited:?}");
     bridge.shutdown().await
 }
 
