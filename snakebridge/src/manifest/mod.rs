@@ -3,13 +3,11 @@
 //! A worker names the hash of its manifest in READY and sends the manifest when asked (`$manifest`); the hash is over
 //! the exact bytes, so neither side has to agree on a canonical form. Clients are checked against it when they are made.
 
-mod changes;
 mod json;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-pub(crate) use self::changes::changes;
 use crate::body;
 use crate::error::{Error, ErrorKind, Executed, Result};
 use crate::value::Value;

@@ -2,12 +2,12 @@
 //!
 //! [`scheduler`] decides and is pure; [`routing`] carries out what it decides; [`slot`] keeps one place filled with a
 //! living worker, with [`succession`] when it has served long enough, unless [`restarts`] says that it makes no sense at
-//! the moment, there is a [`shortage`], or too many are [`stuck`]; [`loss`] settles what a dead one leaves, and [`blame`]
-//! asks which tool, arguments or worker is at fault: [`breaker`], [`poison`] and [`outliers`] keep count; [`supervisor`]
-//! looks after idle workers, and [`growth`] after their number; [`timekeeper`] ends calls whose time is up, and
-//! [`retirement`] workers that do not let go of them; [`unattended`] stays with calls that nobody waits for; [`exposing`]
-//! notes what adapters expose to sessions; [`shutdown`] ends everything. [`pools`] says which of several pools a call goes
-//! to.
+//! the moment, there is a [`shortage`], too many are [`stuck`], or what it has to [`offer`] has changed; [`loss`] settles
+//! what a dead one leaves, and [`blame`] asks which tool, arguments or worker is at fault: [`breaker`], [`poison`] and
+//! [`outliers`] keep count; [`supervisor`] looks after idle workers, and [`growth`] after their number; [`timekeeper`] ends
+//! calls whose time is up, and [`retirement`] workers that do not let go of them; [`unattended`] stays with calls that
+//! nobody waits for; [`exposing`] notes what adapters expose to sessions; [`shutdown`] ends everything. [`pools`] says which
+//! of several pools a call goes to.
 
 mod alarm;
 mod backoff;
@@ -20,6 +20,7 @@ mod health;
 mod info;
 mod loss;
 mod meters;
+mod offer;
 mod outliers;
 mod permission;
 mod poison;

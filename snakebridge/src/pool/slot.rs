@@ -14,10 +14,10 @@ use super::growth::Place;
 use super::permission::Probe;
 use super::restarts::{PROVEN, is_quick};
 use super::scheduler::Capacity;
-use super::{Life, Pool, Shortage};
+use super::{Life, Pool, Shortage, offer};
 use crate::error::{Error, ErrorKind, Result, StartFailure};
 use crate::link::{Answer, Incoming, Link, PendingCall, Service};
-use crate::manifest::{self, Manifest};
+use crate::manifest::Manifest;
 use crate::telemetry::Event;
 use crate::worker::Worker;
 
@@ -182,7 +182,7 @@ impl Pool {
     /// know the old tools, and of two calls of one tool both should mean the same.
     fn check_offer(&self, manifest: &Arc<Manifest>) -> Result<()> {
         let offered = Arc::clone(self.lock().offered.get_or_insert_with(|| Arc::clone(manifest)));
-        let changes = if Arc::ptr_eq(&offered, manifest) { Vec::new() } else { manifest::changes(&offered, manifest) };
+        let changes = if Arc::ptr_eq(&offered, manifest) { Vec::new() } else { offer::changes(&offered, manifest) };
         if changes.is_empty() {
             return Ok(());
         }

@@ -1,12 +1,12 @@
 //! In what two manifests differ for those who call: tools, what they take and what they return. Documentation may change.
 
-use super::{Manifest, Parameter, Tool};
+use crate::manifest::{Manifest, Parameter, Tool};
 
 /// Differences that are named; of more there is a number.
 const NAMED: usize = 8;
 
 /// Everything in which `newer` is not what callers of `older` know, a sentence for each; none: it can stand in its place.
-pub(crate) fn changes(older: &Manifest, newer: &Manifest) -> Vec<String> {
+pub(super) fn changes(older: &Manifest, newer: &Manifest) -> Vec<String> {
     let gone = older.tools.iter().filter(|tool| newer.tool(&tool.name).is_none());
     let mut changes: Vec<String> = gone.map(|tool| format!("`{}` is gone", tool.name)).collect();
     for tool in &newer.tools {
