@@ -1,4 +1,4 @@
-"""Tools that disturb the process in which they run, as careless code does: its descriptors, streams, signals and children."""
+"""Tools that disturb their own process as careless code does: its descriptors, streams and children."""
 
 import contextlib
 import gc
@@ -23,7 +23,7 @@ def square(number: int) -> int:
     return number * number
 
 
-def trace(frame: FrameType, event: str, argument: Any) -> Any:
+def trace(_frame: FrameType, _event: str, _argument: Any) -> Any:
     """Be called for every line that runs."""
     return trace
 
@@ -119,8 +119,10 @@ class UnrulyAdapter(BaseAdapter):
                 if int(name) >= FIRST_PRIVATE:
                     ours.add(os.readlink(f"/proc/self/fd/{name}"))
         command = "for fd in /proc/self/fd/*; do readlink $fd; done"
-        theirs = subprocess.run(["/bin/sh", "-c", command], close_fds=False, capture_output=True, text=True)
-        assert any(link.startswith("pipe:") for link in ours) and "pipe:" in theirs.stdout
+        shell = ["/bin/sh", "-c", command]
+        theirs = subprocess.run(shell, close_fds=False, capture_output=True, text=True, check=False)
+        assert any(link.startswith("pipe:") for link in ours)
+        assert "pipe:" in theirs.stdout
         return sorted(ours.intersection(theirs.stdout.split()))
 
     @tool
@@ -179,7 +181,7 @@ class UnrulyAdapter(BaseAdapter):
 
     @tool
     def leaks_descriptors(self, limit: int, number: int) -> int:
-        """Open files and forget them, until there are so many or no more may be opened; then that is raised."""
+        """Open so many files and forget them; raise when no more may be opened."""
         resource.setrlimit(resource.RLIMIT_NOFILE, (limit, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
         for _ in range(number):
             self.leaked.append(os.open("/dev/null", os.O_RDONLY))

@@ -40,7 +40,7 @@ impl Neighbour {
     }
 
     /// Its call ends well, in the process that it was in all the time.
-    async fn is_unharmed(self, bridge: &Bridge) -> Result<()> {
+    async fn ends_unharmed(self, bridge: &Bridge) -> Result<()> {
         let pids: Vec<u32> = bridge.workers().iter().map(|worker| worker.pid).collect();
         std::fs::write(self.gate.path().join("open"), "").unwrap();
         let pid = self.call.await.unwrap()?;
@@ -61,7 +61,7 @@ async fn standard_streams_may_be_closed_and_who_closes_everything_loses_its_work
     let ErrorKind::WorkerLost { exit, .. } = error.kind() else { panic!("{error}") };
     assert_eq!((*exit, error.executed()), (Exit::Code(74), Executed::Maybe), "the code for lost descriptors");
     assert_ne!(bridge.call::<u32>("pid", args! {}).await?, before);
-    neighbour.is_unharmed(&bridge).await?;
+    neighbour.ends_unharmed(&bridge).await?;
     bridge.shutdown().await
 }
 
@@ -77,7 +77,7 @@ async fn what_a_tool_writes_into_the_wire_costs_its_worker_and_nobody_elses_call
         assert_eq!((error.code(), error.executed()), ("protocol", Executed::Maybe), "{error}");
     }
     assert_ne!(bridge.call::<u32>("pid", args! {}).await?, before);
-    neighbour.is_unharmed(&bridge).await?;
+    neighbour.ends_unharmed(&bridge).await?;
     bridge.shutdown().await
 }
 

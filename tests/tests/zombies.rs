@@ -13,7 +13,7 @@ use snakebridge_tests::{children, eventually, is_alive, kill, python_folder};
 async fn workers_are_reaped_and_no_other_child_is_whoevers_it_was() -> Result<()> {
     // As the first process of a container is: what loses its parent becomes our child.
     set_child_subreaper(Some(getpid())).unwrap();
-    let mut own = Command::new("sh").args(["-c", "exit 7"]).spawn().unwrap();
+    let own = std::thread::spawn(|| Command::new("sh").args(["-c", "sleep 2; exit 7"]).status());
     let builder = Bridge::builder().adapter("unruly_tools:UnrulyAdapter").python_path(python_folder());
     let bridge = builder.workers(1).start().await?;
     let (mut daemons, mut workers) = (Vec::new(), Vec::new());
@@ -34,7 +34,7 @@ async fn workers_are_reaped_and_no_other_child_is_whoevers_it_was() -> Result<()
         let (_, status) = waitpid(pid, WaitOptions::empty()).unwrap().unwrap();
         assert_eq!(status.terminating_signal(), Some(9));
     }
-    assert_eq!(own.wait().unwrap().code(), Some(7), "the status of a child of the program's own is its own");
+    assert_eq!(own.join().unwrap().unwrap().code(), Some(7), "the status of a child of the program's own is its own");
     assert_eq!(children(), Vec::<u32>::new());
     Ok(())
 }
