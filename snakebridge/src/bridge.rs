@@ -161,7 +161,8 @@ impl Bridge {
     /// when those that it has are done. Waits until it gets no more. No call fails for it.
     ///
     /// # Errors
-    /// `InvalidArgument` when no worker of that number serves.
+    /// `InvalidArgument` when no worker of that number serves; `StartFailed` when none can take its place, because its module
+    /// cannot be imported any more or offers other tools now. It serves on, and is replaced when that is mended.
     pub async fn recycle(&self, worker: u64) -> Result<()> {
         self.shared.pools.recycle(worker).await
     }

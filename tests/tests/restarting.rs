@@ -176,6 +176,8 @@ async fn a_module_that_is_edited_under_its_pool_is_refused_with_the_difference_a
     let mut events = bridge.events();
     module.write("@tool\ndef f(x: str) -> int:\n    return 2\n@tool\ndef g() -> int:\n    return 3\n");
     let [old, other] = &bridge.workers()[..] else { panic!("two workers") };
+    let error = bridge.recycle(old.number).await.unwrap_err();
+    let ErrorKind::StartFailed { why: StartFailure::Changed, .. } = error.kind() else { panic!("{error}") };
     kill(old.pid);
     let (error, retry_in) = failed_start(&mut events).await;
     for part in ["`edited`", "`g` is new", "`f` was `() -> int` and is `(x: str) -> int`", "a new bridge"] {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::SemaphorePermit;
 
 use super::Pool;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::telemetry::Event;
 use crate::worker::Worker;
 
@@ -34,9 +34,15 @@ impl Pool {
             // Never closed, so never an error.
             let Ok(turn) = self.successions.acquire().await else { std::future::pending().await };
             let (begun, number) = (Instant::now(), self.number());
+            worker.note_successor(None);
             match self.start_worker(number).await {
                 Ok(worker) => return Successor { worker, after: begun.elapsed(), reason, turn },
                 Err(error) => {
+                    if let ErrorKind::StartFailed { why, message } = error.kind()
+                        && why.is_permanent()
+                    {
+                        worker.note_successor(Some((*why, message.clone())));
+                    }
                     let (error, retry_in) = (error.to_string(), Some(PAUSE));
                     self.events.emit(Event::StartFailed { pool: self.name(), worker: number, error, retry_in });
                 }
@@ -47,7 +53,7 @@ impl Pool {
         }
     }
 
-    /// Replaces the worker of that number, and waits until it gets no more calls.
+    /// Replaces the worker of that number, and waits until it gets no more calls, or none can take its place.
     pub(super) async fn recycle(&self, number: u64) -> Result<()> {
         let worker = self.lock().workers.get(&number).cloned();
         let Some(worker) = worker else {
@@ -57,10 +63,10 @@ impl Pool {
         };
         worker.ask_for_successor("it was asked for".to_owned());
         tokio::select! {
-            () = worker.retired() => {}
+            () = worker.retired() => Ok(()),
             // It is replaced for another reason, or nothing is any more.
-            () = worker.gone() => {}
+            () = worker.gone() => Ok(()),
+            error = worker.no_successor() => Err(error),
         }
-        Ok(())
     }
 }

@@ -137,6 +137,8 @@ pub(crate) struct Worker {
     dismissed: AtomicBool,
     /// Why another one is to take its place, once it is.
     succession: watch::Sender<Option<String>>,
+    /// Why the last that was to do so could not start and nobody else will, if it is so.
+    without_successor: watch::Sender<Option<(StartFailure, String)>>,
 }
 
 /// How a worker ended, and what that leaves.
@@ -233,6 +235,7 @@ impl Worker {
             jitter: 0,
             dismissed: AtomicBool::new(false),
             succession: watch::Sender::new(None),
+            without_successor: watch::Sender::new(None),
         })
     }
 
@@ -261,6 +264,21 @@ impl Worker {
         // Never an error: the sender is here.
         let reason = wanted.wait_for(Option::is_some).await.ok().and_then(|reason| reason.clone());
         reason.unwrap_or_default()
+    }
+
+    /// One that was to take its place could not start, and another would not either; `None`: one is about to be started.
+    pub(crate) fn note_successor(&self, failure: Option<(StartFailure, String)>) {
+        self.without_successor.send_replace(failure);
+    }
+
+    /// Waits until it is known that none can take its place, and tells why.
+    pub(crate) async fn no_successor(&self) -> Error {
+        let mut failure = self.without_successor.subscribe();
+        match failure.wait_for(Option::is_some).await.ok().and_then(|failure| failure.clone()) {
+            Some((why, message)) => Error::start_failed(why, message),
+            // Never: the sender is here.
+            None => std::future::pending().await,
+        }
     }
 
     /// Waits until its process has ended.
