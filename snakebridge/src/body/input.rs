@@ -10,13 +10,14 @@ use serde::{Serialize, Serializer};
 
 use super::encode;
 use crate::error::Result;
+use crate::value::extension::EXTENSION;
 use crate::wire::limits::MAX_INPUTS;
 
 /// The items of a stream among a call's arguments, encoded when they are pulled.
 pub type InputStream = Pin<Box<dyn Stream<Item = Result<bytes::Bytes>> + Send>>;
 
 /// The extension type that stands for a stream among the arguments of a call.
-const STREAM_TYPE: i8 = 6;
+const STREAM: u8 = 6;
 
 thread_local! {
     /// The streams that the arguments being encoded on this thread contain so far.
@@ -68,15 +69,16 @@ impl<T: Serialize + 'static> Serialize for Input<T> {
             Ok(collected.len())
         });
         let number = number.map_err(S::Error::custom)?.to_le_bytes()[0]; // at most 16, which is its own encoding
-        serializer.serialize_newtype_struct(rmp_serde::MSGPACK_EXT_STRUCT_NAME, &(STREAM_TYPE, Raw(&[number])))
+        serializer.serialize_newtype_struct(EXTENSION, &Content([STREAM, number]))
     }
 }
 
-struct Raw<'a>(&'a [u8]);
+/// The type and data of the extension.
+struct Content([u8; 2]);
 
-impl Serialize for Raw<'_> {
+impl Serialize for Content {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_bytes(self.0)
+        serializer.serialize_bytes(&self.0)
     }
 }
 

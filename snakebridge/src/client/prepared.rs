@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::cache::Key;
 use super::{CallOptions, Caller, Shared};
 use crate::body::{self, Encoded};
-use crate::error::{Error, ErrorKind, Executed, Result};
+use crate::error::{Error, ErrorKind, Executed, Result, shown};
 use crate::link::{Chain, PendingCall, ToolName};
 use crate::pool::{InSession, PoolHandle, Submission};
 use crate::session::SessionName;
@@ -173,7 +173,7 @@ fn check_name(tool: &str) -> Result<()> {
     }
     let message = format!(
         "`{}` is no tool name: a letter or `_` comes first, then letters, digits, `_`, `.` and `-`, at most 128",
-        tool.escape_debug()
+        shown(tool)
     );
     Err(Error::new(ErrorKind::ToolNotFound { message }, Executed::Never))
 }
