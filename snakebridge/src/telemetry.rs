@@ -89,7 +89,7 @@ pub enum Event {
     },
     /// A worker was killed and does not end: the kernel holds it in a wait that nothing interrupts, such as for a file system
     /// that does not answer. Its calls are answered and another one takes its place; its `WorkerLost` follows, with an exit
-    /// that is not known.
+    /// that is not known, or its `StartFailed`, if it was not ready yet.
     WorkerStuck {
         /// Its pool.
         pool: Arc<str>,

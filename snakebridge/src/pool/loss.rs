@@ -18,7 +18,8 @@ impl Pool {
     /// running one.
     pub(super) fn settle(self: &Arc<Self>, worker: &Arc<Worker>, ended: &Ended) -> bool {
         if ended.stuck {
-            self.give_up(worker);
+            let gone = Arc::clone(worker);
+            self.give_up(worker.number, worker.pid, async move { gone.gone().await });
         }
         {
             let mut state = self.lock();
@@ -87,14 +88,15 @@ impl Pool {
         maybe > 0
     }
 
-    /// `worker` was killed and does not end. Nothing waits for it any more, but somebody has to take note when it has ended.
-    fn give_up(self: &Arc<Self>, worker: &Arc<Worker>) {
+    /// The process of a worker was killed and does not end. Nothing waits for it any more, but somebody has to take note when
+    /// it is `gone`.
+    pub(super) fn give_up(self: &Arc<Self>, worker: u64, pid: u32, gone: impl Future<Output = ()> + Send + 'static) {
         self.lock().stuck.given_up();
-        self.events.emit(Event::WorkerStuck { pool: self.name(), worker: worker.number, pid: worker.pid });
-        let (pool, worker) = (Arc::downgrade(self), Arc::clone(worker));
+        self.events.emit(Event::WorkerStuck { pool: self.name(), worker, pid });
+        let pool = Arc::downgrade(self);
         // None of the pool's tasks, for whose end a shutdown waits.
         self.runtime.spawn(async move {
-            worker.gone().await;
+            gone.await;
             if let Some(pool) = pool.upgrade() {
                 pool.lock().stuck.has_ended();
                 pool.restarting.notify_waiters();

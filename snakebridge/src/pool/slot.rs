@@ -183,7 +183,8 @@ impl Pool {
         let surroundings =
             Arc::new(Surroundings { pool: Arc::downgrade(self), worker: number, runtime: Handle::current() });
         let known = |hash: &str| self.lock().manifests.get(hash).cloned();
-        let worker = Worker::start(number, &self.config.worker, surroundings, known).await?;
+        let stuck = |pid, gone| self.give_up(number, pid, gone);
+        let worker = Worker::start(number, &self.config.worker, surroundings, known, stuck).await?;
         self.check_offer(&worker.manifest)?;
         Ok(worker.with_jitter(jitter()))
     }

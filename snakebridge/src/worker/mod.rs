@@ -32,6 +32,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -173,12 +175,14 @@ const DUMP: Duration = Duration::from_millis(50);
 impl Worker {
     /// Starts a worker and waits until it is ready.
     ///
-    /// `known` looks a manifest up by its hash, so that only the first worker of a kind sends it.
+    /// `known` looks a manifest up by its hash, so that only the first worker of a kind sends it. `stuck` hears of a process
+    /// that took too long and does not end although it was killed: its id, and what ends with it.
     pub(crate) async fn start(
         number: u64,
         config: &WorkerConfig,
         service: Arc<dyn Service>,
         known: impl Fn(&str) -> Option<Arc<Manifest>> + Send,
+        stuck: impl FnOnce(u32, BoxFuture<'static, ()>) + Send,
     ) -> Result<Self> {
         let begun = Instant::now();
         crash::count_kills();
@@ -219,7 +223,11 @@ impl Worker {
                 started?
             } else {
                 process.kill();
-                return Err(config.too_slow(begun.elapsed(), &tail.quoted()));
+                let error = config.too_slow(begun.elapsed(), &tail.quoted());
+                if process.exit_unless_stuck().await.is_none() {
+                    stuck(process.pid(), async move { process.wait().await }.boxed());
+                }
+                return Err(error);
             };
         Ok(Self {
             number,
