@@ -1,6 +1,7 @@
 //! Streams as arguments of a call.
 
 use std::cell::RefCell;
+use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
 
@@ -8,7 +9,7 @@ use futures::{Stream, StreamExt};
 use serde::ser::Error as _;
 use serde::{Serialize, Serializer};
 
-use super::encode;
+use super::{Argument, encode};
 use crate::error::Result;
 use crate::value::extension::EXTENSION;
 use crate::wire::limits::MAX_INPUTS;
@@ -40,12 +41,19 @@ thread_local! {
 /// # Ok(())
 /// # }
 /// ```
-pub struct Input<T>(Mutex<Option<Pin<Box<dyn Stream<Item = T> + Send>>>>);
+pub struct Input<T> {
+    items: Mutex<Option<InputStream>>,
+    item: PhantomData<fn() -> T>,
+}
 
 impl<T> Input<T> {
     /// A stream that is to be an argument.
-    pub fn new(stream: impl Stream<Item = T> + Send + 'static) -> Self {
-        Self(Mutex::new(Some(Box::pin(stream))))
+    pub fn new(stream: impl Stream<Item = T> + Send + 'static) -> Self
+    where
+        T: Argument,
+    {
+        let items: InputStream = Box::pin(stream.map(|item| encode(&item)));
+        Self { items: Mutex::new(Some(items)), item: PhantomData }
     }
 }
 
@@ -56,16 +64,16 @@ impl<T> std::fmt::Debug for Input<T> {
 }
 
 /// Encoding it takes the stream out: it is possible once, and only as part of the arguments of a call.
-impl<T: Serialize + 'static> Serialize for Input<T> {
+impl<T> Serialize for Input<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let number = COLLECTED.with_borrow_mut(|collected| {
             let collected = collected.as_mut().ok_or("a stream can only be an argument of a call of Python")?;
-            let stream = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let stream = self.items.lock().unwrap_or_else(PoisonError::into_inner).take();
             let stream = stream.ok_or("the stream was given to a call before")?;
             if collected.len() as u64 >= MAX_INPUTS {
                 return Err("more than 16 of the arguments are streams");
             }
-            collected.push(Box::pin(stream.map(|item| encode(&item))));
+            collected.push(stream);
             Ok(collected.len())
         });
         let number = number.map_err(S::Error::custom)?.to_le_bytes()[0]; // at most 16, which is its own encoding

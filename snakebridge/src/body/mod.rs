@@ -16,7 +16,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-pub use self::arguments::{Arguments, Encoded, Received};
+pub use self::arguments::{Argument, Arguments, Encoded, Received};
 #[cfg(feature = "host")]
 pub use self::input::{Input, InputStream};
 use crate::error::{Error, ErrorKind, Result};

@@ -180,6 +180,12 @@ impl Addition {
                     shown(&name)
                 )));
             }
+            if let Some(limit) = descriptor.metadata_limit.filter(|&limit| descriptor.metadata_bytes() > limit) {
+                return Err(Error::invalid_argument(format!(
+                    "tool `{name}` has {} bytes of metadata, and at most {limit} are allowed; say less about it",
+                    descriptor.metadata_bytes()
+                )));
+            }
             if let Some(missing) = tool.missing_states(states).first() {
                 return Err(Error::invalid_argument(format!(
                     "tool `{name}` needs a state of type `{missing}`; give the builder one with `.state(..)`"
