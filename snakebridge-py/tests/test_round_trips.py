@@ -64,7 +64,7 @@ def exact(value):
 
 
 @given(VALUES)
-@settings(max_examples=400)
+@settings(max_examples=200)
 def test_any_value_is_the_same_when_the_host_has_read_and_written_it(value):
     assert exact(decode(_native.recode_value(encode(value)))) == exact(value)
 

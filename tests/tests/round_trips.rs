@@ -32,8 +32,12 @@ fn scalars() -> impl Strategy<Value = Value> {
         (proptest::num::f64::NORMAL | proptest::num::f64::INFINITE | proptest::num::f64::ZERO).prop_map(Value::from),
         ".{0,20}".prop_map(Value::from),
         proptest::collection::vec(any::<u8>(), 0..40).prop_map(|bytes| Value::from(Bytes::from(bytes))),
-        (-62_135_596_800..253_402_300_799_i64, 0..1_000_000_u32)
-            .prop_map(|(seconds, micros)| Timestamp::new(seconds, micros * 1000).unwrap().into()),
+        (-62_135_596_800..253_402_300_799_i64, 0..1_000_000_u32).prop_map(|(seconds, micros)| Timestamp::new(
+            seconds,
+            micros * 1000
+        )
+        .unwrap()
+        .into()),
     ]
 }
 

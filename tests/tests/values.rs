@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use snakebridge::body::Arguments;
 use snakebridge::Unserializable;
+use snakebridge::body::Arguments;
 use snakebridge::error::{ErrorKind, Executed};
 use snakebridge::prelude::*;
 use snakebridge_tests::{Ledger, python_folder};

@@ -37,7 +37,7 @@ impl Pool {
     pub(super) fn kill(&self) {
         self.refuse_calls();
         self.life.send_replace(Life::Killed);
-        let workers: Vec<_> = self.lock().workers.values().cloned().collect();
+        let workers: Vec<_> = self.lock().living().cloned().collect();
         for worker in workers {
             worker.kill("the bridge was shut down without waiting");
         }
