@@ -78,7 +78,7 @@ class ChaosAdapter(BaseAdapter):
 
     @tool
     def last_items(self, call: int, n: int, size: int) -> Iterator[tuple[int, int, bytes]]:
-        """Die behind `n` items, which together are too large to be held back."""
+        """Die behind `n` items."""
         self._note(call)
         for i in range(n):
             yield call, i, bytes(size)

@@ -11,7 +11,7 @@ use snakebridge::telemetry::Event;
 use snakebridge::tools;
 use tokio_util::task::TaskTracker;
 
-use super::experiments::{herd, last_words};
+use super::experiments::{herd, last_words, lost_permit};
 use super::faults::{self, Fault, Injected, Interpreter};
 use super::report::Report;
 use super::surroundings::{Surroundings, processes_with};
@@ -76,10 +76,16 @@ pub async fn run(plan: &Plan) -> Result<Report> {
     whole(&bridge, plan.workers).await;
     let before = Surroundings::now();
     let (waited, may_wait) = herd(&bridge).await;
-    let last_words = last_words(&bridge).await;
+    let last_words = last_words(&bridge, HARMS / 4).await;
+    whole(&bridge, plan.workers).await;
+    let refused = lost_permit(&bridge, HARMS / 2).await;
     whole(&bridge, plan.workers).await;
 
     let history = Arc::new(History::default());
+    // These two at any rate, however few faults there are to be.
+    for (call, how) in [(HARMS - 2, "children"), (HARMS - 1, "noisy_exit")] {
+        Order::harm(call, how).carry_out(&bridge, &history).await;
+    }
     history.counters.open(&bridge).await?;
     let begun = Instant::now();
     let (calls, injected, peak) = tokio::join!(
@@ -88,6 +94,8 @@ pub async fn run(plan: &Plan) -> Result<Report> {
         watch_memory(plan, begun),
     );
     let unanswered = calls;
+    let mut injected = injected;
+    injected.refused.extend(refused);
     let last_fault = injected.last.unwrap_or(begun);
     let whole_after = whole(&bridge, plan.workers).await.map(|at| at.saturating_duration_since(last_fault));
     let after = settled(&bridge, &before).await;
