@@ -1,5 +1,6 @@
 //! The facade: a [`Bridge`] to Python, and the builder that starts it.
 
+mod ending;
 mod pool_builder;
 mod sessions;
 mod settings;
@@ -24,9 +25,10 @@ use crate::error::Result;
 use crate::manifest::Manifest;
 use crate::pool::{Common, DEFAULT_POOL, PoolConfig, PoolHandle, Pools, WorkerInfo};
 use crate::session::{SessionConfig, SessionStore, Sessions};
-use crate::telemetry::{Event, Events, Statistics};
+use crate::telemetry::{Event, Events, Record, Records, Statistics};
 use crate::tools::{Registry, States, Tools};
 use crate::value::Value;
+use crate::worker::descriptors;
 
 /// Python workers in one or several pools, ready for calls.
 ///
@@ -37,6 +39,7 @@ pub struct Bridge {
     shared: Arc<Shared>,
     caller: Caller,
     events: Events,
+    records: Records,
 }
 
 /// What to start. Made by [`Bridge::builder`].
@@ -146,7 +149,7 @@ impl Bridge {
         Ok(pools.at(pools.named(pool)?).manifest())
     }
 
-    /// The workers that serve calls at this moment, in all pools.
+    /// The workers of all pools that live at this moment: those that serve calls, those that drain, and spares.
     pub fn workers(&self) -> Vec<WorkerInfo> {
         self.shared.pools.workers()
     }
@@ -160,14 +163,26 @@ impl Bridge {
     /// when those that it has are done. Waits until it gets no more. No call fails for it.
     ///
     /// # Errors
-    /// `InvalidArgument` when no worker of that number serves.
+    /// `InvalidArgument` when no worker of that number serves; `StartFailed` when none can take its place, because its module
+    /// cannot be imported any more or offers other tools now. It serves on, and is replaced when that is mended.
     pub async fn recycle(&self, worker: u64) -> Result<()> {
         self.shared.pools.recycle(worker).await
     }
 
     /// What calls and workers have come to since the bridge started, in all and by tool.
     pub fn statistics(&self) -> Statistics {
-        self.shared.pools.statistics()
+        let mut statistics = self.shared.pools.statistics();
+        (statistics.records, statistics.records_dropped) = self.records.counts();
+        statistics
+    }
+
+    /// What calls and workers of the pool of this name have come to since the bridge started, in all and by tool.
+    ///
+    /// # Errors
+    /// `InvalidArgument` when there is no such pool; the message lists the pools.
+    pub fn statistics_of(&self, pool: &str) -> Result<Statistics> {
+        let pools = &self.shared.pools;
+        Ok(pools.at(pools.named(pool)?).statistics())
     }
 
     /// What happens from now on. A subscriber that lags behind by more than 1024 events loses the oldest.
@@ -175,21 +190,11 @@ impl Bridge {
         self.events.subscribe()
     }
 
-    /// Admits no more calls, answers those that wait with `ShuttingDown`, lets running ones finish for at most the
-    /// drain time, then ends the workers and closes the session store. Can be called more than once.
-    ///
-    /// # Errors
-    /// When the session store has failed.
-    pub async fn shutdown(&self) -> Result<()> {
-        self.shared.shutdown().await
-    }
-
-    /// As [`shutdown`](Self::shutdown), waited for on this thread: see [`Call::wait`] for where that is possible.
-    ///
-    /// # Errors
-    /// As those of `shutdown`, and `InvalidArgument` where waiting is not possible.
-    pub fn shutdown_blocking(&self) -> Result<()> {
-        self.wait_for(self.shutdown())?
+    /// What Python says from now on: records of `logging` and warnings, printed lines, and events of
+    /// `snakebridge.telemetry`, each with its call. They are `tracing` events as well, whether or not anybody subscribes. A
+    /// subscriber that lags behind by more than 1024 records loses the oldest, and none of the [`events`](Self::events).
+    pub fn records(&self) -> broadcast::Receiver<Record> {
+        self.records.subscribe()
     }
 
     /// Waits on this thread for anything that the bridge can be asked for: `bridge.wait_for(bridge.session("demo"))??`. See
@@ -329,22 +334,25 @@ impl Builder {
     }
 
     async fn start_in(self, driver: Driver) -> Result<Bridge> {
-        let events = Events::new();
+        let (events, records) = (Events::new(), Records::new());
         let (cache, home) = (Cache::new(self.cache_entries, self.cache_bytes), Home::default());
-        let (pools, sessions) = driver.run(self.start_pools(events.clone(), home.clone())).await?;
+        let (pools, sessions) = driver.run(self.start_pools(events.clone(), records.clone(), home.clone())).await?;
         let shared = Arc::new(Shared::new(pools, sessions, cache, driver));
         home.set(&shared);
-        Ok(Bridge { caller: Caller::new(Arc::clone(&shared)), shared, events })
+        Ok(Bridge { caller: Caller::new(Arc::clone(&shared)), shared, events, records })
     }
 
-    async fn start_pools(mut self, events: Events, home: Home) -> Result<(Pools, Sessions)> {
+    async fn start_pools(mut self, events: Events, records: Records, home: Home) -> Result<(Pools, Sessions)> {
         let (sessions, store) = (self.sessions.clone(), self.session_store.take());
         let (configs, tools, mut states) = self.finish()?;
+        let workers =
+            configs.iter().map(|pool| pool.spares + pool.scaling.map_or(pool.workers, |scaling| scaling.most));
+        descriptors::check(workers.fold(0, usize::saturating_add))?;
         states.insert(home);
         let sessions = Sessions::start(sessions, store, events.clone()).await?;
         let registry = Arc::new(Registry::new(tools, states, sessions.clone())?);
         registry.end_with_sessions();
-        let common = Common { registry, events, numbers: Arc::new(AtomicU64::new(0)) };
+        let common = Common { registry, events, records, numbers: Arc::new(AtomicU64::new(0)) };
         let several = configs.len() > 1;
         let start = |config: PoolConfig| {
             let (name, started) = (Arc::clone(&config.name), PoolHandle::start(config, common.clone()));
@@ -394,6 +402,8 @@ fn check_names(pools: &[(String, PoolBuilder)]) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::wire::Limits;
     use crate::worker::Profile;
@@ -416,6 +426,27 @@ mod tests {
         assert!(refused(builder().max_concurrency(0)).await.contains("max_concurrency(0)"));
         let limits = Limits { window: 0, ..Limits::default() };
         assert!(refused(builder().limits(limits)).await.contains("window: 0"));
+        let zero = Duration::ZERO;
+        for (setting, builder) in [
+            ("start_timeout", builder().start_timeout(zero)),
+            ("call_timeout", builder().call_timeout(zero)),
+            ("stream_timeout", builder().stream_timeout(zero)),
+            ("max_calls", builder().max_calls(0)),
+            ("max_age", builder().max_age(zero)),
+            ("max_memory", builder().max_memory(0)),
+        ] {
+            assert!(refused(builder).await.contains(&format!("`.{setting}(..)` is 0")), "{setting}");
+        }
+        for name in ["", "A=B", "A\0"] {
+            assert!(refused(builder().env(name, "value")).await.contains("is no name of a variable"), "{name:?}");
+            assert!(refused(builder().pass_env(name)).await.contains("is no name of a variable"), "{name:?}");
+        }
+        let message = refused(builder().env("KEY", "a secret\0")).await;
+        assert!(message.contains("`.env(\"KEY\", ..)`") && !message.contains("secret"), "{message}");
+        assert!(
+            refused(Bridge::builder().command(["sh", "a\0b"])).await.contains("`.command(..)`: `a\\0b` has a zero")
+        );
+        assert!(refused(builder().python_path("a\0b")).await.contains("`.python_path(..)`: `a\\0b` has a zero"));
         let good = |pool: PoolBuilder| pool.adapter("b");
         assert!(refused(builder().pool("default", good)).await.contains("own settings"));
         assert!(refused(builder().pool("x", good).pool("x", good)).await.contains("each other pool once"));

@@ -1,17 +1,32 @@
-//! What happens inside, as typed events: the names of spans and events in one place.
+//! What happens inside, as typed [`Event`]s, and what Python says, as typed [`Record`]s: the names of both in one place.
 
+mod ear;
+mod intake;
+mod one_line;
+mod progress;
+mod record;
 mod statistics;
+mod tail;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::broadcast;
 
+pub(crate) use self::ear::{Ear, Records};
+pub(crate) use self::one_line::one_line;
+pub use self::progress::Progress;
+pub use self::record::{Level, Log, Origin, Record, ToolEvent};
 pub(crate) use self::statistics::Meter;
 pub use self::statistics::{CallStatistics, Statistics, Times};
+pub(crate) use self::tail::Tail;
 use crate::error::{Crash, Executed, Exit};
 
-/// Target of log records that are a worker's own words: lines of its stderr.
+/// Target of `tracing` events that are records of Python's `logging` and warnings, each at its own level.
+pub const PYTHON_LOG: &str = "snakebridge::python::log";
+/// Target of `tracing` events that are events of `snakebridge.telemetry`, at debug level.
+pub const PYTHON_EVENTS: &str = "snakebridge::python::telemetry";
+/// Target of `tracing` events that are lines which a worker printed, at info level.
 pub const WORKER_OUTPUT: &str = "snakebridge::worker::output";
 
 /// Something that happened to a worker or a call. Workers are numbered from 1 in
@@ -21,6 +36,18 @@ pub const WORKER_OUTPUT: &str = "snakebridge::worker::output";
 pub enum Event {
     /// A worker serves calls.
     WorkerReady {
+        /// Its pool.
+        pool: Arc<str>,
+        /// Its number.
+        worker: u64,
+        /// Its process.
+        pid: u32,
+        /// From spawn to READY.
+        after: Duration,
+    },
+    /// A worker is ready and serves no calls yet: it takes the place of the next one that is lost or replaced, which its
+    /// `WorkerReady` tells.
+    WorkerSpare {
         /// Its pool.
         pool: Arc<str>,
         /// Its number.
@@ -75,6 +102,17 @@ pub enum Event {
         /// What its threads were doing, as Python's `faulthandler` tells it; `None` when it could not tell any more.
         stacks: Option<String>,
     },
+    /// A worker was killed and does not end: the kernel holds it in a wait that nothing interrupts, such as for a file system
+    /// that does not answer. Its calls are answered and another one takes its place; its `WorkerLost` follows, with an exit
+    /// that is not known, or its `StartFailed`, if it was not ready yet.
+    WorkerStuck {
+        /// Its pool.
+        pool: Arc<str>,
+        /// Its number.
+        worker: u64,
+        /// Its process, which is still there.
+        pid: u32,
+    },
     /// A worker gets no more calls, and another one takes its place. It ends when those it has are done.
     WorkerDraining {
         /// Its pool.
@@ -118,6 +156,19 @@ pub enum Event {
         executed: Executed,
         /// Attempts so far.
         attempts: u32,
+    },
+    /// A tool failed and said that trying again may help; the call may be repeated, and will be.
+    CallRetried {
+        /// Its pool.
+        pool: Arc<str>,
+        /// The tool.
+        tool: String,
+        /// The worker on which it failed.
+        worker: u64,
+        /// Attempts so far.
+        attempts: u32,
+        /// The error's text.
+        error: String,
     },
     /// A call failed for whose result nobody waits.
     NotificationFailed {
@@ -206,7 +257,10 @@ impl Events {
 
     pub(crate) fn emit(&self, event: Event) {
         match &event {
-            Event::WorkerReady { .. } | Event::WorkerSandboxed { .. } | Event::WorkerRetired { .. } => {
+            Event::WorkerReady { .. }
+            | Event::WorkerSpare { .. }
+            | Event::WorkerSandboxed { .. }
+            | Event::WorkerRetired { .. } => {
                 tracing::debug!(target: "snakebridge::worker", ?event);
             }
             Event::WorkerDraining { .. } => tracing::info!(target: "snakebridge::worker", ?event),
@@ -214,12 +268,15 @@ impl Events {
                 tracing::debug!(target: "snakebridge::session", ?event);
             }
             Event::SessionsNearLimit { .. } => tracing::warn!(target: "snakebridge::session", ?event),
-            Event::CallRepeated { .. } => tracing::info!(target: "snakebridge::call", ?event),
+            Event::CallRepeated { .. } | Event::CallRetried { .. } => {
+                tracing::info!(target: "snakebridge::call", ?event);
+            }
             Event::CallLost { .. } | Event::NotificationFailed { .. } => {
                 tracing::warn!(target: "snakebridge::call", ?event);
             }
             Event::CircuitOpened { .. } => tracing::warn!(target: "snakebridge::circuit", ?event),
             Event::CircuitClosed { .. } => tracing::info!(target: "snakebridge::circuit", ?event),
+            Event::WorkerStuck { .. } => tracing::error!(target: "snakebridge::worker", ?event),
             Event::WorkerLost { .. } | Event::WorkerKilled { .. } | Event::StartFailed { .. } => {
                 tracing::warn!(target: "snakebridge::worker", ?event);
             }

@@ -166,8 +166,8 @@ class Functions(TypedDict):
 
     encode: Callable[[Any], bytes]
     """Encodes a stream item, or a generator's return value."""
-    refuse: Callable[[Any, Exception], NoReturn]
-    """Raises what to tell the caller for a value and what `encode` raised for it."""
+    encode_rest: Callable[[Any, Exception], bytes]
+    """Encodes a value for which `encode` has raised something, or raises what to tell the caller."""
     chunk_type: type
     """`StreamChunk`."""
     encode_chunk: Callable[[Any], tuple[int, bytes]]
@@ -202,8 +202,25 @@ def send_item(item: Any) -> Literal["more", "pause", "room", "credit", "over"]:
 def current_call() -> Call | None:
     """The call that runs on the calling thread, None where none does."""
 
-def host_call(call: Call, target: str, body: bytes, timeout: float | None) -> bytes:
+def current_id() -> int:
+    """The id of the call that runs on the calling thread, 0 where none does."""
+
+def is_worker() -> bool:
+    """Whether this process is a worker, and not one that a worker has forked."""
+
+def tell(kind: int, number: int, body: bytes) -> bool:
+    """Send an EVENT: ``kind`` is 0 for a log, 1 for telemetry, 2 for progress; `number` is the call, or 0.
+
+    Never waits and never raises. Returns whether it was sent: not where too much is told, the host is slow to
+    read, or this process is no worker.
+    """
+
+def host_call(
+    call: Call, target: str, body: bytes, timeout: float | None, meta: bytes | None = None
+) -> bytes:
     """Call a tool of the host inside `call` and wait for its reply without the GIL.
+
+    `meta` is a MessagePack map with any of correlation_id, traceparent and metadata.
 
     What that tool calls here runs on this thread meanwhile, or where it would run anyway.
 
@@ -212,7 +229,7 @@ def host_call(call: Call, target: str, body: bytes, timeout: float | None) -> by
         Cancelled: If the call is cancelled meanwhile; on the event loop `asyncio.CancelledError`.
     """
 
-def begin_host_call(call: Call, target: str, body: bytes) -> int:
+def begin_host_call(call: Call, target: str, body: bytes, meta: bytes | None = None) -> int:
     """Call a tool of the host inside `call` without waiting, and return the id of the call.
 
     `LoopServer` wakes that id when the answer has come.
@@ -238,7 +255,7 @@ class HostStream:
         RemoteError: If the call cannot be sent.
     """
 
-    def __init__(self, call: Call, target: str, body: bytes) -> None: ...
+    def __init__(self, call: Call, target: str, body: bytes, meta: bytes | None = None) -> None: ...
     @property
     def id(self) -> int:
         """Number of the call; what `LoopServer` wakes when something has come."""
@@ -296,6 +313,14 @@ def decode_value(data: bytes) -> Any:
     """One MessagePack document as the host's decoder reads it; for tests that compare decoders.
 
     Raises:
-        ValueError: If it is refused; the message is the kind of violation, or `value`.
+        ValueError: If it is refused; the message is the kind of violation, or `value`, or `extension` for
+            one that means something but is no integer.
         TypeError: If a map has a key that Python cannot hash.
+    """
+
+def recode_value(data: bytes) -> bytes:
+    """One MessagePack document, decoded and encoded again by the host, for tests.
+
+    Raises:
+        ValueError: If it is refused.
     """

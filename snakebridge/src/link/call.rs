@@ -6,11 +6,11 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use tokio::sync::Notify;
 use tokio::sync::futures::OwnedNotified;
 use tokio_util::sync::CancellationToken;
 
 use super::host_calls::HostCalls;
+use super::input::Inputs;
 use super::request::OwnedRequest;
 use super::trial::Trial;
 use super::{Chain, Handling, Link};
@@ -19,17 +19,7 @@ use crate::deadlock::Claim;
 use crate::error::{Error, ErrorKind, Executed, Result};
 use crate::seeded::{self, Bug};
 use crate::session::{Identity, Pin, Tie};
-use crate::telemetry::Meter;
-
-/// The streams among a call's arguments.
-struct Inputs {
-    /// Until somebody pulls them.
-    streams: Option<Vec<InputStream>>,
-    /// Whether something was pulled: the call cannot begin anew elsewhere.
-    pulled: bool,
-    /// Told whenever the call has changed its place, has ended, or a stream has got room.
-    changed: Arc<Notify>,
-}
+use crate::telemetry::{Meter, Progress};
 
 /// One item of a stream, still encoded.
 #[derive(Debug)]
@@ -62,31 +52,24 @@ struct State {
     attempts: u32,
     /// When it was last sent.
     sent: Option<Instant>,
+    /// Since when it waits, if it does.
+    waits_since: Instant,
+    /// A worker that it was with may have run it.
+    may_have_run: bool,
     items: VecDeque<Item>,
     /// Items that came, delivered or not. With one, the call is committed: it is not repeated.
     received: u64,
     inputs: Option<Box<Inputs>>,
-    /// Its stay in a session, until it is over.
-    stay: Option<Box<Stay>>,
+    /// Keeps its session until it is over.
+    pin: Option<Pin>,
+    /// What it has for itself, or waits for, until it is over: its session, a place of its tool.
+    claims: Vec<Claim>,
     /// Calls to the host that are made inside it, once there is one.
     host_calls: Option<Box<HostCalls>>,
+    /// The last that its tool has told of how far it is, until somebody has heard it.
+    progress: Option<Box<Progress>>,
     outcome: Option<Result<Bytes>>,
     waker: Option<Waker>,
-}
-
-/// A call's stay in a session.
-#[derive(Debug)]
-struct Stay {
-    /// Keeps the session.
-    _pin: Pin,
-    /// What it has of the session for itself, or waits for.
-    claim: Option<Claim>,
-}
-
-impl std::fmt::Debug for Inputs {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Inputs").field("pulled", &self.pulled).finish_non_exhaustive()
-    }
 }
 
 impl State {
@@ -96,9 +79,9 @@ impl State {
         }
     }
 
-    /// Whether it has what it wants of its session, or waits for it.
-    fn has_its_session(&self, has: bool) {
-        if let Some(claim) = self.stay.as_ref().and_then(|stay| stay.claim.as_ref()) {
+    /// Whether it has what it claims, or waits for it.
+    fn has_its_claims(&self, has: bool) {
+        for claim in &self.claims {
             claim.set_waiting(!has);
         }
     }
@@ -160,11 +143,15 @@ impl PendingCall {
             stage: Stage::Queued,
             attempts: 0,
             sent: None,
+            waits_since: admitted,
+            may_have_run: false,
             items: VecDeque::new(),
             received: 0,
             inputs: None,
-            stay: None,
+            pin: None,
+            claims: Vec::new(),
             host_calls: None,
+            progress: None,
             outcome: None,
             waker: None,
         };
@@ -231,15 +218,13 @@ impl PendingCall {
     pub(crate) fn in_session(mut self, pin: Pin, tie: Option<Tie>) -> Self {
         self.tie = tie.map(Box::new);
         self.session = Some(Arc::clone(pin.identity()));
-        self.lock().stay = Some(Box::new(Stay { _pin: pin, claim: None }));
+        self.lock().pin = Some(pin);
         self
     }
 
-    /// Says what it has of its session for itself, or waits for, until it is over.
+    /// Says what it has for itself, or waits for, until it is over.
     pub(crate) fn claim(&self, claim: Claim) {
-        if let Some(stay) = &mut self.lock().stay {
-            stay.claim = Some(claim);
-        }
+        self.lock().claims.push(claim);
     }
 
     /// Gives it the streams that its arguments name.
@@ -321,7 +306,7 @@ impl PendingCall {
         }
         state.sent = Some(now);
         state.stage = Stage::Sent { link: Arc::clone(link), id };
-        state.has_its_session(true);
+        state.has_its_claims(true);
         if let Some(chain) = &self.chain {
             chain.count(link, true);
         }
@@ -329,15 +314,23 @@ impl PendingCall {
         true
     }
 
-    /// It goes back to the queue after its worker was lost. False when nobody waits for it any more, or it is committed.
-    pub fn requeue(&self) -> bool {
+    /// Since when it waits for a worker, if it does.
+    pub fn waits_since(&self) -> Instant {
+        self.lock().waits_since
+    }
+
+    /// It goes back to the queue after its worker was lost, where it was `executed` so far. False when nobody waits for it
+    /// any more, or it is committed.
+    pub fn requeue(&self, executed: Executed) -> bool {
         let mut state = self.lock();
         let wanted = !matches!(state.stage, Stage::Done) && !state.is_committed();
         if !wanted {
             return false;
         }
         self.leave(&mut state, Stage::Queued);
-        state.has_its_session(false);
+        state.waits_since = Instant::now();
+        state.may_have_run |= executed != Executed::Never;
+        state.has_its_claims(false);
         let begun = state.host_calls.take();
         drop(state);
         end_all(begun);
@@ -375,7 +368,7 @@ impl PendingCall {
     /// It goes back to the queue because its worker took no more calls: it never ran there, and that was no attempt. False
     /// when nobody waits for it any more, or it is committed.
     pub fn hand_back(&self) -> bool {
-        let wanted = self.requeue();
+        let wanted = self.requeue(Executed::Never);
         if wanted {
             let mut state = self.lock();
             state.attempts = state.attempts.saturating_sub(1);
@@ -385,7 +378,7 @@ impl PendingCall {
 
     /// Its answer. Returns false, and does nothing, when it had one already or was given up.
     pub fn complete(&self, outcome: Result<Bytes>) -> bool {
-        let (waker, stay, host_calls) = {
+        let (waker, pin, claims, host_calls) = {
             let mut state = self.lock();
             if matches!(state.stage, Stage::Done) && !seeded::has(Bug::DoubleAnswer) {
                 return false;
@@ -398,7 +391,10 @@ impl PendingCall {
             if let Some(meter) = &self.meter {
                 meter.ended(outcome.as_ref().err(), state.sent.map(|sent| sent.elapsed()));
             }
+            let may_have_run = state.may_have_run;
             state.outcome = Some(outcome.map_err(|error| {
+                // Whoever ends a wait knows nothing of what was before it.
+                let error = if may_have_run { error.that_may_have_run() } else { error };
                 let error = error.for_tool(&self.request.target).after_attempts(attempts);
                 match worker {
                     Some(worker) => error.on_worker(worker),
@@ -406,15 +402,35 @@ impl PendingCall {
                 }
             }));
             state.tell_inputs();
-            (state.waker.take(), state.stay.take(), state.host_calls.take())
+            (state.waker.take(), state.pin.take(), std::mem::take(&mut state.claims), state.host_calls.take())
         };
         // First: whoever hears of the end finds its session without it.
-        drop(stay);
+        drop((pin, claims));
         end_all(host_calls);
         if let Some(waker) = waker {
             waker.wake();
         }
         true
+    }
+
+    /// Its tool tells how far it is.
+    pub(crate) fn has_come(&self, progress: Progress) {
+        let waker = {
+            let mut state = self.lock();
+            if matches!(state.stage, Stage::Done) {
+                return;
+            }
+            state.progress = Some(Box::new(progress.sane()));
+            state.waker.take()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// The last that was told of how far it is, once.
+    pub(crate) fn take_progress(&self) -> Option<Progress> {
+        self.lock().progress.take().map(|progress| *progress)
     }
 
     /// An item of its stream.
@@ -443,9 +459,10 @@ impl PendingCall {
         if let Some(meter) = self.meter.as_ref().filter(|_| !matches!(stage, Stage::Done)) {
             meter.cancelled();
         }
-        let (stay, host_calls) = (state.stay.take(), state.host_calls.take());
+        let (pin, claims) = (state.pin.take(), std::mem::take(&mut state.claims));
+        let host_calls = state.host_calls.take();
         drop(state);
-        drop(stay);
+        drop((pin, claims));
         end_all(host_calls);
         stage
     }

@@ -61,6 +61,10 @@ impl Service for NoTools {
     fn arrived(&self, _: &Arc<PendingCall>) {}
     fn gave_up(&self) {}
     fn answering(&self, _: &Arc<PendingCall>) {}
+    fn failed(&self, _: &Arc<PendingCall>, error: Error) -> Option<Error> {
+        Some(error)
+    }
+    fn told(&self, _: Told) {}
     fn finished(&self, call: &Arc<PendingCall>, _: Answer) {
         assert_eq!(call.is_done(), call.tie.is_none(), "only the caller of a tied call goes on later");
     }
@@ -327,7 +331,7 @@ async fn a_worker_that_goes_away_hands_back_what_it_will_not_run() {
     let Some(Control::GoingAway { reason, never_ran }) = worker.control.recv().await else { panic!("it is reported") };
     assert_eq!(reason, "recycled");
     assert_eq!(never_ran.iter().map(|call| (call.id, call.sent)).collect::<Vec<_>>(), [(3, false)]);
-    assert!(never_ran[0].call.requeue());
+    assert!(never_ran[0].call.requeue(Executed::Never));
     worker.say(|peer, out| peer.reply(1, b"\x01", out).unwrap()).await;
     assert!(outcome(&accepted).await.is_ok());
     assert_eq!(link.send(&call("late", false), Instant::now()), Err(Refused::NotOpen));

@@ -1,17 +1,21 @@
 //! Many workers: who runs what, who waits, and what happens when one dies.
 //!
-//! [`scheduler`] decides and is pure; [`routing`] carries out what it decides; [`slot`] keeps one place filled with a
-//! living worker, with [`succession`] when it has served long enough, unless [`restarts`] says that it makes no sense at
-//! the moment; [`loss`] settles what a dead one leaves, and [`blame`] asks which tool, arguments or worker is at fault:
-//! [`breaker`], [`poison`] and [`outliers`] keep count; [`supervisor`] looks after idle workers, and [`growth`] after their
-//! number; [`timekeeper`] ends calls whose time is up, and [`retirement`] workers that do not let go of them; [`unattended`]
-//! stays with calls that nobody waits for; [`exposing`] notes what adapters expose to sessions; [`shutdown`] ends
-//! everything. [`pools`] says which of several pools a call goes to.
+//! [`admission`] says which calls are let in; [`scheduler`] decides where they go and is pure, with [`room`] for those that
+//! wait; [`routing`] carries out what it decides; [`slot`] keeps one place filled with a living worker, one of the
+//! [`spares`] where there is one, with [`succession`] when it has served long enough, unless [`restarts`] says that it
+//! makes no sense at the moment, there is a [`shortage`], too many are [`stuck`], or what it has to [`offer`] has changed;
+//! [`loss`] settles what a dead one leaves, and [`blame`] asks which tool, arguments or worker is at fault: [`breaker`],
+//! [`poison`] and [`outliers`] keep count; [`supervisor`] looks after idle workers, and [`growth`] after their number;
+//! [`timekeeper`] ends calls whose time is up, [`cancelling`] many at once, and [`retirement`] workers that do not let go
+//! of them; [`unattended`] stays with calls that nobody waits for; [`exposing`] notes what adapters expose to sessions;
+//! [`shutdown`] ends everything. [`pools`] says which of several pools a call goes to.
 
+mod admission;
 mod alarm;
 mod backoff;
 mod blame;
 mod breaker;
+mod cancelling;
 mod circuit;
 mod exposing;
 mod growth;
@@ -19,6 +23,7 @@ mod health;
 mod info;
 mod loss;
 mod meters;
+mod offer;
 mod outliers;
 mod permission;
 mod poison;
@@ -27,18 +32,23 @@ mod recycling;
 mod restarts;
 mod retirement;
 mod retries;
+mod room;
 mod routing;
 mod scaling;
 mod scheduler;
+mod second_try;
+mod shortage;
 mod shutdown;
 mod slot;
+mod spares;
+mod stuck;
 mod succession;
 mod supervisor;
 mod timekeeper;
 mod trials;
 mod unattended;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -59,15 +69,19 @@ pub(crate) use self::pools::{DEFAULT_POOL, Pools};
 pub(crate) use self::recycling::Recycling;
 use self::restarts::Restarts;
 use self::retries::Retries;
+use self::room::Bounds;
 pub(crate) use self::scaling::Scaling;
 use self::scheduler::{Scheduler, Task};
+use self::shortage::Shortage;
+use self::spares::Spares;
+use self::stuck::Stuck;
 use self::trials::Trials;
 use crate::body::InputStream;
 use crate::error::{Error, ErrorKind, Executed, Result, StartFailure};
 use crate::link::{Chain, Handling, PendingCall, Priority, ToolName};
 use crate::manifest::{Manifest, SessionUse};
 use crate::session::{Affinity, Identity, Pin, Tie};
-use crate::telemetry::{Events, Statistics};
+use crate::telemetry::{Events, Records, Statistics};
 use crate::tools::Registry;
 use crate::wire::fragment::FRAGMENT;
 use crate::worker::{Worker, WorkerConfig};
@@ -81,6 +95,8 @@ pub(crate) struct PoolConfig {
     pub worker: WorkerConfig,
     /// How many of them. Default: the number of cores.
     pub workers: usize,
+    /// How many more are ready to take the place of one that is lost. Default: none.
+    pub spares: usize,
     /// How far the pool grows beyond that, if it does.
     pub scaling: Option<Scaling>,
     /// How many calls and streams one of them has at once, if it is not what its profile says.
@@ -95,6 +111,13 @@ pub(crate) struct PoolConfig {
     pub queue_timeout: Duration,
     /// How many calls may wait. Default 1000. Lower: load is refused earlier; higher: callers wait longer for a refusal.
     pub queue_limit: usize,
+    /// How many bytes their arguments may have together. Default 256 MiB. Lower: load of large calls is refused earlier;
+    /// higher: it may take more memory.
+    pub queue_bytes: u64,
+    /// How many bytes of memory have to be left for calls to wait, if it matters.
+    pub memory_reserve: Option<u64>,
+    /// How many calls of a tool may be with workers at a time, for those that have a limit.
+    pub tool_concurrency: BTreeMap<String, usize>,
     /// From the cancellation of a running call to the end of its worker. Default 500 ms.
     pub cancel_grace: Duration,
     /// How long a shutdown lets running calls finish. Default 30 s.
@@ -107,6 +130,23 @@ pub(crate) struct PoolConfig {
     pub health_interval: Duration,
     /// When workers have served long enough. Default: never.
     pub recycling: Recycling,
+    /// How many workers that cannot be ended may be replaced, if it is not as many as there are workers.
+    pub max_stuck_workers: Option<usize>,
+}
+
+impl PoolConfig {
+    fn bounds(&self) -> Bounds {
+        Bounds {
+            calls: self.queue_limit,
+            bytes: self.queue_bytes,
+            reserve: self.memory_reserve.unwrap_or(0),
+            wait: self.queue_timeout,
+        }
+    }
+
+    fn tool_limits(&self) -> impl Iterator<Item = (&str, usize)> {
+        self.tool_concurrency.iter().map(|(tool, most)| (tool.as_str(), *most))
+    }
 }
 
 /// In which session a call is made, and how.
@@ -164,6 +204,10 @@ impl Task for Arc<PendingCall> {
         self.request.body.len() > FRAGMENT
     }
 
+    fn bytes(&self) -> u64 {
+        self.request.body.len() as u64
+    }
+
     fn priority(&self) -> Priority {
         self.handling.priority
     }
@@ -195,10 +239,14 @@ async fn ending(life: &mut watch::Receiver<Life>) {
 
 struct State {
     scheduler: Scheduler<Arc<PendingCall>>,
+    /// Those that have a place, or have left it and are not done.
     workers: HashMap<u64, Arc<Worker>>,
+    spares: Spares,
     /// Workers that are about to be killed, and the call for which each is.
     condemned: HashMap<u64, Arc<PendingCall>>,
     manifests: HashMap<String, Arc<Manifest>>,
+    /// What the first worker offered: what every other one has to.
+    offered: Option<Arc<Manifest>>,
     /// The hash of the newest one.
     manifest_hash: Arc<str>,
     /// Deadlines that tools declare in Python, for calls that name none.
@@ -207,10 +255,14 @@ struct State {
     declared_uses: HashMap<String, SessionUse>,
     /// Set while no worker can be had: what every call is told at once, instead of after a wait.
     failed: Option<(StartFailure, String)>,
+    /// Why the last worker that was to be started found no room, until one is ready.
+    shortage: Option<Shortage>,
     /// Whether a worker has ever been ready. After that no failure is taken for permanent: what was there may come back.
     has_served: bool,
     /// Whether starting workers makes sense.
     restarts: Restarts,
+    /// Workers that were killed and go on.
+    stuck: Stuck,
     /// How many calls may be repeated.
     retries: Retries,
     /// Arguments that kill workers.
@@ -229,6 +281,8 @@ pub(crate) struct Common {
     pub registry: Arc<Registry>,
     /// Who is told what happens.
     pub events: Events,
+    /// Who hears what workers say.
+    pub records: Records,
     /// The last number that a worker was given.
     pub numbers: Arc<AtomicU64>,
 }
@@ -237,6 +291,7 @@ pub(crate) struct Common {
 struct Pool {
     config: PoolConfig,
     events: Events,
+    records: Records,
     registry: Arc<Registry>,
     /// The last number of a worker, in all pools together.
     numbers: Arc<AtomicU64>,
@@ -249,12 +304,16 @@ struct Pool {
     /// A call ended: a shutdown may be waiting for the last.
     ended: Notify,
     life: watch::Sender<Life>,
-    /// Workers may be started again after a pause, or another place may try.
+    /// Workers may be started again after a pause, or another place may try, or one that was stuck has ended.
     restarting: Notify,
     /// Bounds how many workers start at the same time.
     starts: Semaphore,
     /// Places that are kept filled with workers.
     places: AtomicUsize,
+    /// One of them has a worker, or is there no more.
+    occupied: Notify,
+    /// A spare waits for a place.
+    spare_ready: Notify,
     /// A call has to wait.
     crowded: Notify,
     /// Has one permit: one worker is replaced at a time.
@@ -286,21 +345,25 @@ impl PoolHandle {
     /// Starts the workers and waits until the first is ready. The others follow in the background.
     /// `common` is what the pools of a bridge have together.
     pub(crate) async fn start(config: PoolConfig, common: Common) -> Result<Self> {
-        let Common { registry, events, numbers } = common;
-        let (workers, scaling) = (config.workers, config.scaling);
+        let Common { registry, events, records, numbers } = common;
+        let (workers, spares, scaling) = (config.workers, config.spares, config.scaling);
         let most = scaling.map_or(workers, |scaling| scaling.most);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let state = State {
-            scheduler: Scheduler::new(config.queue_limit),
+            scheduler: Scheduler::new(config.bounds(), config.tool_limits()),
             workers: HashMap::new(),
+            spares: Spares::default(),
             condemned: HashMap::new(),
             manifests: HashMap::new(),
+            offered: None,
             manifest_hash: "".into(),
             declared_timeouts: HashMap::new(),
             declared_uses: HashMap::new(),
             failed: None,
+            shortage: None,
             has_served: false,
             restarts: Restarts::new(),
+            stuck: Stuck::new(config.max_stuck_workers.unwrap_or(workers)),
             retries: Retries::new(),
             poison: Poison::default(),
             outliers: Outliers::default(),
@@ -311,6 +374,7 @@ impl PoolHandle {
         let pool = Arc::new(Pool {
             config,
             events,
+            records,
             registry,
             numbers,
             state: Mutex::new(state),
@@ -323,6 +387,8 @@ impl PoolHandle {
             restarting: Notify::new(),
             starts: Semaphore::new(cores),
             places: AtomicUsize::new(0),
+            occupied: Notify::new(),
+            spare_ready: Notify::new(),
             crowded: Notify::new(),
             successions: Semaphore::new(1),
             leaving: Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS))),
@@ -341,11 +407,14 @@ impl PoolHandle {
             pool.tasks.spawn(slot::keep(Place::new(&pool), first.clone()));
         }
         drop(first);
+        for _ in 0..spares {
+            pool.tasks.spawn(spares::keep(Arc::clone(&pool)));
+        }
         // One worker is enough to begin with. A failure counts when it is for good, or when no place has done better.
         let mut worst = Error::new(ErrorKind::ShuttingDown, Executed::Never);
         while let Some(report) = firsts.recv().await {
             match report {
-                Ok(()) => return Ok(handle),
+                Ok(()) => return pool.check_tools().map(|()| handle),
                 Err(error) if error.is_permanent() => return Err(error),
                 Err(error) => worst = error,
             }
@@ -428,20 +497,43 @@ impl PoolHandle {
     pub(crate) async fn shutdown(&self) {
         self.pool.shutdown().await;
     }
+
+    /// Admits no more, and kills the workers. Running calls are told that it shuts down.
+    pub(crate) fn kill(&self) {
+        self.pool.kill();
+    }
 }
 
 impl Drop for PoolHandle {
     fn drop(&mut self) {
         // No runtime is needed, and none may be there.
         self.pool.life.send_replace(Life::Killed);
-        let workers: Vec<_> = self.pool.lock().workers.values().cloned().collect();
+        let workers: Vec<_> = self.pool.lock().living().cloned().collect();
         for worker in workers {
             worker.kill_now();
         }
+        self.pool.kill_template();
     }
 }
 
 impl Pool {
+    /// Refuses limits of tools that no worker has: they would bound nothing.
+    fn check_tools(&self) -> Result<()> {
+        let state = self.lock();
+        for tool in self.config.tool_concurrency.keys() {
+            let known = |manifest: &Arc<Manifest>| manifest.tool(tool).is_some();
+            if let Some(manifest) = state.manifests.values().next()
+                && !state.manifests.values().any(known)
+            {
+                let hint = manifest.nearest(tool).map_or(String::new(), |name| format!("; did you mean `{name}`?"));
+                let message =
+                    format!("`.tool_concurrency(\"{}\", ..)`: there is no such tool{hint}", tool.escape_debug());
+                return Err(Error::start_failed(StartFailure::Configuration, message));
+            }
+        }
+        Ok(())
+    }
+
     fn name(&self) -> Arc<str> {
         Arc::clone(&self.config.name)
     }

@@ -8,16 +8,20 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 use super::backoff::Backoff;
 use super::growth::Place;
 use super::permission::Probe;
 use super::restarts::{PROVEN, is_quick};
 use super::scheduler::Capacity;
-use super::{Life, Pool};
+use super::{Life, Pool, Shortage, State, offer};
+use crate::body;
 use crate::error::{Error, ErrorKind, Result, StartFailure};
-use crate::link::{Answer, Incoming, Link, PendingCall, Service};
-use crate::telemetry::Event;
+use crate::link::{Answer, Incoming, Link, PendingCall, Service, Told};
+use crate::manifest::Manifest;
+use crate::telemetry::{Ear, Event, Origin};
+use crate::wire::frame::event_class;
 use crate::worker::Worker;
 
 /// What one worker's connection needs of the pool.
@@ -25,6 +29,7 @@ struct Surroundings {
     // Weak: a connection must not keep alive the pool whose end is to end it.
     pool: Weak<Pool>,
     worker: u64,
+    ear: Arc<Ear>,
     /// Where host tools run: what came may be delivered by a caller that is in no runtime at all.
     runtime: Handle,
 }
@@ -62,6 +67,33 @@ impl Service for Surroundings {
         }
     }
 
+    fn told(&self, Told { class, call, dropped, body }: Told) {
+        if class == event_class::PROGRESS
+            && let Some(call) = &call
+            && let Ok(progress) = body::decode(&body)
+        {
+            call.has_come(progress);
+        }
+        let silent = self.ear.origin();
+        let origin = match call {
+            None => silent,
+            Some(call) => Origin {
+                tool: Some(call.request.target.to_shared()),
+                session: call.request.session.clone(),
+                correlation_id: call.request.correlation_id().map(Into::into),
+                ..silent
+            },
+        };
+        self.ear.event(class, origin, &body, dropped);
+    }
+
+    fn failed(&self, call: &Arc<PendingCall>, error: Error) -> Option<Error> {
+        match self.pool.upgrade() {
+            Some(pool) => pool.try_again(self.worker, call, error),
+            None => Some(error),
+        }
+    }
+
     fn finished(&self, call: &Arc<PendingCall>, answer: Answer) {
         if let Some(pool) = self.pool.upgrade() {
             pool.finished(self.worker, call, answer);
@@ -71,6 +103,12 @@ impl Service for Surroundings {
 
 /// How often a start that ends without a word (killed, say) is tried again before it is reported.
 const SILENT_STARTS: u32 = 3;
+
+/// A worker that is ready, and the task that settles what it leaves when it ends.
+pub(super) struct Occupant {
+    pub(super) worker: Arc<Worker>,
+    end: JoinHandle<Departure>,
+}
 
 /// Starts a worker, waits for its end, starts the next one; until the pool ends. `first` hears how the first start went.
 pub(super) async fn keep(place: Place, first: UnboundedSender<Result<()>>) {
@@ -85,21 +123,30 @@ pub(super) async fn keep(place: Place, first: UnboundedSender<Result<()>>) {
     let mut life = pool.life.subscribe();
     loop {
         let begun = Instant::now();
-        let started = async {
-            let probe = pool.permission().await;
+        let occupied = async {
+            let probe = loop {
+                let ready = pool.spare_ready.notified();
+                if let Some(spare) = pool.seat_spare() {
+                    return (0, Ok(spare), None);
+                }
+                tokio::select! {
+                    probe = pool.permission() => break probe,
+                    () = ready => {}
+                }
+            };
             let number = pool.number();
-            (number, pool.start_worker(number).await, probe)
+            let started = pool.start_worker(number).await;
+            (number, started.map(|worker| pool.admit(worker, begun.elapsed())), probe)
         };
-        let (number, started, probe) = tokio::select! {
-            started = started => started,
+        let (number, occupied, probe) = tokio::select! {
+            occupied = occupied => occupied,
             () = super::ending(&mut life) => return,
         };
-        let wait = match started {
-            Ok(worker) => {
+        let wait = match occupied {
+            Ok(occupant) => {
                 failures = 0;
-                pool.admit(&worker, begun.elapsed());
                 report(Ok(()));
-                let (departure, lived) = pool.serve(worker, probe.as_ref()).await;
+                let (departure, lived) = pool.serve(occupant, probe.as_ref()).await;
                 if departure.dismissed {
                     return;
                 }
@@ -120,8 +167,8 @@ pub(super) async fn keep(place: Place, first: UnboundedSender<Result<()>>) {
                     retry_in: wait,
                 });
                 let silent = matches!(error.kind(), ErrorKind::StartFailed { why: StartFailure::Exit, .. });
-                // What is there for good has its own way of telling callers.
-                if !error.is_permanent() {
+                // What is there for good has its own way of telling callers, and so has a machine that has no room.
+                if !error.is_permanent() && !is_shortage(&error) {
                     pool.count_death(probe.as_ref());
                 }
                 if !silent || failures >= SILENT_STARTS {
@@ -145,9 +192,14 @@ pub(super) fn jitter() -> u32 {
     u32::try_from(RandomState::new().hash_one(0) % 51).unwrap_or(25)
 }
 
+/// Whether the machine had no room for a worker: no worker's fault, and no reason to stop trying.
+fn is_shortage(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Resource { .. })
+}
+
 /// How a place became free.
 #[derive(Debug, Clone, Copy)]
-struct Departure {
+pub(super) struct Departure {
     /// The host ended its worker.
     by_host: bool,
     /// The worker had done something, or was about to.
@@ -161,18 +213,55 @@ impl Pool {
         self.numbers.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    pub(super) async fn start_worker(self: &Arc<Self>, number: u64) -> Result<Arc<Worker>> {
+    pub(super) async fn start_worker(self: &Arc<Self>, number: u64) -> Result<Worker> {
         // A few at a time: a hundred interpreters that import at once help nobody. Never closed, so never an error.
         let _permit = self.starts.acquire().await;
-        let surroundings =
-            Arc::new(Surroundings { pool: Arc::downgrade(self), worker: number, runtime: Handle::current() });
+        let ear = Arc::new(Ear::new(self.records.clone(), self.name(), number));
+        let (pool, runtime) = (Arc::downgrade(self), Handle::current());
+        let surroundings = Arc::new(Surroundings { pool, worker: number, ear: Arc::clone(&ear), runtime });
         let known = |hash: &str| self.lock().manifests.get(hash).cloned();
-        let worker = Worker::start(number, &self.config.worker, surroundings, known).await?;
-        Ok(Arc::new(worker.with_jitter(jitter())))
+        let stuck = |pid, gone| self.give_up(number, pid, gone);
+        let worker = Worker::start(number, &self.config.worker, surroundings, ear, known, stuck).await?;
+        self.check_offer(&worker.manifest)?;
+        Ok(worker.with_jitter(jitter()))
     }
 
-    /// A worker is ready: it gets its share of what waits.
-    fn admit(&self, worker: &Arc<Worker>, after: Duration) {
+    /// Refuses a worker whose tools are not those that the pool began with: its adapter was edited under the pool. Callers
+    /// know the old tools, and of two calls of one tool both should mean the same.
+    fn check_offer(&self, manifest: &Arc<Manifest>) -> Result<()> {
+        let offered = Arc::clone(self.lock().offered.get_or_insert_with(|| Arc::clone(manifest)));
+        let changes = if Arc::ptr_eq(&offered, manifest) { Vec::new() } else { offer::changes(&offered, manifest) };
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let message = format!(
+            "adapter `{}` was changed since the pool began: {}; put back what it was, or start a new bridge to serve \
+             what it is now",
+            manifest.adapter,
+            changes.join("; ")
+        );
+        Err(Error::start_failed(StartFailure::Changed, message))
+    }
+
+    /// A worker is ready, and a place is free for it: it gets its share of what waits.
+    pub(super) fn admit(self: &Arc<Self>, worker: Worker, after: Duration) -> Occupant {
+        let worker = Arc::new(worker);
+        self.introduce(&worker);
+        self.seat(&mut self.lock(), &worker);
+        let occupant = self.occupant(worker);
+        self.seated(&occupant.worker, after);
+        occupant
+    }
+
+    /// Watches over a worker from now on.
+    pub(super) fn occupant(self: &Arc<Self>, worker: Arc<Worker>) -> Occupant {
+        let (pool, watched, life) = (Arc::clone(self), Arc::clone(&worker), self.life.subscribe());
+        let end = self.tasks.spawn(async move { pool.watch(&watched, life).await });
+        Occupant { worker, end }
+    }
+
+    /// Notes what a worker that is ready says of itself.
+    pub(super) fn introduce(&self, worker: &Worker) {
         {
             let mut state = self.lock();
             let declared = worker.manifest.tools.iter();
@@ -183,11 +272,10 @@ impl Pool {
             state.declared_uses = declared.filter_map(|tool| Some((tool.name.clone(), tool.session?))).collect();
             state.manifests.entry(worker.manifest_hash.clone()).or_insert_with(|| Arc::clone(&worker.manifest));
             state.manifest_hash = worker.manifest_hash.as_str().into();
-            state.workers.insert(worker.number, Arc::clone(worker));
-            state.scheduler.add_worker(worker.number, self.capacity(worker));
             state.history.workers_started += 1;
             state.has_served = true;
             state.failed = None;
+            state.shortage = None;
         }
         if let Some(enforced) = self.config.worker.sandbox.enforced() {
             self.events.emit(Event::WorkerSandboxed {
@@ -197,6 +285,17 @@ impl Pool {
                 enforced,
             });
         }
+    }
+
+    /// Gives a worker a place.
+    pub(super) fn seat(&self, state: &mut State, worker: &Arc<Worker>) {
+        state.workers.insert(worker.number, Arc::clone(worker));
+        state.scheduler.add_worker(worker.number, self.capacity(worker));
+    }
+
+    /// A worker has a place, and serves.
+    pub(super) fn seated(&self, worker: &Worker, after: Duration) {
+        self.occupied.notify_waiters();
         self.events.emit(Event::WorkerReady { pool: self.name(), worker: worker.number, pid: worker.pid, after });
         self.dispatch();
     }
@@ -206,13 +305,17 @@ impl Pool {
         let profile = self.config.worker.profile;
         let wanted = self.config.max_concurrency.unwrap_or(profile.concurrency());
         let number = wanted.clamp(1, worker.link.call_limit().max(1));
+        if self.config.recycling.isolates() {
+            return Capacity::Concurrent(1);
+        }
         if profile.runs_many() { Capacity::Concurrent(number) } else { Capacity::Serial(number) }
     }
 
     /// Has `worker` serve in a place, and those that take its place when it has served long enough, until the place is free
     /// again. Tells how long the last one lived.
-    async fn serve(self: &Arc<Self>, mut worker: Arc<Worker>, probe: Option<&Probe>) -> (Departure, Duration) {
-        let mut occupied = Box::pin(Arc::clone(self).occupied_by(Arc::clone(&worker)));
+    async fn serve(self: &Arc<Self>, occupant: Occupant, probe: Option<&Probe>) -> (Departure, Duration) {
+        let mut worker = Arc::clone(&occupant.worker);
+        let mut occupied = Box::pin(Arc::clone(self).occupied_by(occupant));
         let mut proven = probe.is_none();
         loop {
             tokio::select! {
@@ -225,10 +328,9 @@ impl Pool {
                     }
                 }
                 successor = self.successor(&worker), if proven => {
-                    self.admit(&successor.worker, successor.after);
                     self.retire(&worker, || successor.reason);
-                    worker = successor.worker;
-                    let next = Box::pin(Arc::clone(self).occupied_by(Arc::clone(&worker)));
+                    worker = Arc::clone(&successor.occupant.worker);
+                    let next = Box::pin(Arc::clone(self).occupied_by(successor.occupant));
                     self.tasks.spawn(std::mem::replace(&mut occupied, next));
                     drop(successor.turn);
                 }
@@ -237,9 +339,7 @@ impl Pool {
     }
 
     /// Waits until a place is free again: its worker has ended, or is retired and ends in its own time.
-    async fn occupied_by(self: Arc<Self>, worker: Arc<Worker>) -> Departure {
-        let (pool, watched, life) = (Arc::clone(&self), Arc::clone(&worker), self.life.subscribe());
-        let mut end = self.tasks.spawn(async move { pool.watch(&watched, life).await });
+    async fn occupied_by(self: Arc<Self>, Occupant { worker, mut end }: Occupant) -> Departure {
         let leaves = async {
             worker.retired().await;
             // Never closed, so never an error.
@@ -259,7 +359,7 @@ impl Pool {
     }
 
     /// Waits for a worker's end, or brings it about when the pool ends, and settles what it leaves.
-    async fn watch(&self, worker: &Arc<Worker>, mut life: watch::Receiver<Life>) -> Departure {
+    async fn watch(self: &Arc<Self>, worker: &Arc<Worker>, mut life: watch::Receiver<Life>) -> Departure {
         let mut ended = std::pin::pin!(worker.ended(|reason, never_ran| self.going_away(worker, &reason, &never_ran)));
         let ended = tokio::select! {
             ended = &mut ended => ended,
@@ -289,7 +389,11 @@ impl Pool {
     /// meanwhile instead of left to wait, if there is nobody else to serve them.
     fn start_failed(&self, error: &Error) -> bool {
         let (has_served, alone) = {
-            let state = self.lock();
+            let mut state = self.lock();
+            state.shortage = match error.kind() {
+                ErrorKind::Resource { what, source } => Some(Shortage::new(what, source)),
+                _ => None,
+            };
             (state.has_served, state.workers.is_empty())
         };
         if let ErrorKind::StartFailed { why, message } = error.kind()

@@ -1,13 +1,19 @@
 //! The few MessagePack primitives that headers and argument maps need, over plain byte slices.
 //!
 //! Written by hand because it is the hot path: a header is some ten bytes, is read in place, and borrows its strings.
-//! User values go through `rmp_serde` (see [`body`](crate::body)).
+//! Values of users' types are read and written through serde, on top of these (see [`body`](crate::body)).
 
-#![expect(clippy::cast_possible_truncation, reason = "every cast stands behind a check of the range it needs")]
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "every cast stands behind a check of the range it needs, or means the same bits"
+)]
 
 use super::Violation;
 
 /// Appends an unsigned integer in its shortest form.
+#[inline]
 pub fn put_uint(out: &mut Vec<u8>, value: u64) {
     match value {
         0..=0x7f => out.push(value as u8),
@@ -31,33 +37,29 @@ pub fn put_uint(out: &mut Vec<u8>, value: u64) {
 ///
 /// # Panics
 /// When `text` is 4 GiB or longer, which no limit of the protocol lets through.
+#[inline]
 pub fn put_str(out: &mut Vec<u8>, text: &str) {
     let length = u32::try_from(text.len()).expect("strings on the wire are below 4 GiB");
     match length {
         0..=31 => out.push(0xa0 | length as u8),
-        32..=0xff => out.extend([0xd9, length as u8]),
-        0x100..=0xffff => {
-            out.push(0xda);
-            out.extend((length as u16).to_be_bytes());
-        }
-        _ => {
-            out.push(0xdb);
-            out.extend(length.to_be_bytes());
-        }
+        _ => put_length(out, length, [0xd9, 0xda, 0xdb]),
     }
     out.extend_from_slice(text.as_bytes());
 }
 
 /// Appends the head of an array of `length` elements.
+#[inline]
 pub fn put_array(out: &mut Vec<u8>, length: u32) {
     put_container(out, length, 0x90, 0xdc);
 }
 
 /// Appends the head of a map of `length` entries.
+#[inline]
 pub fn put_map(out: &mut Vec<u8>, length: u32) {
     put_container(out, length, 0x80, 0xde);
 }
 
+#[inline]
 fn put_container(out: &mut Vec<u8>, length: u32, short: u8, long: u8) {
     match length {
         0..=15 => out.push(short | length as u8),
@@ -73,8 +75,94 @@ fn put_container(out: &mut Vec<u8>, length: u32, short: u8, long: u8) {
 }
 
 /// Appends nil.
+#[inline]
 pub fn put_nil(out: &mut Vec<u8>) {
     out.push(0xc0);
+}
+
+/// Appends a signed integer in its shortest form.
+#[inline]
+pub fn put_int(out: &mut Vec<u8>, value: i64) {
+    match value {
+        0.. => put_uint(out, value as u64),
+        -0x20.. => out.push(value as u8),
+        -0x80.. => out.extend([0xd0, value as u8]),
+        -0x8000.. => {
+            out.push(0xd1);
+            out.extend((value as i16).to_be_bytes());
+        }
+        -0x8000_0000.. => {
+            out.push(0xd2);
+            out.extend((value as i32).to_be_bytes());
+        }
+        _ => {
+            out.push(0xd3);
+            out.extend(value.to_be_bytes());
+        }
+    }
+}
+
+/// Appends the head of binary data of `length` bytes.
+#[inline]
+pub fn put_bin(out: &mut Vec<u8>, length: u32) {
+    put_length(out, length, [0xc4, 0xc5, 0xc6]);
+}
+
+/// Appends the head of an extension value of `length` bytes.
+#[inline]
+pub fn put_extension(out: &mut Vec<u8>, code: i8, length: u32) {
+    match length {
+        1 => out.push(0xd4),
+        2 => out.push(0xd5),
+        4 => out.push(0xd6),
+        8 => out.push(0xd7),
+        16 => out.push(0xd8),
+        _ => put_length(out, length, [0xc7, 0xc8, 0xc9]),
+    }
+    out.push(code as u8);
+}
+
+/// Appends a length behind the marker for its size.
+#[inline]
+fn put_length(out: &mut Vec<u8>, length: u32, markers: [u8; 3]) {
+    match length {
+        0..=0xff => out.extend([markers[0], length as u8]),
+        0x100..=0xffff => {
+            out.push(markers[1]);
+            out.extend((length as u16).to_be_bytes());
+        }
+        _ => {
+            out.push(markers[2]);
+            out.extend(length.to_be_bytes());
+        }
+    }
+}
+
+/// A value, or the head of one that others stand inside of.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Token<'a> {
+    /// Nil.
+    Nil,
+    /// A boolean.
+    Bool(bool),
+    /// An integer that was written as an unsigned one.
+    UInt(u64),
+    /// An integer that was written as a signed one.
+    Int(i64),
+    /// A float of 32 bits.
+    F32(f32),
+    /// A float of 64 bits.
+    F64(f64),
+    /// A string.
+    Str(&'a str),
+    /// Binary data.
+    Bin(&'a [u8]),
+    /// An extension value: its type, which is one byte, and its data.
+    Extension(&'a [u8]),
+    /// An array of so many values, which follow.
+    Array(u64),
+    /// A map of so many entries, which follow.
+    Map(u64),
 }
 
 /// What one MessagePack marker says: bytes that follow it, and values that follow those.
@@ -102,20 +190,24 @@ const NOT_UTF8: Violation = Violation::Decode("a string is not UTF-8");
 
 impl<'a> Reader<'a> {
     /// Starts at the first byte of `bytes`.
+    #[inline]
     pub fn new(bytes: &'a [u8]) -> Self {
         Self { bytes, position: 0 }
     }
 
     /// Bytes read so far.
+    #[inline]
     pub fn position(&self) -> usize {
         self.position
     }
 
     /// The marker of the next value, without reading it.
+    #[inline]
     pub fn peek(&self) -> Option<u8> {
         self.bytes.get(self.position).copied()
     }
 
+    #[inline]
     fn take(&mut self, count: usize) -> Result<&'a [u8], Violation> {
         let end = self.position.checked_add(count).ok_or(TRUNCATED)?;
         let taken = self.bytes.get(self.position..end).ok_or(TRUNCATED)?;
@@ -123,13 +215,29 @@ impl<'a> Reader<'a> {
         Ok(taken)
     }
 
+    #[inline]
+    fn fixed<const N: usize>(&mut self) -> Result<[u8; N], Violation> {
+        let bytes = *self.bytes.get(self.position..).and_then(<[u8]>::first_chunk).ok_or(TRUNCATED)?;
+        self.position += N;
+        Ok(bytes)
+    }
+
+    /// A big-endian number of 1, 2, 4 or 8 bytes.
+    #[inline]
     fn big_endian(&mut self, count: usize) -> Result<u64, Violation> {
-        Ok(self.take(count)?.iter().fold(0, |value, &byte| value << 8 | u64::from(byte)))
+        Ok(match count {
+            1 => u8::from_be_bytes(self.fixed()?).into(),
+            2 => u16::from_be_bytes(self.fixed()?).into(),
+            4 => u32::from_be_bytes(self.fixed()?).into(),
+            _ => u64::from_be_bytes(self.fixed()?),
+        })
     }
 
     /// An unsigned integer.
+    #[inline]
     pub fn uint(&mut self) -> Result<u64, Violation> {
-        match self.take(1)?[0] {
+        let [marker] = self.fixed()?;
+        match marker {
             small @ 0..=0x7f => Ok(u64::from(small)),
             0xcc => self.big_endian(1),
             0xcd => self.big_endian(2),
@@ -139,9 +247,46 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// The next value, or the head of an array or map.
+    #[inline]
+    pub fn token(&mut self) -> Result<Token<'a>, Violation> {
+        let marker = self.peek().ok_or(TRUNCATED)?;
+        Ok(match marker {
+            0x00..=0x7f | 0xcc..=0xcf => Token::UInt(self.uint()?),
+            0x80..=0x8f | 0xde | 0xdf => Token::Map(self.map()?),
+            0x90..=0x9f | 0xdc | 0xdd => Token::Array(self.array()?),
+            0xa0..=0xbf | 0xd9..=0xdb => Token::Str(self.str()?),
+            _ => {
+                self.position += 1;
+                match marker {
+                    0xc0 => Token::Nil,
+                    0xc2 | 0xc3 => Token::Bool(marker == 0xc3),
+                    0xc4..=0xc6 => {
+                        let length = self.big_endian(1 << (marker - 0xc4))?;
+                        Token::Bin(self.take(length as usize)?)
+                    }
+                    0xc7..=0xc9 => {
+                        let length = self.big_endian(1 << (marker - 0xc7))?;
+                        Token::Extension(self.take(length as usize + 1)?)
+                    }
+                    0xd4..=0xd8 => Token::Extension(self.take((1 << (marker - 0xd4)) + 1)?),
+                    0xca => Token::F32(f32::from_bits(self.big_endian(4)? as u32)),
+                    0xcb => Token::F64(f64::from_bits(self.big_endian(8)?)),
+                    0xd0 => Token::Int(i64::from(self.big_endian(1)? as i8)),
+                    0xd1 => Token::Int(i64::from(self.big_endian(2)? as i16)),
+                    0xd2 => Token::Int(i64::from(self.big_endian(4)? as i32)),
+                    0xd3 => Token::Int(self.big_endian(8)? as i64),
+                    0xe0..=0xff => Token::Int(i64::from(marker as i8)),
+                    _ => return Err(Violation::Decode("marker 0xc1 is never used")),
+                }
+            }
+        })
+    }
+
     /// A string.
+    #[inline]
     pub fn str(&mut self) -> Result<&'a str, Violation> {
-        let length = match self.take(1)?[0] {
+        let length = match self.fixed::<1>()?[0] {
             short @ 0xa0..=0xbf => u64::from(short & 0x1f),
             0xd9 => self.big_endian(1)?,
             0xda => self.big_endian(2)?,
@@ -153,8 +298,9 @@ impl<'a> Reader<'a> {
     }
 
     /// The head of an array: its length.
+    #[inline]
     pub fn array(&mut self) -> Result<u64, Violation> {
-        match self.take(1)?[0] {
+        match self.fixed::<1>()?[0] {
             short @ 0x90..=0x9f => Ok(u64::from(short & 0x0f)),
             0xdc => self.big_endian(2),
             0xdd => self.big_endian(4),
@@ -163,8 +309,9 @@ impl<'a> Reader<'a> {
     }
 
     /// The head of a map: its number of entries.
+    #[inline]
     pub fn map(&mut self) -> Result<u64, Violation> {
-        match self.take(1)?[0] {
+        match self.fixed::<1>()?[0] {
             short @ 0x80..=0x8f => Ok(u64::from(short & 0x0f)),
             0xde => self.big_endian(2),
             0xdf => self.big_endian(4),
@@ -173,6 +320,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads nil and says so; anything else is left alone.
+    #[inline]
     pub fn nil(&mut self) -> bool {
         let nil = self.peek() == Some(0xc0);
         self.position += usize::from(nil);

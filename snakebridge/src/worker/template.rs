@@ -13,7 +13,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
 use rustix::pipe::{PipeFlags, pipe_with};
@@ -23,12 +23,12 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::UnixStream;
 
 use super::handshake::Failure;
-use super::output::Tail;
 use super::process::{Forked, OwnedChild, Process};
 use super::spawner::{self, Input, Invocation, Spawned};
 use super::{Compat, WorkerConfig, handshake, output};
 use crate::body;
 use crate::error::{Error, Result, StartFailure};
+use crate::telemetry::Ear;
 
 /// What a template prints is in the log under this number, which no worker has.
 const NUMBER: u64 = 0;
@@ -38,14 +38,16 @@ const MESSAGE: usize = 1 << 20;
 /// A pool's template, made when the first worker starts, and again when it has died.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Preload {
-    template: Arc<tokio::sync::Mutex<Option<Arc<Template>>>>,
+    template: Arc<Mutex<Option<Arc<Template>>>>,
+    /// Held by whoever makes one.
+    making: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// A process that workers are forked from.
 #[derive(Debug)]
-pub(super) struct Template {
+pub(crate) struct Template {
     process: Process,
-    tail: Tail,
+    ear: Arc<Ear>,
     /// One request at a time.
     socket: tokio::sync::Mutex<UnixStream>,
     /// Workers that nobody waits for: reaped with the next request.
@@ -82,33 +84,44 @@ struct Reaped {
 
 impl Preload {
     /// A worker by fork, from the template that is there, or from a new one.
-    pub(super) async fn fork(&self, config: &WorkerConfig, nonce: &str) -> Result<Spawned> {
-        let mut current = self.template.lock().await;
-        if let Some(template) = current.as_ref().filter(|template| !template.process.has_ended()) {
+    pub(super) async fn fork(&self, config: &WorkerConfig, nonce: &str, ear: &Ear) -> Result<Spawned> {
+        let making = self.making.lock().await;
+        let current = self.lock().clone();
+        if let Some(template) = current.filter(|template| !template.process.has_ended()) {
             match template.fork(config, nonce).await {
                 Ok(spawned) => return Ok(spawned),
                 // It died just now; the next one is told of nothing.
-                Err(error) => tracing::warn!(target: "snakebridge::worker", %error, "the template is lost"),
+                Err(error) => tracing::warn!(target: "snakebridge::worker", ?error, "the template is lost"),
             }
         }
-        let template = Arc::new(Template::start(config).await?);
-        *current = Some(Arc::clone(&template));
-        drop(current);
+        let template = Arc::new(Template::start(config, ear).await?);
+        *self.lock() = Some(Arc::clone(&template));
+        drop(making);
         let resource = |error| Error::resource("cannot fork a worker from its template", error);
         template.fork(config, nonce).await.map_err(resource)
     }
 
-    /// Ends the template, and with it whatever it still has of workers.
+    /// Ends the template, and with it whatever it still has of workers. Needs no runtime.
+    pub(crate) fn kill(&self) -> Option<Arc<Template>> {
+        let template = self.lock().take()?;
+        template.process.kill();
+        Some(template)
+    }
+
+    /// As `kill`, and waits until it has ended.
     pub(crate) async fn close(&self) {
-        if let Some(template) = self.template.lock().await.take() {
-            template.process.kill();
+        if let Some(template) = self.kill() {
             template.process.wait().await;
         }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Arc<Template>>> {
+        self.template.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Template {
-    async fn start(config: &WorkerConfig) -> Result<Self> {
+    async fn start(config: &WorkerConfig, ear: &Ear) -> Result<Self> {
         let resource = |error| Error::resource("cannot make a template process", error);
         let (ours, theirs) = std::os::unix::net::UnixStream::pair().map_err(resource)?;
         ours.set_nonblocking(true).map_err(resource)?;
@@ -120,10 +133,10 @@ impl Template {
         };
         let spawned = spawner::spawn(invocation).await.map_err(|error| config.launch.cannot_run(&error))?;
         let process = Process::new(spawned.child)?;
-        let tail = Tail::default();
-        tokio::spawn(output::capture(spawned.stderr, NUMBER, process.pid(), tail.clone()));
+        let ear = Arc::new(ear.of_another(NUMBER));
+        tokio::spawn(output::capture(spawned.stderr, Arc::clone(&ear)));
         let socket = tokio::sync::Mutex::new(UnixStream::from_std(ours).map_err(resource)?);
-        let template = Self { process, tail, socket, forgotten: Mutex::default() };
+        let template = Self { process, ear, socket, forgotten: Mutex::default() };
         let module = config.adapter.as_deref().unwrap_or_default();
         let module = module.split_once(':').map_or(module, |(module, _)| module);
         let request = Request::Prepare { python_path: handshake::python_path(config)?, module, compat: config.compat };
@@ -136,7 +149,7 @@ impl Template {
             Ok(Prepared::Failed(failure)) => Err(handshake::failure(config, failure)),
             Err(error) => {
                 let message =
-                    format!("the template process ended before it was ready ({error}){}", template.tail.quoted());
+                    format!("the template process ended before it was ready ({error}){}", template.ear.tail().quoted());
                 Err(Error::start_failed(StartFailure::Exit, message))
             }
         }

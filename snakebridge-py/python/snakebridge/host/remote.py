@@ -13,12 +13,14 @@ import msgspec
 
 from snakebridge.encoding import encode
 from snakebridge.errors import HostToolError
+from snakebridge.extensions import decode
 from snakebridge.host.catalogue import LIST_TARGET
 from snakebridge.session import CallMetadata
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
+    from snakebridge.progress import Progress
     from snakebridge.registration import ToolRegistration
 
 
@@ -114,6 +116,9 @@ class RemoteStub:
         self._stub = stub
         self._session_id = session_id
 
+    def progress(self, progress: Progress) -> None:
+        """Nobody hears how far what is no call is."""
+
     def check_cancelled(self) -> None:
         """Nothing cancels what is no call."""
 
@@ -149,7 +154,7 @@ class RemoteStub:
     def _execute(self, target: str, arguments: bytes) -> Any:
         if target.startswith("$"):
             _refuse(target, "remote stubs have tools only")
-        given = msgspec.msgpack.decode(arguments)
+        given = decode(arguments)
         if not isinstance(given, dict):
             _refuse(target, "remote stubs take arguments by name only")
         binary = {name: value for name, value in given.items() if isinstance(value, bytes)}
