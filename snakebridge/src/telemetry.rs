@@ -258,7 +258,7 @@ impl Events {
             }
             Event::SessionsNearLimit { .. } => tracing::warn!(target: "snakebridge::session", ?event),
             Event::CallRepeated { .. } | Event::CallRetried { .. } => {
-                tracing::info!(target: "snakebridge::call", ?event)
+                tracing::info!(target: "snakebridge::call", ?event);
             }
             Event::CallLost { .. } | Event::NotificationFailed { .. } => {
                 tracing::warn!(target: "snakebridge::call", ?event);

@@ -5,15 +5,17 @@
 //! worker, one of the [`spares`] where there is one, with [`succession`] when it has served long enough, unless
 //! [`restarts`] says that it makes no sense at the moment; [`loss`] settles what a dead one leaves, and [`blame`] asks
 //! which tool, arguments or worker is at fault: [`breaker`], [`poison`] and [`outliers`] keep count; [`supervisor`] looks
-//! after idle workers, and [`growth`] after their number; [`timekeeper`] ends calls whose time is up, and [`retirement`]
-//! workers that do not let go of them; [`unattended`] stays with calls that nobody waits for; [`exposing`] notes what
-//! adapters expose to sessions; [`shutdown`] ends everything. [`pools`] says which of several pools a call goes to.
+//! after idle workers, and [`growth`] after their number; [`timekeeper`] ends calls whose time is up, [`cancelling`] many
+//! at once, and [`retirement`] workers that do not let go of them; [`unattended`] stays with calls that nobody waits for;
+//! [`exposing`] notes what adapters expose to sessions; [`shutdown`] ends everything. [`pools`] says which of several
+//! pools a call goes to.
 
 mod admission;
 mod alarm;
 mod backoff;
 mod blame;
 mod breaker;
+mod cancelling;
 mod circuit;
 mod exposing;
 mod growth;
