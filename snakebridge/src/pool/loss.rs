@@ -24,7 +24,6 @@ impl Pool {
         {
             let mut state = self.lock();
             state.workers.remove(&worker.number);
-            state.history.dropped_lines += worker.dropped_lines();
             state.spares.remove(worker.number);
             state.scheduler.remove_worker(worker.number);
             state.outliers.gone(worker.number);

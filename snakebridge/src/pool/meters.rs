@@ -59,8 +59,6 @@ impl Pool {
             (statistics.workers, statistics.spares) = (serving, state.spares.len());
             statistics.waiting = state.scheduler.waiting_calls();
             statistics.workers_stuck = state.stuck.count();
-            // Those that are gone have left theirs.
-            statistics.dropped_lines += state.living().map(|worker| worker.dropped_lines()).sum::<u64>();
             statistics
         };
         self.meters.read(&mut statistics);

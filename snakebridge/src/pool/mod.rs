@@ -1,20 +1,21 @@
 //! Many workers: who runs what, who waits, and what happens when one dies.
 //!
-//! [`scheduler`] decides and is pure, with [`admission`] for those that wait; [`routing`] carries out what it decides, and
-//! [`refusals`] tells those that are not admitted; [`slot`] keeps one place filled with a living worker, one of the
+//! [`admission`] says which calls are let in; [`scheduler`] decides where they go and is pure, with [`room`] for those that
+//! wait; [`routing`] carries out what it decides; [`slot`] keeps one place filled with a living worker, one of the
 //! [`spares`] where there is one, with [`succession`] when it has served long enough, unless [`restarts`] says that it
 //! makes no sense at the moment, there is a [`shortage`], too many are [`stuck`], or what it has to [`offer`] has changed;
 //! [`loss`] settles what a dead one leaves, and [`blame`] asks which tool, arguments or worker is at fault: [`breaker`],
 //! [`poison`] and [`outliers`] keep count; [`supervisor`] looks after idle workers, and [`growth`] after their number;
-//! [`timekeeper`] ends calls whose time is up, and [`retirement`] workers that do not let go of them; [`unattended`] stays
-//! with calls that nobody waits for; [`exposing`] notes what adapters expose to sessions; [`shutdown`] ends everything.
-//! [`pools`] says which of several pools a call goes to.
+//! [`timekeeper`] ends calls whose time is up, [`cancelling`] many at once, and [`retirement`] workers that do not let go of
+//! them; [`unattended`] stays with calls that nobody waits for; [`exposing`] notes what adapters expose to sessions;
+//! [`shutdown`] ends everything. [`pools`] says which of several pools a call goes to.
 
 mod admission;
 mod alarm;
 mod backoff;
 mod blame;
 mod breaker;
+mod cancelling;
 mod circuit;
 mod exposing;
 mod growth;
@@ -28,13 +29,14 @@ mod permission;
 mod poison;
 mod pools;
 mod recycling;
-mod refusals;
 mod restarts;
 mod retirement;
 mod retries;
+mod room;
 mod routing;
 mod scaling;
 mod scheduler;
+mod second_try;
 mod shortage;
 mod shutdown;
 mod slot;
@@ -56,7 +58,6 @@ use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore, mpsc, watch};
 use tokio_util::task::TaskTracker;
 
-use self::admission::Bounds;
 use self::alarm::Alarm;
 use self::blame::Digests;
 use self::growth::Place;
@@ -68,6 +69,7 @@ pub(crate) use self::pools::{DEFAULT_POOL, Pools};
 pub(crate) use self::recycling::Recycling;
 use self::restarts::Restarts;
 use self::retries::Retries;
+use self::room::Bounds;
 pub(crate) use self::scaling::Scaling;
 use self::scheduler::{Scheduler, Task};
 use self::shortage::Shortage;
@@ -79,7 +81,7 @@ use crate::error::{Error, ErrorKind, Executed, Result, StartFailure};
 use crate::link::{Chain, Handling, PendingCall, Priority, ToolName};
 use crate::manifest::{Manifest, SessionUse};
 use crate::session::{Affinity, Identity, Pin, Tie};
-use crate::telemetry::{Events, Statistics};
+use crate::telemetry::{Events, Records, Statistics};
 use crate::tools::Registry;
 use crate::wire::fragment::FRAGMENT;
 use crate::worker::{Worker, WorkerConfig};
@@ -279,6 +281,8 @@ pub(crate) struct Common {
     pub registry: Arc<Registry>,
     /// Who is told what happens.
     pub events: Events,
+    /// Who hears what workers say.
+    pub records: Records,
     /// The last number that a worker was given.
     pub numbers: Arc<AtomicU64>,
 }
@@ -287,6 +291,7 @@ pub(crate) struct Common {
 struct Pool {
     config: PoolConfig,
     events: Events,
+    records: Records,
     registry: Arc<Registry>,
     /// The last number of a worker, in all pools together.
     numbers: Arc<AtomicU64>,
@@ -305,8 +310,10 @@ struct Pool {
     starts: Semaphore,
     /// Places that are kept filled with workers.
     places: AtomicUsize,
-    /// One of them has a worker, or may have one again.
+    /// One of them has a worker, or is there no more.
     occupied: Notify,
+    /// A spare waits for a place.
+    spare_ready: Notify,
     /// A call has to wait.
     crowded: Notify,
     /// Has one permit: one worker is replaced at a time.
@@ -338,7 +345,7 @@ impl PoolHandle {
     /// Starts the workers and waits until the first is ready. The others follow in the background.
     /// `common` is what the pools of a bridge have together.
     pub(crate) async fn start(config: PoolConfig, common: Common) -> Result<Self> {
-        let Common { registry, events, numbers } = common;
+        let Common { registry, events, records, numbers } = common;
         let (workers, spares, scaling) = (config.workers, config.spares, config.scaling);
         let most = scaling.map_or(workers, |scaling| scaling.most);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -367,6 +374,7 @@ impl PoolHandle {
         let pool = Arc::new(Pool {
             config,
             events,
+            records,
             registry,
             numbers,
             state: Mutex::new(state),
@@ -380,6 +388,7 @@ impl PoolHandle {
             starts: Semaphore::new(cores),
             places: AtomicUsize::new(0),
             occupied: Notify::new(),
+            spare_ready: Notify::new(),
             crowded: Notify::new(),
             successions: Semaphore::new(1),
             leaving: Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS))),

@@ -137,8 +137,10 @@ pub struct Statistics {
     /// Workers of those lost that were killed and are still there (the event `WorkerStuck` names them): a reason for an alarm,
     /// because only the machine's administrator can help.
     pub workers_stuck: usize,
-    /// Lines that workers wrote and that are not in the log, because there were more than a thousand in a second.
-    pub dropped_lines: u64,
+    /// Records that workers have logged, printed or told; see [`Bridge::records`](crate::Bridge::records).
+    pub records: u64,
+    /// Records that are lost, because there were too many of them.
+    pub records_dropped: u64,
 }
 
 impl Statistics {
@@ -150,6 +152,7 @@ impl Statistics {
 
     /// Adds what another pool has done.
     pub(crate) fn merge(&mut self, other: Self) {
+        // Records are counted once for all pools.
         let Self {
             calls: _,
             tools,
@@ -160,7 +163,7 @@ impl Statistics {
             workers_lost,
             workers_retired,
             workers_stuck,
-            dropped_lines,
+            ..
         } = other;
         for (tool, calls) in tools {
             self.add(&tool, &calls);
@@ -172,7 +175,6 @@ impl Statistics {
         self.workers_lost += workers_lost;
         self.workers_retired += workers_retired;
         self.workers_stuck += workers_stuck;
-        self.dropped_lines += dropped_lines;
     }
 }
 
