@@ -6,8 +6,8 @@
 //! makes no sense at the moment, there is a [`shortage`], too many are [`stuck`], or what it has to [`offer`] has changed;
 //! [`loss`] settles what a dead one leaves, and [`blame`] asks which tool, arguments or worker is at fault: [`breaker`],
 //! [`poison`] and [`outliers`] keep count; [`supervisor`] looks after idle workers, and [`growth`] after their number;
-//! [`timekeeper`] ends calls whose time is up, [`cancelling`] many at once, and [`retirement`] workers that do not let go of
-//! them; [`unattended`] stays with calls that nobody waits for; [`exposing`] notes what adapters expose to sessions;
+//! [`timekeeper`] ends calls whose time is up, [`cancelling`] many at once, and [`retirement`] workers that do not let go
+//! of them; [`unattended`] stays with calls that nobody waits for; [`exposing`] notes what adapters expose to sessions;
 //! [`shutdown`] ends everything. [`pools`] says which of several pools a call goes to.
 
 mod admission;

@@ -152,7 +152,6 @@ impl Statistics {
 
     /// Adds what another pool has done.
     pub(crate) fn merge(&mut self, other: Self) {
-        // Records are counted once for all pools.
         let Self {
             calls: _,
             tools,
@@ -163,7 +162,9 @@ impl Statistics {
             workers_lost,
             workers_retired,
             workers_stuck,
-            ..
+            // Records are counted once for all pools.
+            records: _,
+            records_dropped: _,
         } = other;
         for (tool, calls) in tools {
             self.add(&tool, &calls);

@@ -2,9 +2,9 @@
 //!
 //! [`interpreter`] finds a Python, [`launch`] says what is run instead of it, [`sandbox`] how much it may, [`spawner`]
 //! starts it from a thread that never ends, if there are [`descriptors`] for it, [`handshake`] agrees with it,
-//! [`status`] is the page of shared memory on which it notes what it runs, [`output`] carries what it prints,
-//! [`process`] watches and ends it, [`crash`] says what its end means, and [`template`] is what
-//! workers are forked from where that was asked for. [`Worker::start`] ties them together.
+//! [`status`] is the page of shared memory on which it notes what it runs, [`output`] carries what it prints, [`process`]
+//! watches and ends it, [`crash`] says what its end means, and [`template`] is what workers are forked from where that was
+//! asked for. [`Worker::start`] ties them together.
 
 mod compat;
 mod crash;
