@@ -11,6 +11,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "host")]
+pub(crate) use self::display::is_escaped;
 pub(crate) use self::display::shown;
 use self::exit::ended;
 pub use self::exit::{Crash, Exit};
