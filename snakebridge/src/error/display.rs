@@ -20,9 +20,8 @@ struct Inset<'a, 'b>(&'a mut fmt::Formatter<'b>);
 
 impl Write for Inset<'_, '_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        let is_odd = |character: char| character.is_control() && character != '\t' || is_line_separator(character);
         let mut rest = text;
-        while let Some(place) = rest.find(is_odd) {
+        while let Some(place) = rest.find(is_escaped) {
             let (plain, odd) = rest.split_at(place);
             self.0.write_str(plain)?;
             let mut characters = odd.chars();
@@ -37,8 +36,10 @@ impl Write for Inset<'_, '_> {
     }
 }
 
-fn is_line_separator(character: char) -> bool {
-    matches!(character, '\u{2028}' | '\u{2029}')
+/// Control characters but the tab, separators of lines and paragraphs, and marks that change the direction of writing.
+pub(crate) fn is_escaped(character: char) -> bool {
+    (character.is_control() && character != '\t')
+        || matches!(character, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 impl Error {
@@ -70,9 +71,8 @@ impl fmt::Debug for Error {
         // `main` prints errors with Debug: give a reader sentences, then the traceback.
         let mut inset = Inset(f);
         self.sentences(&mut inset)?;
-        match self.exception().and_then(|exception| exception.traceback.as_deref()) {
-            Some(traceback) => write!(inset, "\n{}", traceback.trim_end())?,
-            None => {}
+        if let Some(traceback) = self.exception().and_then(|exception| exception.traceback.as_deref()) {
+            write!(inset, "\n{}", traceback.trim_end())?;
         }
         match self.learning_fault() {
             Some(fault) => write!(inset, "\nhint: {}", fault.hint()),
@@ -83,8 +83,24 @@ impl fmt::Debug for Error {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::super::{Exception, Executed};
     use super::*;
+
+    proptest! {
+        #[test]
+        fn whatever_the_text_is_what_is_shown_of_it_stays_in_its_place(text in "(?s).{0,40}", tool in "(?s).{0,200}") {
+            let mut exception = Exception::new("E", text.clone());
+            exception.traceback = Some(text);
+            let error = Error::new(ErrorKind::Tool(Box::new(exception)), Executed::Yes).for_tool(&tool);
+            for shown in [format!("{error}"), format!("{error:?}")] {
+                let is_odd = |character: char| is_escaped(character) && character != '\n';
+                prop_assert!(!shown.contains(is_odd), "{:?}", shown);
+                prop_assert!(shown.split('\n').skip(1).all(|line| line.starts_with("    ")), "{:?}", shown);
+            }
+        }
+    }
 
     #[test]
     fn no_text_from_outside_begins_a_line_or_holds_a_control_character() {

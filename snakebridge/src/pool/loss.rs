@@ -6,6 +6,7 @@ use std::time::Instant;
 use super::{Life, Pool, State};
 use crate::error::{Error, ErrorKind, Executed, Exit, Phase};
 use crate::link::{CloseReason, PendingCall, Unanswered};
+use crate::seeded::{self, Bug};
 use crate::telemetry::Event;
 use crate::worker::{Ended, Worker};
 
@@ -16,7 +17,11 @@ impl Pool {
     /// Takes a dead worker out and settles its calls: those that never ran go to another worker in silence; those that
     /// may have run are repeated if they are idempotent, else their callers are told. Returns whether it may have been
     /// running one.
-    pub(super) fn settle(&self, worker: &Arc<Worker>, ended: &Ended) -> bool {
+    pub(super) fn settle(self: &Arc<Self>, worker: &Arc<Worker>, ended: &Ended) -> bool {
+        if ended.stuck {
+            let gone = Arc::clone(worker);
+            self.give_up(worker.number, worker.pid, async move { gone.gone().await });
+        }
         {
             let mut state = self.lock();
             state.workers.remove(&worker.number);
@@ -83,6 +88,22 @@ impl Pool {
         maybe > 0
     }
 
+    /// The process of a worker was killed and does not end. Nothing waits for it any more, but somebody has to take note when
+    /// it is `gone`.
+    pub(super) fn give_up(self: &Arc<Self>, worker: u64, pid: u32, gone: impl Future<Output = ()> + Send + 'static) {
+        self.lock().stuck.given_up();
+        self.events.emit(Event::WorkerStuck { pool: self.name(), worker, pid });
+        let pool = Arc::downgrade(self);
+        // None of the pool's tasks, for whose end a shutdown waits.
+        self.runtime.spawn(async move {
+            gone.await;
+            if let Some(pool) = pool.upgrade() {
+                pool.lock().stuck.has_ended();
+                pool.restarting.notify_waiters();
+            }
+        });
+    }
+
     /// A call that its worker will not answer waits for another one, at once if it never ran. False when the pool is shutting
     /// down: nobody would ever serve it.
     pub(super) fn wait_again(&self, state: &mut State, call: &Arc<PendingCall>, executed: Executed) -> bool {
@@ -136,5 +157,5 @@ impl Pool {
 
 /// Whether the call, or its tool in Python, is declared idempotent.
 fn is_idempotent(worker: &Worker, call: &PendingCall) -> bool {
-    call.idempotent || worker.manifest.is_idempotent(&call.request.target)
+    call.idempotent || seeded::has(Bug::BlindRetry) || worker.manifest.is_idempotent(&call.request.target)
 }

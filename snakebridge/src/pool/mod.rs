@@ -1,19 +1,22 @@
 //! Many workers: who runs what, who waits, and what happens when one dies.
 //!
-//! [`admission`] says which calls are let in; [`scheduler`] decides where they go and is pure, with [`room`] for those that
-//! wait; [`routing`] carries out what it decides; [`slot`] keeps one place filled with a living worker, one of the
-//! [`spares`] where there is one, with [`succession`] when it has served long enough, unless [`restarts`] says that it
-//! makes no sense at the moment; [`loss`] settles what a dead one leaves, and [`blame`] asks which tool, arguments or worker is at fault:
-//! [`breaker`], [`poison`] and [`outliers`] keep count; [`supervisor`] looks after idle workers, and [`growth`] after their
-//! number; [`timekeeper`] ends calls whose time is up, and [`retirement`] workers that do not let go of them; [`unattended`]
-//! stays with calls that nobody waits for; [`exposing`] notes what adapters expose to sessions; [`shutdown`] ends
-//! everything. [`pools`] says which of several pools a call goes to.
+//! A call is a [`submission`]; [`admission`] says which are let in; [`scheduler`] decides where they go and is pure, with
+//! [`room`] for those that wait; [`routing`] carries out what it decides. [`slot`] keeps one place filled with a living
+//! worker, one of the [`spares`] where there is one, with [`succession`] when it has served long enough, unless
+//! [`restarts`] says that it makes no sense at the moment, there is a [`shortage`], too many are [`stuck`], or what it has
+//! to [`offer`] has changed. [`loss`] settles what a dead one leaves, and [`blame`] asks which tool, arguments or worker
+//! is at fault: [`breaker`], [`poison`] and [`outliers`] keep count; [`supervisor`] looks after idle workers, and
+//! [`growth`] after their number; [`timekeeper`] ends calls whose time is up, [`cancelling`] many at once, and
+//! [`retirement`] workers that do not let go of them; [`unattended`] stays with calls that nobody waits for; [`exposing`]
+//! notes what adapters expose to sessions; [`shutdown`] ends everything. [`pools`] says which of several pools a call goes
+//! to.
 
 mod admission;
 mod alarm;
 mod backoff;
 mod blame;
 mod breaker;
+mod cancelling;
 mod circuit;
 mod exposing;
 mod growth;
@@ -21,6 +24,7 @@ mod health;
 mod info;
 mod loss;
 mod meters;
+mod offer;
 mod outliers;
 mod permission;
 mod poison;
@@ -34,9 +38,12 @@ mod routing;
 mod scaling;
 mod scheduler;
 mod second_try;
+mod shortage;
 mod shutdown;
 mod slot;
 mod spares;
+mod stuck;
+mod submission;
 mod succession;
 mod supervisor;
 mod timekeeper;
@@ -48,7 +55,6 @@ use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore, mpsc, watch};
 use tokio_util::task::TaskTracker;
@@ -67,13 +73,15 @@ use self::retries::Retries;
 use self::room::Bounds;
 pub(crate) use self::scaling::Scaling;
 use self::scheduler::{Scheduler, Task};
+use self::shortage::Shortage;
 use self::spares::Spares;
+use self::stuck::Stuck;
+pub(crate) use self::submission::{InSession, Submission};
 use self::trials::Trials;
-use crate::body::InputStream;
 use crate::error::{Error, ErrorKind, Executed, Result, StartFailure};
-use crate::link::{Chain, Handling, PendingCall, Priority, ToolName};
+use crate::link::{PendingCall, Priority, ToolName};
 use crate::manifest::{Manifest, SessionUse};
-use crate::session::{Affinity, Identity, Pin, Tie};
+use crate::session::{Affinity, Identity, Tie};
 use crate::telemetry::{Events, Records, Statistics};
 use crate::tools::Registry;
 use crate::wire::fragment::FRAGMENT;
@@ -123,6 +131,8 @@ pub(crate) struct PoolConfig {
     pub health_interval: Duration,
     /// When workers have served long enough. Default: never.
     pub recycling: Recycling,
+    /// How many workers that cannot be ended may be replaced, if it is not as many as there are workers.
+    pub max_stuck_workers: Option<usize>,
 }
 
 impl PoolConfig {
@@ -138,44 +148,6 @@ impl PoolConfig {
     fn tool_limits(&self) -> impl Iterator<Item = (&str, usize)> {
         self.tool_concurrency.iter().map(|(tool, most)| (tool.as_str(), *most))
     }
-}
-
-/// In which session a call is made, and how.
-pub(crate) struct InSession {
-    /// The session, which lives until the call is over.
-    pub pin: Pin,
-    /// Where the call says that it goes.
-    pub affinity: Option<Affinity>,
-    /// Where it goes if neither it nor its tool says anything.
-    pub default_affinity: Affinity,
-    /// What its tool needs of the session by what Rust says of it.
-    pub needs: SessionUse,
-}
-
-/// A call to be made.
-pub(crate) struct Submission {
-    /// The tool.
-    pub target: ToolName,
-    /// The encoded arguments.
-    pub body: Vec<u8>,
-    /// The streams among them.
-    pub inputs: Vec<InputStream>,
-    /// Whether items are wanted.
-    pub stream: bool,
-    /// When the caller made the call: its deadline counts from here.
-    pub created: Instant,
-    /// The tool that makes it, if one does: it has no more time.
-    pub chain: Option<Chain>,
-    /// The deadline, if it is not the pool's.
-    pub timeout: Option<Duration>,
-    /// The session.
-    pub session: Option<InSession>,
-    /// The metadata map.
-    pub meta: Option<Bytes>,
-    /// Whether it may be repeated.
-    pub idempotent: bool,
-    /// How it is to be treated.
-    pub handling: Handling,
 }
 
 impl Task for Arc<PendingCall> {
@@ -236,6 +208,8 @@ struct State {
     /// Workers that are about to be killed, and the call for which each is.
     condemned: HashMap<u64, Arc<PendingCall>>,
     manifests: HashMap<String, Arc<Manifest>>,
+    /// What the first worker offered: what every other one has to.
+    offered: Option<Arc<Manifest>>,
     /// The hash of the newest one.
     manifest_hash: Arc<str>,
     /// Deadlines that tools declare in Python, for calls that name none.
@@ -244,10 +218,14 @@ struct State {
     declared_uses: HashMap<String, SessionUse>,
     /// Set while no worker can be had: what every call is told at once, instead of after a wait.
     failed: Option<(StartFailure, String)>,
+    /// Why the last worker that was to be started found no room, until one is ready.
+    shortage: Option<Shortage>,
     /// Whether a worker has ever been ready. After that no failure is taken for permanent: what was there may come back.
     has_served: bool,
     /// Whether starting workers makes sense.
     restarts: Restarts,
+    /// Workers that were killed and go on.
+    stuck: Stuck,
     /// How many calls may be repeated.
     retries: Retries,
     /// Arguments that kill workers.
@@ -289,7 +267,7 @@ struct Pool {
     /// A call ended: a shutdown may be waiting for the last.
     ended: Notify,
     life: watch::Sender<Life>,
-    /// Workers may be started again after a pause, or another place may try.
+    /// Workers may be started again after a pause, or another place may try, or one that was stuck has ended.
     restarting: Notify,
     /// Bounds how many workers start at the same time.
     starts: Semaphore,
@@ -340,12 +318,15 @@ impl PoolHandle {
             spares: Spares::default(),
             condemned: HashMap::new(),
             manifests: HashMap::new(),
+            offered: None,
             manifest_hash: "".into(),
             declared_timeouts: HashMap::new(),
             declared_uses: HashMap::new(),
             failed: None,
+            shortage: None,
             has_served: false,
             restarts: Restarts::new(),
+            stuck: Stuck::new(config.max_stuck_workers.unwrap_or(workers)),
             retries: Retries::new(),
             poison: Poison::default(),
             outliers: Outliers::default(),

@@ -8,7 +8,6 @@ use super::slot::jitter;
 use super::{Pool, State, retries};
 use crate::error::{Error, ErrorKind, Executed, QueueLimit, StartFailure};
 use crate::link::{Answer, Link, PendingCall, Stage};
-use crate::session::Identity;
 use crate::wire::peer::Refused;
 use crate::worker::Worker;
 
@@ -153,6 +152,10 @@ impl Pool {
                 // The timekeeper ends it.
                 self.alarm.set(Some(now));
             }
+            if self.config.recycling.isolates() {
+                // Not even until its successor is ready.
+                state.scheduler.close_worker(worker);
+            }
             let next = Self::next(&mut state, now);
             let (refused, worn) = (state.scheduler.take_refused(), self.worn(&state, worker, now));
             (verdict, next, refused, worn, state.draining)
@@ -231,35 +234,6 @@ impl Pool {
         self.lock().scheduler.give_up(call);
         link.cancel(id, reason, now);
         self.look_after_grace(now);
-    }
-
-    /// Cancels all calls of a session.
-    pub(super) fn cancel_session(&self, session: &Arc<Identity>) {
-        let is_of_it =
-            |call: &Arc<PendingCall>| call.session.as_ref().is_some_and(|identity| Arc::ptr_eq(identity, session));
-        let (waiting, workers) = {
-            let mut state = self.lock();
-            let workers: Vec<_> = state.workers.values().cloned().collect();
-            (state.scheduler.take_waiting(is_of_it), workers)
-        };
-        for call in waiting {
-            call.complete(Err(Error::new(ErrorKind::Cancelled, Executed::Never)));
-        }
-        self.departed();
-        for worker in workers {
-            let mut running = Vec::new();
-            worker.link.for_each(|id, call, _| {
-                if is_of_it(call) {
-                    running.push((id, Arc::clone(call)));
-                }
-            });
-            for (id, call) in running {
-                let error = Error::new(ErrorKind::Cancelled, Executed::Maybe).on_worker(worker.number);
-                if call.complete(Err(error)) {
-                    self.cancel(&worker.link, id, &call, "its session was closed");
-                }
-            }
-        }
     }
 
     /// Something was cancelled: when the grace is over, somebody looks whether that helped.
