@@ -16,6 +16,7 @@ const WITH_PYTHON: [&str; 8] = [
     "README.md",
     "docs/concurrency.md",
     "docs/host-tools.md",
+    "docs/objects.md",
     "docs/sessions.md",
     "docs/types.md",
     "docs/adapters.md",

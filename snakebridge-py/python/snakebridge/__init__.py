@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         HostToolError,
         InvalidArgument,
         InvalidResult,
+        ReferenceLost,
         SessionError,
         SessionExpired,
         SessionNotFound,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     )
     from snakebridge.host.state import SessionState
     from snakebridge.host.tools import HostTool, HostTools
+    from snakebridge.references.kept import Kept, keep
     from snakebridge.registration import ParameterSpec, ToolRegistration
     from snakebridge.session import SessionContext
     from snakebridge.streams import StreamChunk
@@ -58,7 +60,9 @@ __all__ = [
     "HostTools",
     "InvalidArgument",
     "InvalidResult",
+    "Kept",
     "ParameterSpec",
+    "ReferenceLost",
     "SessionContext",
     "SessionError",
     "SessionExpired",
@@ -70,6 +74,7 @@ __all__ = [
     "ToolRegistration",
     "Unserializable",
     "__version__",
+    "keep",
     "telemetry",
     "tool",
 ]
@@ -84,7 +89,9 @@ _HOMES = {
     "HostTools": "host.tools",
     "InvalidArgument": "errors",
     "InvalidResult": "errors",
+    "Kept": "references.kept",
     "ParameterSpec": "registration",
+    "ReferenceLost": "errors",
     "SessionContext": "session",
     "SessionError": "errors",
     "SessionExpired": "errors",
@@ -95,6 +102,7 @@ _HOMES = {
     "ToolError": "errors",
     "ToolRegistration": "registration",
     "Unserializable": "errors",
+    "keep": "references.kept",
     "telemetry": "telemetry",
     "tool": "decorator",
 }

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import msgspec
 
 from snakebridge.errors import Unserializable
+from snakebridge.references.kept import Kept
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,6 +69,8 @@ def to_wire(value: Any) -> Any:
     Raises:
         Unserializable: If the object has no conversion, or too many elements for one.
     """
+    if isinstance(value, Kept):
+        return value.extension()
     for scalar, exact in _SCALARS:
         if isinstance(value, scalar):
             return exact(value)

@@ -24,6 +24,8 @@ class CallMetadata(msgspec.Struct, frozen=True):
 
     correlation_id: str | None = None
     metadata: dict[str, Any] = {}
+    scope: int = 0
+    """The number of the call's session, where the host lets sessions keep objects."""
 
 
 class SessionStub(HostStub, Protocol):
@@ -87,6 +89,14 @@ class SessionContext:
     def correlation_id(self) -> str | None:
         """The name that joins traces and logs of host and worker, where the caller gave one."""
         return self._stub.metadata.correlation_id
+
+    @property
+    def session_number(self) -> int:
+        """The host's number of the session, for which objects are kept; 0 where none can be.
+
+        A session that is created again under the same id has another number.
+        """
+        return self._stub.metadata.scope
 
     @property
     def deadline(self) -> float | None:

@@ -26,7 +26,7 @@ pub struct Arguments {
     named_bytes: Vec<u8>,
     failed: Option<Error>,
     #[cfg(feature = "host")]
-    inputs: Vec<super::InputStream>,
+    attached: super::Attached,
 }
 
 impl std::fmt::Debug for Arguments {
@@ -40,9 +40,9 @@ impl std::fmt::Debug for Arguments {
 pub struct Encoded {
     /// The body of the CALL.
     pub body: Vec<u8>,
-    /// The streams among them.
+    /// What does not travel in them.
     #[cfg(feature = "host")]
-    pub inputs: Vec<super::InputStream>,
+    pub(crate) attached: super::Attached,
 }
 
 impl std::fmt::Debug for Encoded {
@@ -89,7 +89,7 @@ impl Default for Arguments {
             named_bytes,
             failed: None,
             #[cfg(feature = "host")]
-            inputs: Vec::new(),
+            attached: super::Attached::default(),
         }
     }
 }
@@ -164,11 +164,29 @@ impl Arguments {
         self.keep(encoded, || "keyword arguments".to_owned())
     }
 
+    /// Adds a named argument that is a call's arguments itself.
+    #[cfg(feature = "host")]
+    #[must_use]
+    pub(crate) fn nested(mut self, name: &str, arguments: Self) -> Self {
+        match arguments.finish() {
+            Ok(Encoded { body, attached }) => {
+                self.named += 1;
+                put_str(&mut self.named_bytes, name);
+                self.named_bytes.extend_from_slice(&body);
+                self.attached.append(attached);
+            }
+            Err(error) => {
+                self.failed.get_or_insert(error);
+            }
+        }
+        self
+    }
+
     /// Encodes a value that may have streams in it.
     #[cfg_attr(not(feature = "host"), expect(clippy::unused_self, reason = "streams are the host's"))]
     fn encode<T: Serialize + ?Sized>(&mut self, out: &mut Vec<u8>, value: &T) -> Result<()> {
         #[cfg(feature = "host")]
-        return super::input::collecting(&mut self.inputs, || encode_into(out, value));
+        return super::input::collecting(&mut self.attached, || encode_into(out, value));
         #[cfg(not(feature = "host"))]
         encode_into(out, value)
     }
@@ -191,7 +209,7 @@ impl Arguments {
             return Ok(Encoded {
                 body: self.named_bytes,
                 #[cfg(feature = "host")]
-                inputs: self.inputs,
+                attached: self.attached,
             });
         }
         let mut out = Vec::with_capacity(16 + self.positional_bytes.len() + self.named_bytes.len());
@@ -205,7 +223,7 @@ impl Arguments {
         Ok(Encoded {
             body: out,
             #[cfg(feature = "host")]
-            inputs: self.inputs,
+            attached: self.attached,
         })
     }
 }

@@ -1,8 +1,9 @@
-//! Streams as arguments of a call.
+//! Streams as arguments of a call, and what else stands for something in arguments.
 
+use std::any::Any;
 use std::cell::RefCell;
 use std::pin::Pin;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::{Stream, StreamExt};
 use serde::ser::Error as _;
@@ -18,9 +19,42 @@ pub type InputStream = Pin<Box<dyn Stream<Item = Result<bytes::Bytes>> + Send>>;
 /// The extension type that stands for a stream among the arguments of a call.
 const STREAM_TYPE: i8 = 6;
 
+/// What arguments contain that does not travel in them.
+#[derive(Default)]
+pub(crate) struct Attached {
+    /// Streams, in the order of their numbers.
+    pub(crate) inputs: Vec<InputStream>,
+    /// Objects of a worker.
+    pub(crate) objects: Vec<PassedObject>,
+}
+
+impl Attached {
+    /// Whether everything travels.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.inputs.is_empty() && self.objects.is_empty()
+    }
+
+    /// Adds what arguments inside these contain. They have all the streams, or none.
+    pub(super) fn append(&mut self, mut inner: Self) {
+        self.inputs.append(&mut inner.inputs);
+        self.objects.append(&mut inner.objects);
+    }
+}
+
+/// An object of a worker among the arguments of a call, which has to go to that worker.
+pub(crate) struct PassedObject {
+    /// Where the worker's pool is.
+    pub(crate) pool: usize,
+    pub(crate) worker: u64,
+    /// The life of the session that it is kept for.
+    pub(crate) scope: u64,
+    /// Keeps it there.
+    pub(crate) handle: Arc<dyn Any + Send + Sync>,
+}
+
 thread_local! {
-    /// The streams that the arguments being encoded on this thread contain so far.
-    static COLLECTED: RefCell<Option<Vec<InputStream>>> = const { RefCell::new(None) };
+    /// What the arguments being encoded on this thread contain so far.
+    static COLLECTED: RefCell<Option<Attached>> = const { RefCell::new(None) };
 }
 
 /// A stream as an argument: Python iterates over its items while they come.
@@ -59,6 +93,7 @@ impl<T: Serialize + 'static> Serialize for Input<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let number = COLLECTED.with_borrow_mut(|collected| {
             let collected = collected.as_mut().ok_or("a stream can only be an argument of a call of Python")?;
+            let collected = &mut collected.inputs;
             let stream = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
             let stream = stream.ok_or("the stream was given to a call before")?;
             if collected.len() as u64 >= MAX_INPUTS {
@@ -68,8 +103,18 @@ impl<T: Serialize + 'static> Serialize for Input<T> {
             Ok(collected.len())
         });
         let number = number.map_err(S::Error::custom)?.to_le_bytes()[0]; // at most 16, which is its own encoding
-        serializer.serialize_newtype_struct(rmp_serde::MSGPACK_EXT_STRUCT_NAME, &(STREAM_TYPE, Raw(&[number])))
+        serialize_extension(serializer, STREAM_TYPE, &[number])
     }
+}
+
+/// Writes an extension value.
+pub(crate) fn serialize_extension<S: Serializer>(serializer: S, code: i8, data: &[u8]) -> Result<S::Ok, S::Error> {
+    serializer.serialize_newtype_struct(rmp_serde::MSGPACK_EXT_STRUCT_NAME, &(code, Raw(data)))
+}
+
+/// Adds to what the arguments contain that are being encoded on this thread. False when none are.
+pub(crate) fn attach(add: impl FnOnce(&mut Attached)) -> bool {
+    COLLECTED.with_borrow_mut(|collected| collected.as_mut().map(add).is_some())
 }
 
 struct Raw<'a>(&'a [u8]);
@@ -80,11 +125,11 @@ impl Serialize for Raw<'_> {
     }
 }
 
-/// Runs `encode`, and adds the streams that it meets to `streams`.
-pub(super) fn collecting<R>(streams: &mut Vec<InputStream>, encode: impl FnOnce() -> R) -> R {
-    let outer = COLLECTED.replace(Some(std::mem::take(streams)));
+/// Runs `encode`, and adds what it meets that does not travel in the arguments to `attached`.
+pub(super) fn collecting<R>(attached: &mut Attached, encode: impl FnOnce() -> R) -> R {
+    let outer = COLLECTED.replace(Some(std::mem::take(attached)));
     let result = encode();
-    *streams = COLLECTED.replace(outer).unwrap_or_default();
+    *attached = COLLECTED.replace(outer).unwrap_or_default();
     result
 }
 
@@ -97,7 +142,7 @@ mod tests {
     fn streams_are_numbered_as_they_stand_among_the_arguments() {
         let (first, second) = (Input::new(futures::stream::empty::<u8>()), Input::new(futures::stream::empty::<u8>()));
         let encoded = Arguments::new().positional(&first).named("b", &Some(second)).finish().unwrap();
-        assert_eq!(encoded.inputs.len(), 2);
+        assert_eq!(encoded.attached.inputs.len(), 2);
         assert_eq!(encoded.body, [0x92, 0x91, 0xd4, 6, 1, 0x81, 0xa1, b'b', 0xd4, 6, 2]);
     }
 

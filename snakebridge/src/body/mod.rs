@@ -7,12 +7,15 @@ mod exception;
 #[cfg(feature = "host")]
 mod input;
 mod misfit;
+mod tuples;
 
 use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use self::arguments::{Arguments, Encoded, Received};
+#[cfg(feature = "host")]
+pub(crate) use self::input::{Attached, PassedObject, attach, serialize_extension};
 #[cfg(feature = "host")]
 pub use self::input::{Input, InputStream};
 use crate::error::{Error, ErrorKind, Result};

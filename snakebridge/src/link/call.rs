@@ -1,15 +1,16 @@
 //! One call on its way: shared by the future that waits for it, the pool that routes it and the link that carries it.
 
+use std::any::Any;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use tokio::sync::Notify;
 use tokio::sync::futures::OwnedNotified;
 use tokio_util::sync::CancellationToken;
 
+use super::belongings::{Inputs, Stay};
 use super::host_calls::HostCalls;
 use super::request::OwnedRequest;
 use super::trial::Trial;
@@ -19,16 +20,6 @@ use crate::deadlock::Claim;
 use crate::error::{Error, ErrorKind, Executed, Result};
 use crate::session::{Identity, Pin, Tie};
 use crate::telemetry::Meter;
-
-/// The streams among a call's arguments.
-struct Inputs {
-    /// Until somebody pulls them.
-    streams: Option<Vec<InputStream>>,
-    /// Whether something was pulled: the call cannot begin anew elsewhere.
-    pulled: bool,
-    /// Told whenever the call has changed its place, has ended, or a stream has got room.
-    changed: Arc<Notify>,
-}
 
 /// One item of a stream, still encoded.
 #[derive(Debug)]
@@ -67,25 +58,12 @@ struct State {
     inputs: Option<Box<Inputs>>,
     /// Its stay in a session, until it is over.
     stay: Option<Box<Stay>>,
+    /// The worker that had it last.
+    worker: Option<u64>,
     /// Calls to the host that are made inside it, once there is one.
     host_calls: Option<Box<HostCalls>>,
     outcome: Option<Result<Bytes>>,
     waker: Option<Waker>,
-}
-
-/// A call's stay in a session.
-#[derive(Debug)]
-struct Stay {
-    /// Keeps the session.
-    _pin: Pin,
-    /// What it has of the session for itself, or waits for.
-    claim: Option<Claim>,
-}
-
-impl std::fmt::Debug for Inputs {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Inputs").field("pulled", &self.pulled).finish_non_exhaustive()
-    }
 }
 
 impl State {
@@ -163,6 +141,7 @@ impl PendingCall {
             received: 0,
             inputs: None,
             stay: None,
+            worker: None,
             host_calls: None,
             outcome: None,
             waker: None,
@@ -226,11 +205,11 @@ impl PendingCall {
         Self { handling, ..self }
     }
 
-    /// Lets it run in a session, which lives until it is over.
-    pub(crate) fn in_session(mut self, pin: Pin, tie: Option<Tie>) -> Self {
+    /// Lets it run in a session, which lives until it is over, and so does what is `kept`.
+    pub(crate) fn in_session(mut self, pin: Pin, tie: Option<Tie>, kept: Vec<Arc<dyn Any + Send + Sync>>) -> Self {
         self.tie = tie.map(Box::new);
         self.session = Some(Arc::clone(pin.identity()));
-        self.lock().stay = Some(Box::new(Stay { _pin: pin, claim: None }));
+        self.lock().stay = Some(Box::new(Stay { _pin: pin, _kept: kept, claim: None }));
         self
     }
 
@@ -239,6 +218,17 @@ impl PendingCall {
         if let Some(stay) = &mut self.lock().stay {
             stay.claim = Some(claim);
         }
+    }
+
+    /// Makes it one for `worker` and no other, in no session.
+    pub(crate) fn tied_to(mut self, worker: u64) -> Self {
+        self.tie = Some(Box::new(Tie::to_worker(worker)));
+        self
+    }
+
+    /// The worker that had it last.
+    pub(crate) fn worker(&self) -> Option<u64> {
+        self.lock().worker
     }
 
     /// Gives it the streams that its arguments name.
@@ -319,6 +309,7 @@ impl PendingCall {
             }
         }
         state.sent = Some(now);
+        state.worker = Some(link.worker());
         state.stage = Stage::Sent { link: Arc::clone(link), id };
         state.has_its_session(true);
         if let Some(chain) = &self.chain {

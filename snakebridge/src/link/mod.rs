@@ -6,6 +6,7 @@
 //! holds cannot deadlock.
 
 mod answers;
+mod belongings;
 mod call;
 mod chain;
 mod handling;
@@ -41,7 +42,7 @@ use self::reader::Reading;
 pub(crate) use self::reader::{Control, Incoming, Service, Source};
 use self::request::ArgumentsOf;
 pub(crate) use self::request::OwnedRequest;
-pub(crate) use self::tool_name::ToolName;
+pub(crate) use self::tool_name::{RELEASE, ToolName};
 pub(crate) use self::trial::{Answer, Trial};
 use self::writer::Output;
 pub(crate) use self::writer::WriteFailure;

@@ -11,6 +11,7 @@
 mod alarm;
 mod backoff;
 mod blame;
+mod bodies;
 mod breaker;
 mod circuit;
 mod exposing;
@@ -38,6 +39,7 @@ mod timekeeper;
 mod trials;
 mod unattended;
 
+use std::any::Any;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -66,11 +68,11 @@ use crate::body::InputStream;
 use crate::error::{Error, ErrorKind, Executed, Result, StartFailure};
 use crate::link::{Chain, Handling, PendingCall, Priority, ToolName};
 use crate::manifest::{Manifest, SessionUse};
-use crate::session::{Affinity, Identity, Pin, Tie};
+use crate::session::{Affinity, Identity, Need, Pin, Tie};
 use crate::telemetry::{Events, Statistics};
 use crate::tools::Registry;
 use crate::wire::fragment::FRAGMENT;
-use crate::worker::{Worker, WorkerConfig};
+use crate::worker::{Objects, Worker, WorkerConfig};
 
 /// What a pool is made of.
 #[derive(Debug, Clone)]
@@ -119,6 +121,10 @@ pub(crate) struct InSession {
     pub default_affinity: Affinity,
     /// What its tool needs of the session by what Rust says of it.
     pub needs: SessionUse,
+    /// What it needs of a worker besides.
+    pub need: Need,
+    /// What must not go before it is over: the objects among its arguments.
+    pub kept: Vec<Arc<dyn Any + Send + Sync>>,
 }
 
 /// A call to be made.
@@ -145,6 +151,8 @@ pub(crate) struct Submission {
     pub idempotent: bool,
     /// How it is to be treated.
     pub handling: Handling,
+    /// The only worker that it is for, when it runs in no session.
+    pub worker: Option<u64>,
 }
 
 impl Task for Arc<PendingCall> {
@@ -402,6 +410,11 @@ impl PoolHandle {
     /// What its workers load.
     pub(crate) fn adapter(&self) -> Option<&str> {
         self.pool.config.worker.adapter.as_deref()
+    }
+
+    /// What its workers keep and may use for the host, if anything.
+    pub(crate) fn objects(&self) -> Option<&Objects> {
+        self.pool.config.worker.objects.as_ref()
     }
 
     /// Whether its workers have this tool, as far as it is known.

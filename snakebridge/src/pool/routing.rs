@@ -4,17 +4,16 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::bodies::check_body;
 use super::scheduler::{Placement, Refusal, Task};
 use super::{InSession, Pool, State, Submission};
 use crate::deadlock::Resource;
 use crate::error::{Error, ErrorKind, Executed, Phase, Result, StartFailure};
 use crate::link::{Answer, Chain, Link, OwnedRequest, PendingCall, Stage};
 use crate::manifest::SessionUse;
-use crate::session::{Affinity, Identity, Tie};
+use crate::session::{Affinity, Identity, Need, Tie};
 use crate::telemetry::Meter;
-use crate::wire::msgpack::Reader;
 use crate::wire::peer::Refused;
-use crate::wire::{Limits, Violation};
 use crate::worker::Worker;
 
 /// How many calls of the host may be inside one another, each made by a tool that Python called in the one before.
@@ -39,28 +38,6 @@ fn refusal(refused: Refused, queue_limit: usize) -> Error {
         _ => ErrorKind::QueueFull { limit: queue_limit },
     };
     Error::new(kind, Executed::Never)
-}
-
-/// Whether a worker will look into the arguments: how long they are, how deep, and how many values are in them.
-fn check_body(body: &[u8], limits: &Limits) -> Result<()> {
-    let size = body.len() as u64;
-    if size > limits.body {
-        return Err(Error::new(ErrorKind::PayloadTooLarge { size, limit: limits.body }, Executed::Never));
-    }
-    // Every level and every value takes a byte at least, so that small arguments need no look.
-    if size <= limits.depth.min(limits.items) {
-        return Ok(());
-    }
-    match Reader::new(body).value(limits.depth, limits.items) {
-        Err(Violation::Depth(limit)) => {
-            Err(Error::invalid_argument(format!("the arguments are nested more than {limit} levels deep")))
-        }
-        Err(Violation::Items(limit)) => Err(Error::invalid_argument(format!(
-            "the arguments have more than {limit} values in them: pass them as bytes, as a stream, or in several calls"
-        ))),
-        // What encoded them writes nothing else that a reader would refuse.
-        Ok(_) | Err(_) => Ok(()),
-    }
 }
 
 /// Whether a call that is to be repeated so often may be repeated at all.
@@ -101,7 +78,18 @@ fn prepare(
     let call = call.inside(submission.chain).with_handling(submission.handling).with_inputs(submission.inputs);
     match submission.session {
         Some(session) => in_session(call, session, declared, pool, chain),
-        None => call,
+        None => match submission.worker {
+            Some(worker) => call.tied_to(worker),
+            None => call,
+        },
+    }
+}
+
+/// Why the worker of a call about an object is not there.
+fn gone(call: &PendingCall) -> String {
+    match call.tie.as_ref().map(|tie| tie.need) {
+        Some(Need::Worker(worker)) => format!("worker {worker}, which kept it, has ended or was replaced"),
+        _ => "the worker that kept it has ended".to_owned(),
     }
 }
 
@@ -113,7 +101,7 @@ fn in_session(
     pool: &Arc<str>,
     chain: Option<u64>,
 ) -> PendingCall {
-    let InSession { pin, affinity, default_affinity, needs } = session;
+    let InSession { pin, affinity, default_affinity, needs, need, kept } = session;
     let needs = match needs {
         SessionUse::None => declared.get(&*call.request.target).copied().unwrap_or_default(),
         needs => needs,
@@ -123,8 +111,8 @@ fn in_session(
         SessionUse::Affine | SessionUse::Exclusive => Affinity::StrictQueue,
     });
     let (binding, exclusive) = (pin.identity().binding(pool), needs == SessionUse::Exclusive);
-    let tied = exclusive || affinity != Affinity::None;
-    call.in_session(pin, tied.then_some(Tie { binding, affinity, exclusive, chain }))
+    let tied = exclusive || affinity != Affinity::None || need != Need::Nothing;
+    call.in_session(pin, tied.then_some(Tie { binding, affinity, exclusive, chain, need }), kept)
 }
 
 /// The workers of this pool that wait for the tool that makes a call, from the innermost wait on; and whether the first of
@@ -245,6 +233,7 @@ impl Pool {
             Refusal::QueueFull => ErrorKind::QueueFull { limit: self.config.queue_limit },
             Refusal::SessionLost => ErrorKind::SessionLost { session },
             Refusal::WorkerBusy => ErrorKind::SessionWorkerBusy { session },
+            Refusal::ReferenceLost => ErrorKind::ReferenceLost { message: gone(call) },
         };
         // One that was with a worker before may have begun there.
         Error::new(kind, if call.attempts() == 0 { Executed::Never } else { Executed::Maybe })
@@ -298,6 +287,9 @@ impl Pool {
         if let Some(session) = &call.session {
             // Before it is answered, which may be at once.
             session.went_to(worker.number);
+            if self.config.worker.objects.is_some() {
+                session.may_be_kept_by((Arc::clone(&self.config.name), worker.number));
+            }
         }
         let refused = match worker.link.send(call, now) {
             Ok(alone) => {
@@ -469,24 +461,5 @@ impl Pool {
         for call in waiting {
             call.complete(Err(Error::start_failed(why, message)));
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn arguments_that_no_worker_would_look_into_are_refused_by_name() {
-        let limits = Limits { body: 10_000, depth: 8, items: 100, ..Limits::default() };
-        let refused =
-            |body: &[u8]| check_body(body, &limits).map_err(|error| (error.code().to_owned(), error.to_string()));
-        assert_eq!(refused(&[0x80]), Ok(()));
-        assert_eq!(refused(&[&[0x91; 7][..], &[0x90]].concat()), Ok(()));
-        let (code, message) = refused(&[&[0x91; 8][..], &[0x90]].concat()).unwrap_err();
-        assert!(code == "invalid_argument" && message.contains("more than 8 levels"), "{message}");
-        let (code, message) = refused(&[&[0xdc, 0, 200][..], &[1; 200]].concat()).unwrap_err();
-        assert!(code == "invalid_argument" && message.contains("more than 100 values"), "{message}");
-        assert_eq!(refused(&[0; 10_001]).unwrap_err().0, "payload_too_large");
     }
 }

@@ -80,6 +80,8 @@ pub(super) enum Refusal {
     SessionLost,
     /// It would have to wait for its session's worker, and does not.
     WorkerBusy,
+    /// The worker is gone that keeps an object which the call is about, or takes no more calls.
+    ReferenceLost,
 }
 
 /// How many calls a worker takes.

@@ -10,7 +10,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use super::output::Tail;
 use super::process::Process;
 use super::status::StatusPage;
-use super::{Compat, Launch, Restrictions, WorkerConfig, diagnosis};
+use super::{Compat, Launch, Objects, Restrictions, WorkerConfig, diagnosis};
 use crate::body;
 use crate::error::{Error, Exception, Exit, Result, StartFailure};
 use crate::link::{CloseReason, Control, Link, OwnedRequest, PendingCall, ToolName};
@@ -41,6 +41,7 @@ struct HostHello<'a> {
     status_fd: Option<i32>,
     threads: usize,
     sandbox: Option<&'a Restrictions>,
+    objects: Option<&'a Objects>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -76,6 +77,7 @@ pub(super) fn hello(config: &WorkerConfig, status: Option<&StatusPage>) -> Resul
         status_fd: status.map(StatusPage::descriptor),
         threads: config.profile.threads(),
         sandbox: config.sandbox.restrictions(),
+        objects: config.objects.as_ref(),
     })
 }
 

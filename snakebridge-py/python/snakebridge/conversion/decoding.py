@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from snakebridge.conversion.libraries import converter
+from snakebridge.references.arguments import read_extension
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -108,12 +109,12 @@ def bind_recursion(annotation: Any, namespace: dict[str, Any]) -> Any:
 
 def decoder(annotation: Any) -> Callable[[bytes | msgspec.Raw], Any]:
     """A function that decodes one document into an annotation, which `wire_annotation` has given."""
-    return msgspec.msgpack.Decoder(annotation, dec_hook=convert).decode
+    return msgspec.msgpack.Decoder(annotation, dec_hook=convert, ext_hook=read_extension).decode
 
 
 def decode(body: bytes | msgspec.Raw, annotation: Any) -> Any:
     """Decode one document into an annotation, which `wire_annotation` has given."""
-    return msgspec.msgpack.decode(body, type=annotation, dec_hook=convert)
+    return msgspec.msgpack.decode(body, type=annotation, dec_hook=convert, ext_hook=read_extension)
 
 
 def convert(kind: Any, value: Any) -> Any:

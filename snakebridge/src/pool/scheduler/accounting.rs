@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::tests::{TestCall, call};
 use super::*;
-use crate::session::Affinity;
+use crate::session::{Affinity, Need};
 
 /// A call that is with a worker, as the test knows it.
 #[derive(Debug, Clone)]
@@ -66,7 +66,7 @@ impl Checked {
             Ok(Placement::Worker(worker)) => self.hold(worker, call, outer.is_some()),
             Ok(Placement::Queued) => assert!(outer.is_none() || call.tie.is_some(), "only its session holds it up"),
             Err(Refusal::QueueFull) => panic!("there is room for all"),
-            Err(Refusal::SessionLost | Refusal::WorkerBusy) => {
+            Err(Refusal::SessionLost | Refusal::WorkerBusy | Refusal::ReferenceLost) => {
                 assert!(call.tie.is_some(), "others can always wait");
                 return;
             }
@@ -86,7 +86,12 @@ impl Checked {
         // Some belong to a chain: that of the call submitted last, whether or not that still runs.
         let chain = (which / 72).is_multiple_of(3).then(|| self.submitted.saturating_sub(1) as u64);
         let binding = Arc::clone(&self.sessions[session]);
-        which.is_multiple_of(2).then_some(Tie { binding, affinity, exclusive, chain })
+        let need = match which / 16 % 5 {
+            0 => Need::Worker((which / 80) as u64 % 8),
+            1 => Need::FreshStart,
+            _ => Need::Nothing,
+        };
+        which.is_multiple_of(2).then_some(Tie { binding, affinity, exclusive, chain, need })
     }
 
     /// What happens to one of the calls that are with workers.
@@ -162,7 +167,9 @@ impl Checked {
     fn dispatch(&mut self) {
         while let Some((worker, call)) = self.scheduler.next(self.now) {
             assert!(self.open.contains_key(&worker), "a closed worker gets nothing");
-            if let Some(tie) = call.tie.as_ref().filter(|tie| tie.affinity.is_strict()) {
+            if let Some(Need::Worker(keeps)) = call.tie.as_ref().map(|tie| tie.need) {
+                assert_eq!(worker, keeps, "what is about an object goes to the worker that keeps it");
+            } else if let Some(tie) = call.tie.as_ref().filter(|tie| tie.affinity.is_strict()) {
                 assert_eq!(tie.binding.lock().worker, Some(worker), "a strict call goes to its session's worker");
             }
             self.hold(worker, call, false);

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use super::ties::Way;
 use super::{Placement, Refusal, Scheduler, Seat, Task};
+use crate::session::Need;
 
 impl<C: Task> Scheduler<C> {
     /// A new call, made by a tool of the host for which the workers `waiting` wait, from the innermost wait on: the first for
@@ -24,6 +25,13 @@ impl<C: Task> Scheduler<C> {
             return self.submit(call, now);
         };
         let index = match self.way(&call) {
+            // One that takes no more calls finishes what it has, and that is a part of it.
+            Way::Refused(Refusal::ReferenceLost) => match call.tie().map(|tie| tie.need) {
+                Some(Need::Worker(worker)) if waiting.contains(&worker) => {
+                    seat_of(&worker).ok_or(Refusal::ReferenceLost)?
+                }
+                _ => return Err(Refusal::ReferenceLost),
+            },
             Way::Anywhere => {
                 let is_idle = |seat: &Seat<C>| !seat.closed && seat.assigned.is_empty() && seat.line.is_empty();
                 let others = served && self.queue.is_empty();
