@@ -4,7 +4,7 @@ pub use futures::{Stream, StreamExt};
 
 pub use crate::body::Input;
 pub use crate::client::Priority;
-pub use crate::tools::{Outcome, Params, ToolError};
+pub use crate::tools::{Callback, Outcome, Params, ToolError};
 pub use crate::{
     Bridge, Bytes, Call, Error, Object, Profile, Result, Returned, Session, TimeoutProfile, ToolContext, ToolStream,
     Value, args, tools,

@@ -53,9 +53,8 @@ class Tracked:
         self.log.append("entered")
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> bool:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
         self.log.append("left" if kind is None else f"left by {kind.__name__}: {error}")
-        return False
 
     def pid(self) -> int:
         """Tell which process this is."""

@@ -91,6 +91,11 @@ class SessionContext:
         return self._stub.metadata.correlation_id
 
     @property
+    def stub(self) -> SessionStub:
+        """What it stands on."""
+        return self._stub
+
+    @property
     def session_number(self) -> int:
         """The host's number of the session, for which objects are kept; 0 where none can be.
 

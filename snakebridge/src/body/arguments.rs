@@ -260,6 +260,21 @@ impl<'a> Received<'a> {
         Ok(received)
     }
 
+    /// The arguments of a function of `N` parameters, by their places; named ones are together its only one.
+    pub(crate) fn places<const N: usize>(self) -> Result<[&'a [u8]; N]> {
+        let named = self.named.len();
+        let places = match self.positional.len() {
+            0 if named > 0 => vec![self.map],
+            _ => self.positional,
+        };
+        let given = places.len();
+        match places.try_into() {
+            Ok(places) if named == 0 || N == 1 => Ok(places),
+            Ok(_) => Err(Error::invalid_argument("the function takes its arguments by their places, without names")),
+            Err(_) => Err(Error::invalid_argument(format!("the function takes {N} arguments, and {given} were given"))),
+        }
+    }
+
     /// All arguments as one map, still encoded. Refuses positional ones, and two of one name.
     pub fn all_named(self) -> Result<&'a [u8]> {
         match self.positional.len() {

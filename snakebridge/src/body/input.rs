@@ -5,6 +5,8 @@ use std::cell::RefCell;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use bytes::Bytes;
+use futures::future::BoxFuture;
 use futures::{Stream, StreamExt};
 use serde::ser::Error as _;
 use serde::{Serialize, Serializer};
@@ -14,7 +16,7 @@ use crate::error::Result;
 use crate::wire::limits::MAX_INPUTS;
 
 /// The items of a stream among a call's arguments, encoded when they are pulled.
-pub type InputStream = Pin<Box<dyn Stream<Item = Result<bytes::Bytes>> + Send>>;
+pub type InputStream = Pin<Box<dyn Stream<Item = Result<Bytes>> + Send>>;
 
 /// The extension type that stands for a stream among the arguments of a call.
 const STREAM_TYPE: i8 = 6;
@@ -26,18 +28,44 @@ pub(crate) struct Attached {
     pub(crate) inputs: Vec<InputStream>,
     /// Objects of a worker.
     pub(crate) objects: Vec<PassedObject>,
+    /// Functions of the host, in the order of their numbers.
+    pub(crate) functions: Vec<Function>,
+}
+
+/// A function of the host that Python calls: from the encoded arguments to the encoded result.
+#[derive(Clone)]
+pub(crate) struct Function(Arc<Encoded>);
+
+type Encoded = dyn Fn(Bytes) -> BoxFuture<'static, Result<Bytes>> + Send + Sync;
+
+impl Function {
+    pub(crate) fn new(function: impl Fn(Bytes) -> BoxFuture<'static, Result<Bytes>> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(function))
+    }
+
+    /// Begins to run it.
+    pub(crate) fn call(&self, arguments: Bytes) -> BoxFuture<'static, Result<Bytes>> {
+        (self.0)(arguments)
+    }
+}
+
+impl std::fmt::Debug for Function {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Function(..)")
+    }
 }
 
 impl Attached {
     /// Whether everything travels.
     pub(crate) fn is_empty(&self) -> bool {
-        self.inputs.is_empty() && self.objects.is_empty()
+        self.inputs.is_empty() && self.objects.is_empty() && self.functions.is_empty()
     }
 
-    /// Adds what arguments inside these contain. They have all the streams, or none.
+    /// Adds what arguments inside these contain. They have all the streams and functions, or none.
     pub(super) fn append(&mut self, mut inner: Self) {
         self.inputs.append(&mut inner.inputs);
         self.objects.append(&mut inner.objects);
+        self.functions.append(&mut inner.functions);
     }
 }
 

@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 
 pub use self::arguments::{Arguments, Encoded, Received};
 #[cfg(feature = "host")]
-pub(crate) use self::input::{Attached, PassedObject, attach, serialize_extension};
+pub(crate) use self::input::{Attached, Function, PassedObject, attach, serialize_extension};
 #[cfg(feature = "host")]
 pub use self::input::{Input, InputStream};
 use crate::error::{Error, ErrorKind, Result};

@@ -44,7 +44,7 @@ impl Prepared {
             if stream {
                 self.options.check_stream()?;
             }
-            let Encoded { body, attached: Attached { inputs, objects } } = arguments?;
+            let Encoded { body, attached: Attached { inputs, objects, functions } } = arguments?;
             let place = self.choose_pool(&objects)?;
             let mut session = self.session()?;
             let meta = self.meta(place, session.as_ref())?;
@@ -53,6 +53,7 @@ impl Prepared {
                 target: self.tool.clone(),
                 body,
                 inputs,
+                functions,
                 stream,
                 created: self.created,
                 chain: self.chain.clone(),
@@ -138,7 +139,11 @@ impl Prepared {
     /// What the result of the call is kept under, if it is to be kept.
     pub(super) fn cache_key(&self, arguments: &Result<Encoded>) -> Result<Option<Key>> {
         let (Some(_), Ok(arguments)) = (self.options.cache, arguments) else { return Ok(None) };
-        let Attached { inputs, objects } = &arguments.attached;
+        let Attached { inputs, objects, functions } = &arguments.attached;
+        if !functions.is_empty() {
+            let message = "`cache` of a call with a function among its arguments: what it will do is not known";
+            return Err(Error::invalid_argument(message).for_tool(&self.tool));
+        }
         if !objects.is_empty() {
             let message = "`cache` of a call with an object of Python among its arguments: it may change";
             return Err(Error::invalid_argument(message).for_tool(&self.tool));

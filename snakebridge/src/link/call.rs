@@ -15,7 +15,7 @@ use super::host_calls::HostCalls;
 use super::request::OwnedRequest;
 use super::trial::Trial;
 use super::{Chain, Handling, Link};
-use crate::body::InputStream;
+use crate::body::{Function, InputStream};
 use crate::deadlock::Claim;
 use crate::error::{Error, ErrorKind, Executed, Result};
 use crate::session::{Identity, Pin, Tie};
@@ -106,6 +106,8 @@ pub struct PendingCall {
     pub(crate) tie: Option<Box<Tie>>,
     /// The tool that makes it, if one does.
     chain: Option<Chain>,
+    /// Functions of the host among its arguments.
+    pub(crate) functions: Vec<Function>,
     /// Whether it tries its tool out.
     pub trial: Option<Trial>,
     /// Where it is counted: not at all, if it is a call of our own.
@@ -147,8 +149,22 @@ impl PendingCall {
             waker: None,
         };
         let (handling, session, tie, chain) = (Handling::default(), None, None, None);
-        let (trial, meter, state) = (None, None, Mutex::new(state));
-        Self { request, deadline, timeout, idempotent, handling, admitted, session, tie, chain, trial, meter, state }
+        let (functions, trial, meter, state) = (Vec::new(), None, None, Mutex::new(state));
+        Self {
+            request,
+            deadline,
+            timeout,
+            idempotent,
+            handling,
+            admitted,
+            session,
+            tie,
+            chain,
+            functions,
+            trial,
+            meter,
+            state,
+        }
     }
 
     /// The same, made by a tool of the host that Python called.
@@ -238,6 +254,11 @@ impl PendingCall {
             self.lock().inputs = Some(Box::new(inputs));
         }
         self
+    }
+
+    /// Lends it the functions that its arguments name.
+    pub(crate) fn with_functions(self, functions: Vec<Function>) -> Self {
+        Self { functions, ..self }
     }
 
     /// Makes it the one that tries its tool out.

@@ -64,7 +64,7 @@ use self::retries::Retries;
 pub(crate) use self::scaling::Scaling;
 use self::scheduler::{Scheduler, Task};
 use self::trials::Trials;
-use crate::body::InputStream;
+use crate::body::{Function, InputStream};
 use crate::error::{Error, ErrorKind, Executed, Result, StartFailure};
 use crate::link::{Chain, Handling, PendingCall, Priority, ToolName};
 use crate::manifest::{Manifest, SessionUse};
@@ -135,6 +135,8 @@ pub(crate) struct Submission {
     pub body: Vec<u8>,
     /// The streams among them.
     pub inputs: Vec<InputStream>,
+    /// The functions of the host among them.
+    pub functions: Vec<Function>,
     /// Whether items are wanted.
     pub stream: bool,
     /// When the caller made the call: its deadline counts from here.

@@ -76,6 +76,7 @@ fn prepare(
     let call = PendingCall::new(request, deadline, timeout, submission.idempotent, now);
     let chain = submission.chain.as_ref().map(Chain::key);
     let call = call.inside(submission.chain).with_handling(submission.handling).with_inputs(submission.inputs);
+    let call = call.with_functions(submission.functions);
     match submission.session {
         Some(session) => in_session(call, session, declared, pool, chain),
         None => match submission.worker {

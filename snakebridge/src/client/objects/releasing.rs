@@ -70,6 +70,7 @@ fn send(shared: &Weak<Shared>, (pool, worker): &Holder, request: &Request<'_>) -
         target: ToolName::Declared(RELEASE),
         body: body::encode(request)?.into(),
         inputs: Vec::new(),
+        functions: Vec::new(),
         stream: false,
         created: Instant::now(),
         chain: None,
