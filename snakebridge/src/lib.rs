@@ -73,7 +73,7 @@ mod worker;
 pub use bridge::{Bridge, Builder, PoolBuilder, Session, TimeoutProfile};
 pub use bytes::Bytes;
 #[cfg(feature = "host")]
-pub use client::{Call, Chunk, Module, Object, Returned, ToolStream};
+pub use client::{Call, Chunk, Module, Object, ToolStream, ValueOrObject};
 pub use error::{Error, Result};
 #[cfg(feature = "host")]
 pub use pool::{CurrentCall, WorkerInfo, WorkerState};
@@ -83,7 +83,7 @@ pub use snakebridge_macros::{elixir_style_tool, python_tool, tool};
 pub use tools::ToolContext;
 pub use value::Value;
 #[cfg(feature = "host")]
-pub use worker::{Compat, Profile, Restrictions, Sandbox};
+pub use worker::{Compat, Profile, Restrictions, Sandbox, Unserializable};
 
 #[cfg(all(feature = "host", not(target_os = "linux")))]
 compile_error!("snakebridge's host runs on Linux; macOS is not supported yet, and Windows is not");
@@ -96,7 +96,9 @@ compile_error!("snakebridge's host runs on Linux; macOS is not supported yet, an
 #[doc = include_str!("../../docs/migrating-from-snakepit.md")]
 #[doc = include_str!("../../docs/objects.md")]
 #[doc = include_str!("../../docs/pools.md")]
+#[doc = include_str!("../../docs/sandbox.md")]
 #[doc = include_str!("../../docs/sessions.md")]
 #[doc = include_str!("../../docs/rust-tools.md")]
+#[doc = include_str!("../../docs/shutdown.md")]
 #[doc = include_str!("../../docs/supervision.md")]
 struct Documents;

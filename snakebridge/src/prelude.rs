@@ -6,8 +6,8 @@ pub use crate::body::Input;
 pub use crate::client::Priority;
 pub use crate::tools::{Callback, Outcome, Params, ToolError};
 pub use crate::{
-    Bridge, Bytes, Call, Error, Object, Profile, Result, Returned, Session, TimeoutProfile, ToolContext, ToolStream,
-    Value, args, tools,
+    Bridge, Bytes, Call, Error, Object, Profile, Result, Session, TimeoutProfile, ToolContext, ToolStream, Value,
+    ValueOrObject, args,
 };
 #[cfg(feature = "macros")]
-pub use crate::{elixir_style_tool, python_tool, tool};
+pub use crate::{elixir_style_tool, python_tool, tool, tools};

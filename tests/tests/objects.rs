@@ -112,9 +112,9 @@ async fn the_type_of_the_result_says_whether_it_travels() -> Result<()> {
     let items: Object = object.get_attribute("items").await?;
     assert_eq!(items.type_name(), "dict");
     assert_eq!(items.value::<BTreeMap<String, i64>>().await?, BTreeMap::new());
-    let either: Returned = object.get_attribute("name").await?;
+    let either: ValueOrObject = object.get_attribute("name").await?;
     assert_eq!(either.as_value().and_then(Value::as_str), Some("a"));
-    let either: Returned = object.call_method("child", ("b",)).await?;
+    let either: ValueOrObject = object.call_method("child", ("b",)).await?;
     assert_eq!(either.as_object().map(Object::type_name), Some("object_tools.Tracked"));
     let none: Option<Object> = object.call_method("later", ((),)).await?;
     assert!(none.is_none());

@@ -43,11 +43,11 @@ async fn functions_classes_and_constants_are_used_without_any_adapter() -> Resul
 #[tokio::test]
 async fn a_result_of_which_nobody_knows_the_type_travels_if_it_can() -> Result<()> {
     let bridge = with_modules(&["itertools", "collections", "pathlib"]).start().await?;
-    let counter: Returned = bridge.python("collections").call("Counter", ("aab",)).await?;
+    let counter: ValueOrObject = bridge.python("collections").call("Counter", ("aab",)).await?;
     assert_eq!(counter.as_value().unwrap()["a"].as_i64(), Some(2));
-    let path: Returned = bridge.python("pathlib").call("PurePath", ("a", "b")).await?;
+    let path: ValueOrObject = bridge.python("pathlib").call("PurePath", ("a", "b")).await?;
     assert_eq!(path.as_value().and_then(Value::as_str), Some("a/b"));
-    let count: Returned = bridge.python("itertools").call("count", ()).await?;
+    let count: ValueOrObject = bridge.python("itertools").call("count", ()).await?;
     assert_eq!(count.as_object().map(Object::type_name), Some("itertools.count"));
     bridge.shutdown().await
 }
@@ -83,7 +83,7 @@ async fn only_allowed_modules_are_used_not_even_through_others() -> Result<()> {
         assert!(refused(python(module).call::<Value>(function, ()).await).contains("may not be used"));
     }
     refused(python("pathlib").get_attribute::<Object>("os").await);
-    refused(python("json").get_attribute::<Returned>("codecs").await);
+    refused(python("json").get_attribute::<ValueOrObject>("codecs").await);
     refused(python("json").call::<Value>("_default_decoder.decode", ("1",)).await);
     for module in ["", "json;os", "../json", "json.", ".json", "json.__main__", "jsonx"] {
         let error = python(module).call::<Value>("loads", ("1",)).await.unwrap_err();

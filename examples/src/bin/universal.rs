@@ -11,7 +11,7 @@ async fn main() -> Result<()> {
 
     let path: Object = session.python("pathlib").call("PurePosixPath", ("/srv", "reports", "may.csv")).await?;
     let (name, stem): (String, String) = (path.get_attribute("name").await?, path.get_attribute("stem").await?);
-    let moved: Returned = path.call_method("with_suffix", (".txt",)).await?;
+    let moved: ValueOrObject = path.call_method("with_suffix", (".txt",)).await?;
     println!("{name} is {stem}, and {} as a text", moved.as_value().unwrap_or(&Value::Nil));
 
     let letters: Object = session.python("collections").call("Counter", ("mississippi",)).await?;

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from snakebridge import telemetry
     from snakebridge._native import Cancelled
     from snakebridge.base_adapter import BaseAdapter
+    from snakebridge.conversion.arrays import RawArray
     from snakebridge.decorator import tool
     from snakebridge.errors import (
         AdapterError,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
         ToolError,
         Unserializable,
     )
+    from snakebridge.extensions import ArrowStream, Opaque
     from snakebridge.host.state import SessionState
     from snakebridge.host.tools import HostTool, HostTools
     from snakebridge.references.kept import Kept, keep
@@ -52,6 +54,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AdapterError",
+    "ArrowStream",
     "BaseAdapter",
     "Cancelled",
     "Conflict",
@@ -61,7 +64,9 @@ __all__ = [
     "InvalidArgument",
     "InvalidResult",
     "Kept",
+    "Opaque",
     "ParameterSpec",
+    "RawArray",
     "ReferenceLost",
     "SessionContext",
     "SessionError",
@@ -81,6 +86,7 @@ __all__ = [
 
 _HOMES = {
     "AdapterError": "errors",
+    "ArrowStream": "extensions",
     "BaseAdapter": "base_adapter",
     "Cancelled": "_native",
     "Conflict": "errors",
@@ -90,7 +96,9 @@ _HOMES = {
     "InvalidArgument": "errors",
     "InvalidResult": "errors",
     "Kept": "references.kept",
+    "Opaque": "extensions",
     "ParameterSpec": "registration",
+    "RawArray": "conversion.arrays",
     "ReferenceLost": "errors",
     "SessionContext": "session",
     "SessionError": "errors",

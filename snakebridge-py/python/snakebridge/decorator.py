@@ -43,6 +43,7 @@ class ToolOptions(msgspec.Struct, frozen=True):
     hidden: bool = False
     session: Literal["none", "affine", "exclusive"] = "none"
     required_variables: tuple[str, ...] = ()
+    unserializable: Literal["refuse", "type", "repr", "redacted"] | None = None
 
 
 @overload
@@ -66,6 +67,7 @@ def tool(
     hidden: bool = False,
     session: Literal["none", "affine", "exclusive"] = "none",
     required_variables: Iterable[str] = (),
+    unserializable: Literal["refuse", "type", "repr", "redacted"] | None = None,
 ) -> Callable[[Decorated], Decorated]: ...
 def tool(function: Any = None, /, **options: Any) -> Any:
     """Make a method of an adapter, or a function of an adapter module, callable from Rust.
@@ -93,6 +95,10 @@ def tool(function: Any = None, /, **options: Any) -> Any:
             `session`, what the tool needs of its session: nothing (``"none"``), the same worker for all its
             calls (``"affine"``), or that no other call of the session runs meanwhile (``"exclusive"``).
             `required_variables`, keys that the state of the session must have: else the tool does not run.
+            `unserializable`, what becomes of an object that has no form on the wire: it is refused
+            (``"refuse"``), or a mark stands for it, with its type (``"type"``), the first 256 characters of
+            its `repr` (``"repr"``), or those without quoted texts and numbers (``"redacted"``). Default:
+            what the adapter says, else the pool, else ``"refuse"``.
 
     Raises:
         TypeError: For an unknown option or one of the wrong type.

@@ -42,7 +42,7 @@ class Parameter(msgspec.Struct, frozen=True):
 
     @property
     def wire_type(self) -> Any:
-        """What its argument is decoded into: the annotation, but for streams, functions and what msgspec refuses."""
+        """What its argument is decoded into: the annotation, but for what is not, or not at once."""
         if callback_type(self.annotation) is not None:
             return Any  # it is looked at when the argument is made
         kind = input_type(self.annotation)

@@ -13,7 +13,7 @@ import msgspec
 
 from snakebridge import _native
 from snakebridge.current import set_context
-from snakebridge.encoding import encode, encode_chunk, refuse, result_encoder
+from snakebridge.encoding import encode, encode_chunk, encode_rest, result_encoder
 from snakebridge.errors import AdapterError
 from snakebridge.failures import describe, failure_report
 from snakebridge.loading import (
@@ -42,7 +42,7 @@ with 4."""
 
 FUNCTIONS: _native.Functions = {
     "encode": result_encoder.encode,
-    "refuse": refuse,
+    "encode_rest": encode_rest,
     "chunk_type": StreamChunk,
     "encode_chunk": encode_chunk,
     "describe": describe,
@@ -61,6 +61,8 @@ class HostHello(msgspec.Struct, frozen=True):
     python_path: list[str] = []
     compat: Literal["snakepit"] | None = None
     """For which other bridge the adapter was written."""
+    unserializable: Literal["refuse", "type", "repr", "redacted"] | None = None
+    """What becomes of objects without a form on the wire where neither tool nor adapter says it."""
     threads: int = 0
     """Executor threads for the tools that do not say where they run; none: they run on the main thread."""
     objects: Rules | None = None
@@ -181,7 +183,12 @@ def _load(hello: HostHello) -> tuple[LoadedAdapter, bytes, list[_native.ToolEntr
         why = "adapter"
         adapter = collect_tools(source, instance, hello.config, _complete)
         tools = [
-            (tool.name, tool.streams, tool.place(hello.threads), build_trampoline(tool))
+            (
+                tool.name,
+                tool.streams,
+                tool.place(hello.threads),
+                build_trampoline(tool, unserializable=hello.unserializable or "refuse"),
+            )
             for tool in adapter.tools
         ]
         manifest = build_manifest(

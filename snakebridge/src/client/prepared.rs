@@ -9,7 +9,7 @@ use super::cache::Key;
 use super::objects::{self, Origin};
 use super::{CallOptions, Caller, Shared};
 use crate::body::{self, Attached, Encoded, PassedObject};
-use crate::error::{Error, ErrorKind, Executed, Result};
+use crate::error::{Error, ErrorKind, Executed, Result, shown};
 use crate::link::{Chain, PendingCall, ToolName};
 use crate::pool::{InSession, PoolHandle, Submission};
 use crate::session::{Need, SessionName};
@@ -242,7 +242,7 @@ fn check_name(tool: &str) -> Result<()> {
     }
     let message = format!(
         "`{}` is no tool name: a letter or `_` comes first, then letters, digits, `_`, `.` and `-`, at most 128",
-        tool.escape_debug()
+        shown(tool)
     );
     Err(Error::new(ErrorKind::ToolNotFound { message }, Executed::Never))
 }

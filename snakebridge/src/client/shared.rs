@@ -113,8 +113,13 @@ impl Shared {
         self.driver.run(end).await
     }
 
+    /// Where everything is driven.
+    pub(crate) fn runtime(&self) -> &Handle {
+        self.driver.handle()
+    }
+
     /// Waits on this thread.
     pub(crate) fn wait_for<F: Future>(&self, future: F) -> Result<F::Output> {
-        wait_for(self.driver.handle(), future)
+        wait_for(self.runtime(), future)
     }
 }

@@ -10,8 +10,8 @@ use bytes::Bytes;
 use tokio::sync::futures::OwnedNotified;
 use tokio_util::sync::CancellationToken;
 
-use super::belongings::{Inputs, Stay};
 use super::host_calls::HostCalls;
+use super::input::Inputs;
 use super::request::OwnedRequest;
 use super::trial::Trial;
 use super::{Chain, Handling, Link};
@@ -46,18 +46,27 @@ pub enum Stage {
     Done,
 }
 
+/// What must not go while somebody may look at it.
+pub(crate) type Kept = Vec<Arc<dyn Any + Send + Sync>>;
+
 #[derive(Debug)]
 struct State {
     stage: Stage,
     attempts: u32,
     /// When it was last sent.
     sent: Option<Instant>,
+    /// Since when it waits, if it does.
+    waits_since: Instant,
+    /// A worker that it was with may have run it.
+    may_have_run: bool,
     items: VecDeque<Item>,
     /// Items that came, delivered or not. With one, the call is committed: it is not repeated.
     received: u64,
     inputs: Option<Box<Inputs>>,
-    /// Its stay in a session, until it is over.
-    stay: Option<Box<Stay>>,
+    /// Keeps its session until it is over, and the objects among its arguments.
+    pin: Option<(Pin, Kept)>,
+    /// What it has for itself, or waits for, until it is over: its session, a place of its tool.
+    claims: Vec<Claim>,
     /// The worker that had it last.
     worker: Option<u64>,
     /// Calls to the host that are made inside it, once there is one.
@@ -73,9 +82,9 @@ impl State {
         }
     }
 
-    /// Whether it has what it wants of its session, or waits for it.
-    fn has_its_session(&self, has: bool) {
-        if let Some(claim) = self.stay.as_ref().and_then(|stay| stay.claim.as_ref()) {
+    /// Whether it has what it claims, or waits for it.
+    fn has_its_claims(&self, has: bool) {
+        for claim in &self.claims {
             claim.set_waiting(!has);
         }
     }
@@ -139,10 +148,13 @@ impl PendingCall {
             stage: Stage::Queued,
             attempts: 0,
             sent: None,
+            waits_since: admitted,
+            may_have_run: false,
             items: VecDeque::new(),
             received: 0,
             inputs: None,
-            stay: None,
+            pin: None,
+            claims: Vec::new(),
             worker: None,
             host_calls: None,
             outcome: None,
@@ -222,18 +234,16 @@ impl PendingCall {
     }
 
     /// Lets it run in a session, which lives until it is over, and so does what is `kept`.
-    pub(crate) fn in_session(mut self, pin: Pin, tie: Option<Tie>, kept: Vec<Arc<dyn Any + Send + Sync>>) -> Self {
+    pub(crate) fn in_session(mut self, pin: Pin, tie: Option<Tie>, kept: Kept) -> Self {
         self.tie = tie.map(Box::new);
         self.session = Some(Arc::clone(pin.identity()));
-        self.lock().stay = Some(Box::new(Stay { _pin: pin, _kept: kept, claim: None }));
+        self.lock().pin = Some((pin, kept));
         self
     }
 
-    /// Says what it has of its session for itself, or waits for, until it is over.
+    /// Says what it has for itself, or waits for, until it is over.
     pub(crate) fn claim(&self, claim: Claim) {
-        if let Some(stay) = &mut self.lock().stay {
-            stay.claim = Some(claim);
-        }
+        self.lock().claims.push(claim);
     }
 
     /// Makes it one for `worker` and no other, in no session.
@@ -332,7 +342,7 @@ impl PendingCall {
         state.sent = Some(now);
         state.worker = Some(link.worker());
         state.stage = Stage::Sent { link: Arc::clone(link), id };
-        state.has_its_session(true);
+        state.has_its_claims(true);
         if let Some(chain) = &self.chain {
             chain.count(link, true);
         }
@@ -340,15 +350,23 @@ impl PendingCall {
         true
     }
 
-    /// It goes back to the queue after its worker was lost. False when nobody waits for it any more, or it is committed.
-    pub fn requeue(&self) -> bool {
+    /// Since when it waits for a worker, if it does.
+    pub fn waits_since(&self) -> Instant {
+        self.lock().waits_since
+    }
+
+    /// It goes back to the queue after its worker was lost, where it was `executed` so far. False when nobody waits for it
+    /// any more, or it is committed.
+    pub fn requeue(&self, executed: Executed) -> bool {
         let mut state = self.lock();
         let wanted = !matches!(state.stage, Stage::Done) && !state.is_committed();
         if !wanted {
             return false;
         }
         self.leave(&mut state, Stage::Queued);
-        state.has_its_session(false);
+        state.waits_since = Instant::now();
+        state.may_have_run |= executed != Executed::Never;
+        state.has_its_claims(false);
         let begun = state.host_calls.take();
         drop(state);
         end_all(begun);
@@ -386,7 +404,7 @@ impl PendingCall {
     /// It goes back to the queue because its worker took no more calls: it never ran there, and that was no attempt. False
     /// when nobody waits for it any more, or it is committed.
     pub fn hand_back(&self) -> bool {
-        let wanted = self.requeue();
+        let wanted = self.requeue(Executed::Never);
         if wanted {
             let mut state = self.lock();
             state.attempts = state.attempts.saturating_sub(1);
@@ -396,7 +414,7 @@ impl PendingCall {
 
     /// Its answer. Returns false, and does nothing, when it had one already or was given up.
     pub fn complete(&self, outcome: Result<Bytes>) -> bool {
-        let (waker, stay, host_calls) = {
+        let (waker, pin, claims, host_calls) = {
             let mut state = self.lock();
             if matches!(state.stage, Stage::Done) {
                 return false;
@@ -409,7 +427,10 @@ impl PendingCall {
             if let Some(meter) = &self.meter {
                 meter.ended(outcome.as_ref().err(), state.sent.map(|sent| sent.elapsed()));
             }
+            let may_have_run = state.may_have_run;
             state.outcome = Some(outcome.map_err(|error| {
+                // Whoever ends a wait knows nothing of what was before it.
+                let error = if may_have_run { error.that_may_have_run() } else { error };
                 let error = error.for_tool(&self.request.target).after_attempts(attempts);
                 match worker {
                     Some(worker) => error.on_worker(worker),
@@ -417,10 +438,10 @@ impl PendingCall {
                 }
             }));
             state.tell_inputs();
-            (state.waker.take(), state.stay.take(), state.host_calls.take())
+            (state.waker.take(), state.pin.take(), std::mem::take(&mut state.claims), state.host_calls.take())
         };
         // First: whoever hears of the end finds its session without it.
-        drop(stay);
+        drop((pin, claims));
         end_all(host_calls);
         if let Some(waker) = waker {
             waker.wake();
@@ -454,9 +475,10 @@ impl PendingCall {
         if let Some(meter) = self.meter.as_ref().filter(|_| !matches!(stage, Stage::Done)) {
             meter.cancelled();
         }
-        let (stay, host_calls) = (state.stay.take(), state.host_calls.take());
+        let (pin, claims) = (state.pin.take(), std::mem::take(&mut state.claims));
+        let host_calls = state.host_calls.take();
         drop(state);
-        drop(stay);
+        drop((pin, claims));
         end_all(host_calls);
         stage
     }

@@ -6,7 +6,6 @@
 //! holds cannot deadlock.
 
 mod answers;
-mod belongings;
 mod call;
 mod chain;
 mod handling;
@@ -33,7 +32,7 @@ use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedSender;
 
 use self::answers::Sender;
-pub(crate) use self::call::{Item, Next, PendingCall, Stage};
+pub(crate) use self::call::{Item, Kept, Next, PendingCall, Stage};
 pub(crate) use self::chain::Chain;
 pub(crate) use self::handling::Handling;
 pub use self::handling::Priority;

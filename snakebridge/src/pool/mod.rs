@@ -1,17 +1,18 @@
 //! Many workers: who runs what, who waits, and what happens when one dies.
 //!
-//! [`scheduler`] decides and is pure; [`routing`] carries out what it decides; [`slot`] keeps one place filled with a
-//! living worker, with [`succession`] when it has served long enough, unless [`restarts`] says that it makes no sense at
-//! the moment; [`loss`] settles what a dead one leaves, and [`blame`] asks which tool, arguments or worker is at fault:
+//! [`scheduler`] decides and is pure, with [`admission`] for those that wait; [`routing`] carries out what it decides, and
+//! [`refusals`] tells those that are not admitted; [`slot`] keeps one place filled with a living worker, one of the
+//! [`spares`] where there is one, with [`succession`] when it has served long enough, unless [`restarts`] says that it
+//! makes no sense at the moment; [`loss`] settles what a dead one leaves, and [`blame`] asks which tool, arguments or worker is at fault:
 //! [`breaker`], [`poison`] and [`outliers`] keep count; [`supervisor`] looks after idle workers, and [`growth`] after their
 //! number; [`timekeeper`] ends calls whose time is up, and [`retirement`] workers that do not let go of them; [`unattended`]
 //! stays with calls that nobody waits for; [`exposing`] notes what adapters expose to sessions; [`shutdown`] ends
 //! everything. [`pools`] says which of several pools a call goes to.
 
+mod admission;
 mod alarm;
 mod backoff;
 mod blame;
-mod bodies;
 mod breaker;
 mod circuit;
 mod exposing;
@@ -25,6 +26,7 @@ mod permission;
 mod poison;
 mod pools;
 mod recycling;
+mod refusals;
 mod restarts;
 mod retirement;
 mod retries;
@@ -33,14 +35,14 @@ mod scaling;
 mod scheduler;
 mod shutdown;
 mod slot;
+mod spares;
 mod succession;
 mod supervisor;
 mod timekeeper;
 mod trials;
 mod unattended;
 
-use std::any::Any;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -50,6 +52,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore, mpsc, watch};
 use tokio_util::task::TaskTracker;
 
+use self::admission::Bounds;
 use self::alarm::Alarm;
 use self::blame::Digests;
 use self::growth::Place;
@@ -63,10 +66,11 @@ use self::restarts::Restarts;
 use self::retries::Retries;
 pub(crate) use self::scaling::Scaling;
 use self::scheduler::{Scheduler, Task};
+use self::spares::Spares;
 use self::trials::Trials;
 use crate::body::{Function, InputStream};
 use crate::error::{Error, ErrorKind, Executed, Result, StartFailure};
-use crate::link::{Chain, Handling, PendingCall, Priority, ToolName};
+use crate::link::{Chain, Handling, Kept, PendingCall, Priority, ToolName};
 use crate::manifest::{Manifest, SessionUse};
 use crate::session::{Affinity, Identity, Need, Pin, Tie};
 use crate::telemetry::{Events, Statistics};
@@ -83,6 +87,8 @@ pub(crate) struct PoolConfig {
     pub worker: WorkerConfig,
     /// How many of them. Default: the number of cores.
     pub workers: usize,
+    /// How many more are ready to take the place of one that is lost. Default: none.
+    pub spares: usize,
     /// How far the pool grows beyond that, if it does.
     pub scaling: Option<Scaling>,
     /// How many calls and streams one of them has at once, if it is not what its profile says.
@@ -97,6 +103,13 @@ pub(crate) struct PoolConfig {
     pub queue_timeout: Duration,
     /// How many calls may wait. Default 1000. Lower: load is refused earlier; higher: callers wait longer for a refusal.
     pub queue_limit: usize,
+    /// How many bytes their arguments may have together. Default 256 MiB. Lower: load of large calls is refused earlier;
+    /// higher: it may take more memory.
+    pub queue_bytes: u64,
+    /// How many bytes of memory have to be left for calls to wait, if it matters.
+    pub memory_reserve: Option<u64>,
+    /// How many calls of a tool may be with workers at a time, for those that have a limit.
+    pub tool_concurrency: BTreeMap<String, usize>,
     /// From the cancellation of a running call to the end of its worker. Default 500 ms.
     pub cancel_grace: Duration,
     /// How long a shutdown lets running calls finish. Default 30 s.
@@ -109,6 +122,21 @@ pub(crate) struct PoolConfig {
     pub health_interval: Duration,
     /// When workers have served long enough. Default: never.
     pub recycling: Recycling,
+}
+
+impl PoolConfig {
+    fn bounds(&self) -> Bounds {
+        Bounds {
+            calls: self.queue_limit,
+            bytes: self.queue_bytes,
+            reserve: self.memory_reserve.unwrap_or(0),
+            wait: self.queue_timeout,
+        }
+    }
+
+    fn tool_limits(&self) -> impl Iterator<Item = (&str, usize)> {
+        self.tool_concurrency.iter().map(|(tool, most)| (tool.as_str(), *most))
+    }
 }
 
 /// In which session a call is made, and how.
@@ -124,7 +152,7 @@ pub(crate) struct InSession {
     /// What it needs of a worker besides.
     pub need: Need,
     /// What must not go before it is over: the objects among its arguments.
-    pub kept: Vec<Arc<dyn Any + Send + Sync>>,
+    pub kept: Kept,
 }
 
 /// A call to be made.
@@ -174,6 +202,10 @@ impl Task for Arc<PendingCall> {
         self.request.body.len() > FRAGMENT
     }
 
+    fn bytes(&self) -> u64 {
+        self.request.body.len() as u64
+    }
+
     fn priority(&self) -> Priority {
         self.handling.priority
     }
@@ -205,7 +237,9 @@ async fn ending(life: &mut watch::Receiver<Life>) {
 
 struct State {
     scheduler: Scheduler<Arc<PendingCall>>,
+    /// Those that have a place, or have left it and are not done.
     workers: HashMap<u64, Arc<Worker>>,
+    spares: Spares,
     /// Workers that are about to be killed, and the call for which each is.
     condemned: HashMap<u64, Arc<PendingCall>>,
     manifests: HashMap<String, Arc<Manifest>>,
@@ -265,6 +299,8 @@ struct Pool {
     starts: Semaphore,
     /// Places that are kept filled with workers.
     places: AtomicUsize,
+    /// One of them has a worker, or may have one again.
+    occupied: Notify,
     /// A call has to wait.
     crowded: Notify,
     /// Has one permit: one worker is replaced at a time.
@@ -297,12 +333,13 @@ impl PoolHandle {
     /// `common` is what the pools of a bridge have together.
     pub(crate) async fn start(config: PoolConfig, common: Common) -> Result<Self> {
         let Common { registry, events, numbers } = common;
-        let (workers, scaling) = (config.workers, config.scaling);
+        let (workers, spares, scaling) = (config.workers, config.spares, config.scaling);
         let most = scaling.map_or(workers, |scaling| scaling.most);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let state = State {
-            scheduler: Scheduler::new(config.queue_limit),
+            scheduler: Scheduler::new(config.bounds(), config.tool_limits()),
             workers: HashMap::new(),
+            spares: Spares::default(),
             condemned: HashMap::new(),
             manifests: HashMap::new(),
             manifest_hash: "".into(),
@@ -333,6 +370,7 @@ impl PoolHandle {
             restarting: Notify::new(),
             starts: Semaphore::new(cores),
             places: AtomicUsize::new(0),
+            occupied: Notify::new(),
             crowded: Notify::new(),
             successions: Semaphore::new(1),
             leaving: Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS))),
@@ -351,11 +389,14 @@ impl PoolHandle {
             pool.tasks.spawn(slot::keep(Place::new(&pool), first.clone()));
         }
         drop(first);
+        for _ in 0..spares {
+            pool.tasks.spawn(spares::keep(Arc::clone(&pool)));
+        }
         // One worker is enough to begin with. A failure counts when it is for good, or when no place has done better.
         let mut worst = Error::new(ErrorKind::ShuttingDown, Executed::Never);
         while let Some(report) = firsts.recv().await {
             match report {
-                Ok(()) => return Ok(handle),
+                Ok(()) => return pool.check_tools().map(|()| handle),
                 Err(error) if error.is_permanent() => return Err(error),
                 Err(error) => worst = error,
             }
@@ -443,20 +484,43 @@ impl PoolHandle {
     pub(crate) async fn shutdown(&self) {
         self.pool.shutdown().await;
     }
+
+    /// Admits no more, and kills the workers. Running calls are told that it shuts down.
+    pub(crate) fn kill(&self) {
+        self.pool.kill();
+    }
 }
 
 impl Drop for PoolHandle {
     fn drop(&mut self) {
         // No runtime is needed, and none may be there.
         self.pool.life.send_replace(Life::Killed);
-        let workers: Vec<_> = self.pool.lock().workers.values().cloned().collect();
+        let workers: Vec<_> = self.pool.lock().living().cloned().collect();
         for worker in workers {
             worker.kill_now();
         }
+        self.pool.kill_template();
     }
 }
 
 impl Pool {
+    /// Refuses limits of tools that no worker has: they would bound nothing.
+    fn check_tools(&self) -> Result<()> {
+        let state = self.lock();
+        for tool in self.config.tool_concurrency.keys() {
+            let known = |manifest: &Arc<Manifest>| manifest.tool(tool).is_some();
+            if let Some(manifest) = state.manifests.values().next()
+                && !state.manifests.values().any(known)
+            {
+                let hint = manifest.nearest(tool).map_or(String::new(), |name| format!("; did you mean `{name}`?"));
+                let message =
+                    format!("`.tool_concurrency(\"{}\", ..)`: there is no such tool{hint}", tool.escape_debug());
+                return Err(Error::start_failed(StartFailure::Configuration, message));
+            }
+        }
+        Ok(())
+    }
+
     fn name(&self) -> Arc<str> {
         Arc::clone(&self.config.name)
     }

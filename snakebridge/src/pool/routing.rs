@@ -1,12 +1,14 @@
 //! Getting a call to a worker: from its admission to the frame, and away again.
 
 use std::collections::HashMap;
+use std::ptr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::bodies::check_body;
+use super::refusals::{check_body, check_retries, not_taken, refused};
 use super::scheduler::{Placement, Refusal, Task};
-use super::{InSession, Pool, State, Submission};
+use super::slot::jitter;
+use super::{InSession, Pool, State, Submission, retries};
 use crate::deadlock::Resource;
 use crate::error::{Error, ErrorKind, Executed, Phase, Result, StartFailure};
 use crate::link::{Answer, Chain, Link, OwnedRequest, PendingCall, Stage};
@@ -27,30 +29,6 @@ enum Sent {
     BesideOthers,
     /// It is not: it waits again, or is answered. Its place is free.
     Not,
-}
-
-/// The error for a call that a healthy connection does not take.
-fn refusal(refused: Refused, queue_limit: usize) -> Error {
-    let kind = match refused {
-        Refused::TooLarge { size, limit } => ErrorKind::PayloadTooLarge { size, limit },
-        Refused::Invalid(what) => ErrorKind::InvalidArgument { message: what.to_owned() },
-        // Seats have room for as many calls as their worker allows, so this is a worker that changed its mind.
-        _ => ErrorKind::QueueFull { limit: queue_limit },
-    };
-    Error::new(kind, Executed::Never)
-}
-
-/// Whether a call that is to be repeated so often may be repeated at all.
-fn check_retries(state: &State, submission: &Submission) -> Result<()> {
-    let Some(retries @ 1..) = submission.handling.retries else { return Ok(()) };
-    let in_python = || state.manifests.values().any(|manifest| manifest.is_idempotent(&submission.target));
-    if submission.idempotent || in_python() {
-        return Ok(());
-    }
-    Err(Error::invalid_argument(format!(
-        "`retries({retries})` of a call that may not be repeated: say `.idempotent()` if repeating it does no harm, or \
-         declare the tool idempotent"
-    )))
 }
 
 /// A call that nobody has sent.
@@ -83,14 +61,6 @@ fn prepare(
             Some(worker) => call.tied_to(worker),
             None => call,
         },
-    }
-}
-
-/// Why the worker of a call about an object is not there.
-fn gone(call: &PendingCall) -> String {
-    match call.tie.as_ref().map(|tie| tie.need) {
-        Some(Need::Worker(worker)) => format!("worker {worker}, which kept it, has ended or was replaced"),
-        _ => "the worker that kept it has ended".to_owned(),
     }
 }
 
@@ -143,7 +113,7 @@ impl State {
 impl Pool {
     /// Admits a call: it is sent, or waits, or is refused.
     pub(super) fn submit(&self, submission: Submission) -> Result<Arc<PendingCall>> {
-        let meter = self.meters.of(&submission.target);
+        let meter = self.meter(&submission.target);
         meter.requested();
         self.admitted(submission, &meter).inspect_err(|error| meter.ended(Some(error), None))
     }
@@ -177,14 +147,20 @@ impl Pool {
                 return Err(Error::new(ErrorKind::CircuitOpen { retry_after }, Executed::Never));
             }
             self.refuse_poison(&state, &submission, now)?;
+            if waiting.is_empty() && submission.session.is_none() {
+                // Before anything is built for it that would only be thrown away.
+                let room = state.scheduler.expect_room(submission.body.len() as u64);
+                room.map_err(|refusal| refused(refusal, ""))?;
+            }
             check_retries(&state, &submission)?;
             let (deadline, timeout) = self.deadline(&state, &submission, now)?;
             let pool = &self.config.name;
             let prepared = prepare(submission, deadline, timeout, &state.declared_uses, tools, pool, now);
             call = Arc::new(prepared.with_trial(trial).counted_by(Arc::clone(meter)));
             let placement = state.scheduler.nest(Arc::clone(&call), &waiting, is_served, now);
-            let placement = placement.map_err(|refusal| self.refused(&call, refusal))?;
-            if let Err(error) = self.claim_session(&call, placement) {
+            let placement = placement.map_err(|refusal| Self::refused(&call, refusal))?;
+            let claimed = self.claim_place(&call, placement, &waiting);
+            if let Err(error) = claimed.and_then(|()| self.claim_session(&call, placement)) {
                 state.scheduler.give_up(&call);
                 return Err(error);
             }
@@ -227,23 +203,37 @@ impl Pool {
         Ok(())
     }
 
-    /// The error for a call that the scheduler refuses.
-    fn refused(&self, call: &PendingCall, refusal: Refusal) -> Error {
-        let session = call.request.session.as_deref().unwrap_or_default().to_owned();
-        let kind = match refusal {
-            Refusal::QueueFull => ErrorKind::QueueFull { limit: self.config.queue_limit },
-            Refusal::SessionLost => ErrorKind::SessionLost { session },
-            Refusal::WorkerBusy => ErrorKind::SessionWorkerBusy { session },
-            Refusal::ReferenceLost => ErrorKind::ReferenceLost { message: gone(call) },
+    /// Notes that a call has a place of its tool, where only so many are, or waits for one. Refused when it could wait for
+    /// ever. `waiting`: the workers that wait for it.
+    fn claim_place(&self, call: &Arc<PendingCall>, placement: Placement, waiting: &[u64]) -> Result<()> {
+        let Some(units) = self.config.tool_concurrency.get(&*call.request.target) else { return Ok(()) };
+        let (waits, resource) =
+            (self.registry.waits(), Resource::Permit { tool: ptr::from_ref(units).addr(), units: *units });
+        let claim = match (placement, call.chain().map(Chain::key)) {
+            // It runs inside a call that waits for it, and takes no place.
+            (Placement::Worker(worker), _) if waiting.contains(&worker) => None,
+            (Placement::Worker(_), chain) => waits.hold(chain.unwrap_or(call.key()), resource),
+            (Placement::Queued, None) => Some(waits.expect(call.key(), resource)),
+            (Placement::Queued, Some(chain)) => {
+                let what = format!("a place of the tool `{}`", call.request.target.escape_debug());
+                waits.wait(chain, resource, &what)?
+            }
         };
-        // One that was with a worker before may have begun there.
-        Error::new(kind, if call.attempts() == 0 { Executed::Never } else { Executed::Maybe })
+        if let Some(claim) = claim {
+            call.claim(claim);
+        }
+        Ok(())
+    }
+
+    /// The error for a call that the scheduler refuses.
+    fn refused(call: &PendingCall, refusal: Refusal) -> Error {
+        refused(refusal, call.request.session.as_deref().unwrap_or_default())
     }
 
     /// Tells those that were admitted and go nowhere.
     fn refuse(&self, refused: Vec<(Arc<PendingCall>, Refusal)>) {
         for (call, refusal) in refused {
-            call.complete(Err(self.refused(&call, refusal)));
+            call.complete(Err(Self::refused(&call, refusal)));
         }
     }
 
@@ -271,7 +261,7 @@ impl Pool {
     /// When something has to be done about `call`.
     pub(super) fn expiry(&self, call: &PendingCall, queued: bool) -> Option<Instant> {
         let queue = (queued && !waits_for_its_worker(call))
-            .then(|| call.admitted.checked_add(self.config.queue_timeout))
+            .then(|| call.waits_since().checked_add(self.config.queue_timeout))
             .flatten();
         [call.deadline, queue].into_iter().flatten().min()
     }
@@ -311,7 +301,7 @@ impl Pool {
             }
             refused => {
                 state.scheduler.release(worker.number, call);
-                Some(refusal(refused, self.config.queue_limit))
+                Some(not_taken(refused, self.config.queue_limit))
             }
         };
         drop(state);
@@ -328,13 +318,25 @@ impl Pool {
         self.ended.notify_waiters();
     }
 
-    /// A call that was with a worker waits again, first in line, if anybody still wants it. False when the pool is shutting
+    /// A call that was with a worker waits again, in its old place, if anybody still wants it. False when the pool is shutting
     /// down: nobody would ever serve it.
     pub(super) fn put_back(&self, state: &mut State, call: &Arc<PendingCall>) -> bool {
         // Who gives up looks for it in the queue, under this lock: before this moment in vain, after it not.
         if !state.draining && !call.is_done() {
             state.scheduler.put_back(Arc::clone(call));
             self.alarm.set(self.expiry(call, true));
+        }
+        !state.draining
+    }
+
+    /// The same for one that may have run and is to be repeated: not before a pause is over.
+    pub(super) fn repeat(&self, state: &mut State, call: &Arc<PendingCall>, now: Instant) -> bool {
+        if !state.draining && !call.is_done() {
+            let expiry = self.expiry(call, true);
+            let left = expiry.map(|expiry| expiry.saturating_duration_since(now));
+            let end = now + retries::pause(call.attempts(), left, jitter());
+            state.scheduler.put_back_after(Arc::clone(call), end);
+            self.alarm.set([expiry, Some(end)].into_iter().flatten().min());
         }
         !state.draining
     }
@@ -404,9 +406,19 @@ impl Pool {
     /// The caller of `call` does not wait any more.
     pub(super) fn abandon(&self, call: &Arc<PendingCall>) {
         match call.abandon() {
-            Stage::Queued => self.lock().scheduler.give_up(call),
+            Stage::Queued => {
+                self.lock().scheduler.give_up(call);
+                self.departed();
+            }
             Stage::Sent { link, id } => self.cancel(&link, id, call, "the caller dropped it"),
             Stage::Done => {}
+        }
+    }
+
+    /// Calls that waited have left without having been sent: what they would have got may go to others.
+    pub(super) fn departed(&self) {
+        if !self.config.tool_concurrency.is_empty() {
+            self.dispatch();
         }
     }
 
@@ -431,6 +443,7 @@ impl Pool {
         for call in waiting {
             call.complete(Err(Error::new(ErrorKind::Cancelled, Executed::Never)));
         }
+        self.departed();
         for worker in workers {
             let mut running = Vec::new();
             worker.link.for_each(|id, call, _| {

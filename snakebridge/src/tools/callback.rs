@@ -20,7 +20,7 @@ use crate::wire::Limits;
 /// What Python calls functions of the host by: this and the number.
 const TARGET: &str = "$callback.";
 /// The extension type of a function among the arguments of a call.
-const FUNCTION: i8 = 8;
+const FUNCTION: u8 = 8;
 /// Functions among the arguments of one call.
 const MAX_FUNCTIONS: usize = 16;
 

@@ -25,7 +25,7 @@ async fn what_names_no_object_of_the_calls_session_is_an_error_of_its_call_alone
         let (bridge, session) = session_of(lie).await?;
         let error = session.call::<Object>("lie", args! {}).await.expect_err(lie);
         assert_eq!((error.code(), error.executed()), ("unserializable", Executed::Yes), "{lie}: {error}");
-        let error = session.call::<Returned>("lie", args! {}).await.expect_err(lie);
+        let error = session.call::<ValueOrObject>("lie", args! {}).await.expect_err(lie);
         assert_eq!((error.code(), error.executed()), ("unserializable", Executed::Yes), "{lie}: {error}");
         assert_eq!(session.call::<i64>("honest", args! {}).await?, 7, "{lie}");
         bridge.shutdown().await?;

@@ -14,8 +14,8 @@ import msgspec
 
 from snakebridge.encoding import encode
 from snakebridge.errors import Unserializable
-from snakebridge.inputs import STREAM, InputReader, InputType
-from snakebridge.references.arguments import read_extension
+from snakebridge.extensions import STREAM, from_extension
+from snakebridge.inputs import InputReader, InputType
 from snakebridge.references.kept import Kept, allow, is_refusal, read_object
 from snakebridge.references.rules import check_name, refuse
 
@@ -201,7 +201,7 @@ class ReferenceCalls:
 def _read_extension(code: int, data: memoryview) -> Any:
     """What an extension type means among the arguments: a stream too, since no type says so."""
     if code != STREAM:
-        return read_extension(code, data)
+        return from_extension(code, data)
     reader = InputReader("an argument", InputType(Any, is_async=False))
     return reader.open(msgspec.msgpack.Ext(code, bytes(data)))
 

@@ -6,10 +6,9 @@ import asyncio
 import contextvars
 from typing import TYPE_CHECKING, Any, Self
 
-import msgspec
-
 from snakebridge.current import set_context
 from snakebridge.encoding import encode
+from snakebridge.extensions import decode
 from snakebridge.loading import (
     AdapterSource,
     collect_tools,
@@ -83,7 +82,7 @@ class ToolRunner:
     def call(self, tool: str, /, *positional: Any, **named: Any) -> Any:
         """Run a tool and return its result as the host gets it."""
         definition = self._definition(tool, streams=False)
-        return msgspec.msgpack.decode(self._run(definition, build_trampoline(definition), positional, named))
+        return decode(self._run(definition, build_trampoline(definition), positional, named))
 
     def stream(self, tool: str, /, *positional: Any, **named: Any) -> list[Any]:
         """Run a streaming tool to its end and return the values of its items as the host gets them."""
@@ -171,7 +170,7 @@ def _each(items: Iterator[Any], context: contextvars.Context) -> Iterator[Stream
 def _received(item: Any) -> StreamChunk:
     """An item as the host gets it."""
     chunk = item if isinstance(item, StreamChunk) else StreamChunk(item)
-    data, metadata = msgspec.msgpack.decode(encode([chunk.data, chunk.metadata]))
+    data, metadata = decode(encode([chunk.data, chunk.metadata]))
     return StreamChunk(data, chunk.is_final, metadata)
 
 

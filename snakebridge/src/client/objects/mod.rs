@@ -10,7 +10,7 @@ mod releasing;
 
 pub use self::module::Module;
 pub(super) use self::module::OwnSession;
-pub use self::object::{Object, Returned};
+pub use self::object::{Object, ValueOrObject};
 pub(super) use self::origin::Origin;
 pub(super) use self::releasing::release_forever;
 

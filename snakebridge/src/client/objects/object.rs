@@ -3,7 +3,6 @@
 use std::fmt;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use serde::de::{DeserializeOwned, Error as _, Visitor};
 use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -14,6 +13,7 @@ use crate::client::{Call, CallOptions, Subject, ToolStream};
 use crate::error::{Error, Result};
 use crate::link::ToolName;
 use crate::value::Value;
+use crate::value::extension::{Content, EXTENSION};
 
 /// The longest name of a type that is kept, in bytes. A worker sends no longer one.
 const TYPE_NAME: usize = 1024;
@@ -241,7 +241,7 @@ impl Serialize for Object {
             return Err(S::Error::custom("an object of Python can only be an argument of a call of Python"));
         }
         let data = body::encode(&(origin.session.life(), number)).map_err(S::Error::custom)?;
-        serialize_extension(serializer, OBJECT.cast_signed(), &data)
+        serialize_extension(serializer, OBJECT, &data)
     }
 }
 
@@ -251,7 +251,7 @@ impl<'de> Deserialize<'de> for Object {
         if says(Wanted::Object) {
             return Err(D::Error::custom("asked for an object"));
         }
-        deserializer.deserialize_newtype_struct(rmp_serde::MSGPACK_EXT_STRUCT_NAME, Extension)
+        deserializer.deserialize_newtype_struct(EXTENSION, Extension)
     }
 }
 
@@ -265,17 +265,15 @@ impl<'de> Visitor<'de> for Extension {
     }
 
     fn visit_newtype_struct<D: Deserializer<'de>>(self, deserializer: D) -> Result<Object, D::Error> {
-        let (code, data) = <(i8, Bytes)>::deserialize(deserializer)?;
+        let content = Content::deserialize(deserializer)?;
         let origin = Origin::current().ok_or_else(|| {
             D::Error::custom(
                 "an object where none can be: it is the result of a call in a session, which is not cached",
             )
         })?;
         let unknown = || D::Error::custom("an extension value that names no object");
-        if code != OBJECT.cast_signed() {
-            return Err(unknown());
-        }
-        let (scope, number, mut type_name) = body::decode::<(u64, u64, String)>(&data).map_err(|_| unknown())?;
+        let data = content.0.strip_prefix(&[OBJECT]).ok_or_else(unknown)?;
+        let (scope, number, mut type_name) = body::decode::<(u64, u64, String)>(data).map_err(|_| unknown())?;
         if scope != origin.session.life() {
             return Err(D::Error::custom("an object of another session"));
         }
@@ -291,14 +289,14 @@ impl<'de> Visitor<'de> for Extension {
 ///
 /// It says so for a whole result or item, not for a part of one.
 #[derive(Debug, Clone)]
-pub enum Returned {
+pub enum ValueOrObject {
     /// What could travel.
     Value(Value),
     /// What could not, and stays.
     Object(Object),
 }
 
-impl Returned {
+impl ValueOrObject {
     /// The value, if it is one.
     pub fn as_value(&self) -> Option<&Value> {
         if let Self::Value(value) = self { Some(value) } else { None }
@@ -310,7 +308,7 @@ impl Returned {
     }
 }
 
-impl<'de> Deserialize<'de> for Returned {
+impl<'de> Deserialize<'de> for ValueOrObject {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         if says(Wanted::Either) {
             return Err(D::Error::custom("asked for a value or an object"));

@@ -155,7 +155,7 @@ mod tests {
     use serde::Deserialize;
 
     use super::*;
-    use crate::client::{Object, Returned};
+    use crate::client::{Object, ValueOrObject};
     use crate::value::Value;
 
     #[derive(Deserialize)]
@@ -169,7 +169,7 @@ mod tests {
         assert_eq!(Wanted::by::<Object>(), Wanted::Object);
         assert_eq!(Wanted::by::<Option<Object>>(), Wanted::Object);
         assert_eq!(Wanted::by::<Wrapped>(), Wanted::Object);
-        assert_eq!(Wanted::by::<Returned>(), Wanted::Either);
+        assert_eq!(Wanted::by::<ValueOrObject>(), Wanted::Either);
         assert_eq!(Wanted::by::<Endless>(), Wanted::Value);
         assert_eq!(Wanted::by::<(i64, Value)>(), Wanted::Value);
         assert_eq!(Wanted::by::<()>(), Wanted::Value);

@@ -4,7 +4,6 @@ use std::time::Instant;
 
 use super::ties::Way;
 use super::{Placement, Refusal, Scheduler, Seat, Task};
-use crate::session::Need;
 
 impl<C: Task> Scheduler<C> {
     /// A new call, made by a tool of the host for which the workers `waiting` wait, from the innermost wait on: the first for
@@ -12,7 +11,9 @@ impl<C: Task> Scheduler<C> {
     ///
     /// It waits for none of them, because they wait for it: the first of them runs it inside the call that waits, however
     /// much it has, or that one of them to which its session ties it. When the first is `served` another one there already,
-    /// a worker that has nothing at all to do is better. Only a session may keep it from either.
+    /// a worker that has nothing at all to do is better, if its tool may have another. Only a session may keep it from either.
+    ///
+    /// A limit of its tool does not: who runs it is busy already, with the call that waits for it.
     pub(in crate::pool) fn nest(
         &mut self,
         call: C,
@@ -26,15 +27,12 @@ impl<C: Task> Scheduler<C> {
         };
         let index = match self.way(&call) {
             // One that takes no more calls finishes what it has, and that is a part of it.
-            Way::Refused(Refusal::ReferenceLost) => match call.tie().map(|tie| tie.need) {
-                Some(Need::Worker(worker)) if waiting.contains(&worker) => {
-                    seat_of(&worker).ok_or(Refusal::ReferenceLost)?
-                }
-                _ => return Err(Refusal::ReferenceLost),
-            },
+            Way::Refused(Refusal::ReferenceLost(worker)) if waiting.contains(&worker) => {
+                seat_of(&worker).ok_or(Refusal::ReferenceLost(worker))?
+            }
             Way::Anywhere => {
                 let is_idle = |seat: &Seat<C>| !seat.closed && seat.assigned.is_empty() && seat.line.is_empty();
-                let others = served && self.queue.is_empty();
+                let others = served && self.queue.is_empty() && !self.limits.hold_up(&call);
                 others.then(|| self.seats.iter().position(is_idle)).flatten().unwrap_or(here)
             }
             Way::Seat(index) if waiting.contains(&self.seats[index].worker) => index,
@@ -42,10 +40,10 @@ impl<C: Task> Scheduler<C> {
             Way::Refused(refusal) => return Err(refusal),
         };
         let expected = self.expected(&call);
-        let worker = self.give(index, &call, expected, now);
-        if waiting.contains(&worker)
-            && let Some(assigned) = self.seats[index].assigned.get_mut(&call.key())
-        {
+        let inside = waiting.contains(&self.seats[index].worker);
+        let limit = if inside { None } else { self.limits.take_place(&call) };
+        let worker = self.hand_over(index, &call, expected, limit, now);
+        if inside && let Some(assigned) = self.seats[index].assigned.get_mut(&call.key()) {
             assigned.nested = true;
         }
         Ok(Placement::Worker(worker))
