@@ -71,7 +71,11 @@ impl fmt::Debug for Error {
         let mut inset = Inset(f);
         self.sentences(&mut inset)?;
         match self.exception().and_then(|exception| exception.traceback.as_deref()) {
-            Some(traceback) => write!(inset, "\n{}", traceback.trim_end()),
+            Some(traceback) => write!(inset, "\n{}", traceback.trim_end())?,
+            None => {}
+        }
+        match self.learning_fault() {
+            Some(fault) => write!(inset, "\nhint: {}", fault.hint()),
             None => Ok(()),
         }
     }

@@ -19,7 +19,7 @@ use crate::body::{Function, InputStream};
 use crate::deadlock::Claim;
 use crate::error::{Error, ErrorKind, Executed, Result};
 use crate::session::{Identity, Pin, Tie};
-use crate::telemetry::Meter;
+use crate::telemetry::{Meter, Progress};
 
 /// One item of a stream, still encoded.
 #[derive(Debug)]
@@ -71,6 +71,8 @@ struct State {
     worker: Option<u64>,
     /// Calls to the host that are made inside it, once there is one.
     host_calls: Option<Box<HostCalls>>,
+    /// The last that its tool has told of how far it is, until somebody has heard it.
+    progress: Option<Box<Progress>>,
     outcome: Option<Result<Bytes>>,
     waker: Option<Waker>,
 }
@@ -157,6 +159,7 @@ impl PendingCall {
             claims: Vec::new(),
             worker: None,
             host_calls: None,
+            progress: None,
             outcome: None,
             waker: None,
         };
@@ -447,6 +450,26 @@ impl PendingCall {
             waker.wake();
         }
         true
+    }
+
+    /// Its tool tells how far it is.
+    pub(crate) fn has_come(&self, progress: Progress) {
+        let waker = {
+            let mut state = self.lock();
+            if matches!(state.stage, Stage::Done) {
+                return;
+            }
+            state.progress = Some(Box::new(progress.sane()));
+            state.waker.take()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// The last that was told of how far it is, once.
+    pub(crate) fn take_progress(&self) -> Option<Progress> {
+        self.lock().progress.take().map(|progress| *progress)
     }
 
     /// An item of its stream.

@@ -33,6 +33,7 @@ mod retries;
 mod routing;
 mod scaling;
 mod scheduler;
+mod second_try;
 mod shutdown;
 mod slot;
 mod spares;
@@ -73,7 +74,7 @@ use crate::error::{Error, ErrorKind, Executed, Result, StartFailure};
 use crate::link::{Chain, Handling, Kept, PendingCall, Priority, ToolName};
 use crate::manifest::{Manifest, SessionUse};
 use crate::session::{Affinity, Identity, Need, Pin, Tie};
-use crate::telemetry::{Events, Statistics};
+use crate::telemetry::{Events, Records, Statistics};
 use crate::tools::Registry;
 use crate::wire::fragment::FRAGMENT;
 use crate::worker::{Objects, Worker, WorkerConfig};
@@ -273,6 +274,8 @@ pub(crate) struct Common {
     pub registry: Arc<Registry>,
     /// Who is told what happens.
     pub events: Events,
+    /// Who hears what workers say.
+    pub records: Records,
     /// The last number that a worker was given.
     pub numbers: Arc<AtomicU64>,
 }
@@ -281,6 +284,7 @@ pub(crate) struct Common {
 struct Pool {
     config: PoolConfig,
     events: Events,
+    records: Records,
     registry: Arc<Registry>,
     /// The last number of a worker, in all pools together.
     numbers: Arc<AtomicU64>,
@@ -332,7 +336,7 @@ impl PoolHandle {
     /// Starts the workers and waits until the first is ready. The others follow in the background.
     /// `common` is what the pools of a bridge have together.
     pub(crate) async fn start(config: PoolConfig, common: Common) -> Result<Self> {
-        let Common { registry, events, numbers } = common;
+        let Common { registry, events, records, numbers } = common;
         let (workers, spares, scaling) = (config.workers, config.spares, config.scaling);
         let most = scaling.map_or(workers, |scaling| scaling.most);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -358,6 +362,7 @@ impl PoolHandle {
         let pool = Arc::new(Pool {
             config,
             events,
+            records,
             registry,
             numbers,
             state: Mutex::new(state),

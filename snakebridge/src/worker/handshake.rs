@@ -7,7 +7,6 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::output::Tail;
 use super::process::Process;
 use super::status::StatusPage;
 use super::{Compat, Launch, Objects, Restrictions, Unserializable, WorkerConfig, diagnosis};
@@ -15,6 +14,7 @@ use crate::body;
 use crate::error::{Error, Exception, Exit, Result, StartFailure};
 use crate::link::{CloseReason, Control, Link, OwnedRequest, PendingCall, ToolName};
 use crate::manifest::Manifest;
+use crate::telemetry::{Level, Tail};
 use crate::value::Value;
 use crate::wire::limits::{MAX_TOOLS, is_tool_name};
 use crate::wire::peer::Refused;
@@ -37,6 +37,7 @@ struct HostHello<'a> {
     adapter: Option<&'a str>,
     compat: Option<Compat>,
     unserializable: Unserializable,
+    log_level: Option<u8>,
     config: &'a Value,
     python_path: Vec<&'a str>,
     status_fd: Option<i32>,
@@ -74,6 +75,7 @@ pub(super) fn hello(config: &WorkerConfig, status: Option<&StatusPage>) -> Resul
         adapter: config.adapter.as_deref(),
         compat: config.compat,
         unserializable: config.unserializable,
+        log_level: config.log_level.map(Level::to_python),
         config: &config.config,
         python_path,
         status_fd: status.map(StatusPage::descriptor),
