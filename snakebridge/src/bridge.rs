@@ -1,5 +1,6 @@
 //! The facade: a [`Bridge`] to Python, and the builder that starts it.
 
+mod adapters;
 mod ending;
 mod pool_builder;
 mod sessions;

@@ -436,6 +436,7 @@ impl Error {
         self
     }
 
+    #[cfg(feature = "host")]
     /// Says what was called in place of a system call, if it is about one.
     pub(crate) fn about(mut self, subject: Option<&str>) -> Self {
         if let Some(subject) = subject {

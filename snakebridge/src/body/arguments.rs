@@ -271,6 +271,7 @@ impl<'a> Received<'a> {
         Ok(received)
     }
 
+    #[cfg(feature = "host")]
     /// The arguments of a function of `N` parameters, by their places; named ones are together its only one.
     pub(crate) fn places<const N: usize>(self) -> Result<[&'a [u8]; N]> {
         let named = self.named.len();

@@ -5,12 +5,13 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::adapters::checked_objects;
 use super::settings::{
     check_concurrency, check_environment, check_limits, check_not_zero, check_tool_concurrency, check_words,
-    checked_objects, configuration, is_identifier, is_module, scaling,
+    configuration, scaling,
 };
 use super::timeouts::TimeoutProfile;
-use crate::error::{Result, shown};
+use crate::error::Result;
 use crate::pool::{PoolConfig, Recycling};
 use crate::session::Affinity;
 use crate::telemetry::Level;
@@ -491,45 +492,11 @@ impl PoolBuilder {
         };
         Err(configuration(complaint))
     }
-
-    fn one_adapter(&self) -> Result<Option<String>> {
-        let Some(adapter) = self.adapters.first() else {
-            if self.command.is_some() || self.objects.has_modules() {
-                if self.preload {
-                    return Err(configuration("`.preload(true)` without an adapter: there is nothing to import"));
-                }
-                return Ok(None);
-            }
-            return Err(configuration(
-                "no adapter: name one with `.adapter(\"module:Class\")`, or `.client::<..>()` of a trait that names one; to use \
-                 modules without one, allow some with `.python_modules([..])`",
-            ));
-        };
-        if let Some(other) = self.adapters.iter().find(|other| *other != adapter) {
-            return Err(configuration(&format!(
-                "a pool loads one adapter, and `{adapter}` and `{other}` were named; give each a pool of its own: \
-                 `.pool(\"..\", |pool| pool.adapter(\"{other}\"))`"
-            )));
-        }
-        if !is_adapter(adapter) {
-            return Err(configuration(&format!(
-                "adapter `{}`: expected `module:Class` or `module`, with dots between packages",
-                shown(adapter)
-            )));
-        }
-        Ok(Some(adapter.clone()))
-    }
 }
 
 fn absolute(path: &Path) -> Result<PathBuf> {
     std::path::absolute(path)
         .map_err(|error| configuration(&format!("`.python_path(\"{}\")`: {error}", path.display())))
-}
-
-/// `ident(.ident)*(:ident)?`, nothing else: what is named here becomes an import.
-fn is_adapter(adapter: &str) -> bool {
-    let (module, class) = adapter.split_once(':').map_or((adapter, None), |(module, class)| (module, Some(class)));
-    is_module(module) && class.is_none_or(is_identifier)
 }
 
 #[cfg(test)]
@@ -554,15 +521,5 @@ mod tests {
             |pool: PoolBuilder| pool.sandbox(crate::worker::Restrictions::new()).finish("p").unwrap_err().to_string();
         assert!(refused(PoolBuilder::default().command(["sh"])).contains("`.command(..)`"));
         assert!(refused(PoolBuilder::default().adapter("a").preload(true)).contains("`.preload(true)`"));
-    }
-
-    #[test]
-    fn an_adapter_is_a_module_path_and_perhaps_a_class() {
-        for good in ["text_tools", "a.b.c", "a.b:C", "_x:_Y"] {
-            assert!(is_adapter(good), "{good}");
-        }
-        for bad in ["", "../x", "os;system", "a.b:c; import", "/etc/x", "a..b", "a:b:c", "a:b.c", "1a", "a\0"] {
-            assert!(!is_adapter(bad), "{bad}");
-        }
     }
 }

@@ -9,7 +9,7 @@ use crate::error::{Error, ErrorKind, Result, StartFailure, shown};
 use crate::pool::Scaling;
 use crate::wire::Limits;
 use crate::wire::limits::WINDOWS;
-use crate::worker::{Environment, Objects};
+use crate::worker::Environment;
 
 /// The most calls that one worker can be given at once, whatever it allows itself.
 const MAX_CONCURRENCY: usize = 1_000_000;
@@ -36,32 +36,6 @@ pub(super) fn check_concurrency(number: Option<usize>) -> Result<()> {
         }
         _ => Ok(()),
     }
-}
-
-/// What workers keep and may use for the host, if anything.
-pub(super) fn checked_objects(references: bool, objects: &Objects) -> Result<Option<Objects>> {
-    if !references && !objects.has_modules() {
-        return Ok(None);
-    }
-    if objects.maximum == 0 {
-        return Err(configuration("`.max_references(0)`: expected at least 1"));
-    }
-    match objects.modules.iter().find(|module| !is_module(module)) {
-        Some(module) => Err(configuration(&format!(
-            "`.python_modules([\"{}\"])`: expected the name of a module, with dots between packages",
-            module.escape_debug()
-        ))),
-        None => Ok(Some(objects.clone())),
-    }
-}
-
-pub(super) fn is_module(module: &str) -> bool {
-    module.split('.').all(is_identifier)
-}
-
-pub(super) fn is_identifier(part: &str) -> bool {
-    part.chars().next().is_some_and(|first| first.is_alphabetic() || first == '_')
-        && part.chars().all(|character| character.is_alphanumeric() || character == '_')
 }
 
 pub(super) fn check_tool_concurrency(limits: &BTreeMap<String, usize>) -> Result<()> {

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::host_calls::HostCalls;
 use super::input::Inputs;
 use super::request::OwnedRequest;
+use super::stage::{Item, Next, Stage};
 use super::trial::Trial;
 use super::{Chain, Handling, Link};
 use crate::body::{Function, InputStream};
@@ -20,31 +21,6 @@ use crate::deadlock::Claim;
 use crate::error::{Error, ErrorKind, Executed, Result};
 use crate::session::{Identity, Pin, Tie};
 use crate::telemetry::{Meter, Progress};
-
-/// One item of a stream, still encoded.
-#[derive(Debug)]
-pub struct Item {
-    /// See [`item_flag`](crate::wire::frame::item_flag).
-    pub flags: u64,
-    /// The encoded item.
-    pub body: Bytes,
-}
-
-/// Where a call is.
-#[derive(Debug, Clone)]
-pub enum Stage {
-    /// Waiting for a worker.
-    Queued,
-    /// Under this id on this connection.
-    Sent {
-        /// The connection.
-        link: Arc<Link>,
-        /// The id there.
-        id: u64,
-    },
-    /// Answered, or given up.
-    Done,
-}
 
 /// What must not go while somebody may look at it.
 pub(crate) type Kept = Vec<Arc<dyn Any + Send + Sync>>;
@@ -124,17 +100,6 @@ pub struct PendingCall {
     /// Where it is counted: not at all, if it is a call of our own.
     pub(crate) meter: Option<Arc<Meter>>,
     state: Mutex<State>,
-}
-
-/// What a consumer of a stream gets next.
-#[derive(Debug)]
-pub enum Next {
-    /// An item; report its length back to `link` as consumed.
-    Item(Item, Option<(Arc<Link>, u64)>),
-    /// The end, with the generator's return value.
-    End(Bytes),
-    /// The error that ended it.
-    Failed(Error),
 }
 
 impl PendingCall {

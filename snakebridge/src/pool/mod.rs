@@ -37,6 +37,7 @@ mod second_try;
 mod shutdown;
 mod slot;
 mod spares;
+mod submission;
 mod succession;
 mod supervisor;
 mod timekeeper;
@@ -48,7 +49,6 @@ use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore, mpsc, watch};
 use tokio_util::task::TaskTracker;
@@ -68,12 +68,12 @@ use self::retries::Retries;
 pub(crate) use self::scaling::Scaling;
 use self::scheduler::{Scheduler, Task};
 use self::spares::Spares;
+pub(crate) use self::submission::{InSession, Submission};
 use self::trials::Trials;
-use crate::body::{Function, InputStream};
 use crate::error::{Error, ErrorKind, Executed, Result, StartFailure};
-use crate::link::{Chain, Handling, Kept, PendingCall, Priority, ToolName};
+use crate::link::{PendingCall, Priority, ToolName};
 use crate::manifest::{Manifest, SessionUse};
-use crate::session::{Affinity, Identity, Need, Pin, Tie};
+use crate::session::{Affinity, Identity, Tie};
 use crate::telemetry::{Events, Records, Statistics};
 use crate::tools::Registry;
 use crate::wire::fragment::FRAGMENT;
@@ -138,52 +138,6 @@ impl PoolConfig {
     fn tool_limits(&self) -> impl Iterator<Item = (&str, usize)> {
         self.tool_concurrency.iter().map(|(tool, most)| (tool.as_str(), *most))
     }
-}
-
-/// In which session a call is made, and how.
-pub(crate) struct InSession {
-    /// The session, which lives until the call is over.
-    pub pin: Pin,
-    /// Where the call says that it goes.
-    pub affinity: Option<Affinity>,
-    /// Where it goes if neither it nor its tool says anything.
-    pub default_affinity: Affinity,
-    /// What its tool needs of the session by what Rust says of it.
-    pub needs: SessionUse,
-    /// What it needs of a worker besides.
-    pub need: Need,
-    /// What must not go before it is over: the objects among its arguments.
-    pub kept: Kept,
-}
-
-/// A call to be made.
-pub(crate) struct Submission {
-    /// The tool.
-    pub target: ToolName,
-    /// The encoded arguments.
-    pub body: Vec<u8>,
-    /// The streams among them.
-    pub inputs: Vec<InputStream>,
-    /// The functions of the host among them.
-    pub functions: Vec<Function>,
-    /// Whether items are wanted.
-    pub stream: bool,
-    /// When the caller made the call: its deadline counts from here.
-    pub created: Instant,
-    /// The tool that makes it, if one does: it has no more time.
-    pub chain: Option<Chain>,
-    /// The deadline, if it is not the pool's.
-    pub timeout: Option<Duration>,
-    /// The session.
-    pub session: Option<InSession>,
-    /// The metadata map.
-    pub meta: Option<Bytes>,
-    /// Whether it may be repeated.
-    pub idempotent: bool,
-    /// How it is to be treated.
-    pub handling: Handling,
-    /// The only worker that it is for, when it runs in no session.
-    pub worker: Option<u64>,
 }
 
 impl Task for Arc<PendingCall> {

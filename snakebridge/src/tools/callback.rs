@@ -13,7 +13,7 @@ use super::catalogue::Registered;
 use super::generated::blocking;
 use super::{Answer, Descriptor, HostTool, ToolContext, ToolError};
 use crate::body::{self, Function, Received, attach, serialize_extension};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::link::PendingCall;
 use crate::wire::Limits;
 
@@ -147,8 +147,9 @@ callback_functions! {
 }
 
 /// What Python gave is at fault, and nothing ran.
-fn misfit(error: crate::Error) -> crate::Error {
-    crate::Error::invalid_argument(format!("an argument of the function: {}", error.kind()))
+#[expect(clippy::needless_pass_by_value, reason = "as `map_err` gives it")]
+fn misfit(error: Error) -> Error {
+    Error::invalid_argument(format!("an argument of the function: {}", error.kind()))
 }
 
 /// The function that `call` lent to its worker under the name `target`, as a tool.

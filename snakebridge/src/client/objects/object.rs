@@ -173,9 +173,9 @@ impl Object {
         Work: Future<Output = Result<R, E>>,
     {
         let entered = self.enter().await?;
-        let mut inside = Inside(Some(self));
+        let mut context = Entered(Some(self));
         let result = work(entered).await;
-        inside.0 = None;
+        context.0 = None;
         let error = result.as_ref().err().map(ToString::to_string);
         let left = self.exit(error.as_deref()).await;
         match (result, left) {
@@ -209,9 +209,9 @@ impl Object {
 }
 
 /// A context manager that is entered. It is left when this is dropped.
-struct Inside<'a>(Option<&'a Object>);
+struct Entered<'a>(Option<&'a Object>);
 
-impl Drop for Inside<'_> {
+impl Drop for Entered<'_> {
     fn drop(&mut self) {
         if let Some(object) = self.0 {
             object.exit(Some("the work inside was given up")).send_and_forget();
@@ -251,13 +251,28 @@ impl<'de> Deserialize<'de> for Object {
         if says(Wanted::Object) {
             return Err(D::Error::custom("asked for an object"));
         }
-        deserializer.deserialize_newtype_struct(EXTENSION, Extension)
+        deserializer.deserialize_newtype_struct(EXTENSION, Outside)
     }
 }
 
-struct Extension;
+/// Expects an extension value: two newtypes, one inside the other, see [`extension`](crate::value::extension).
+struct Outside;
 
-impl<'de> Visitor<'de> for Extension {
+impl<'de> Visitor<'de> for Outside {
+    type Value = Object;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Inside.expecting(f)
+    }
+
+    fn visit_newtype_struct<D: Deserializer<'de>>(self, deserializer: D) -> Result<Object, D::Error> {
+        deserializer.deserialize_any(Inside)
+    }
+}
+
+struct Inside;
+
+impl<'de> Visitor<'de> for Inside {
     type Value = Object;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
