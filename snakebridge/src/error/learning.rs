@@ -3,7 +3,7 @@
 use super::{Error, Exception};
 
 /// What commonly goes wrong in libraries of machine learning. They raise `RuntimeError` or `ValueError` for most of it, so it
-/// is recognised by the message: those of `PyTorch`, NumPy, TensorFlow and JAX.
+/// is recognised by the message: those of `PyTorch`, `NumPy`, `TensorFlow` and JAX.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum LearningFault {

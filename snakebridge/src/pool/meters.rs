@@ -61,6 +61,7 @@ impl Pool {
             let mut statistics = state.history.clone();
             (statistics.workers, statistics.spares) = (serving, state.spares.len());
             statistics.waiting = state.scheduler.waiting_calls();
+            statistics.workers_stuck = state.stuck.count();
             statistics
         };
         self.meters.read(&mut statistics);

@@ -1,19 +1,21 @@
 //! Many workers: who runs what, who waits, and what happens when one dies.
 //!
-//! [`scheduler`] decides and is pure, with [`admission`] for those that wait; [`routing`] carries out what it decides, and
-//! [`refusals`] tells those that are not admitted; [`slot`] keeps one place filled with a living worker, one of the
+//! [`admission`] says which calls are let in; [`scheduler`] decides where they go and is pure, with [`room`] for those that
+//! wait; [`routing`] carries out what it decides; [`slot`] keeps one place filled with a living worker, one of the
 //! [`spares`] where there is one, with [`succession`] when it has served long enough, unless [`restarts`] says that it
-//! makes no sense at the moment; [`loss`] settles what a dead one leaves, and [`blame`] asks which tool, arguments or worker is at fault:
-//! [`breaker`], [`poison`] and [`outliers`] keep count; [`supervisor`] looks after idle workers, and [`growth`] after their
-//! number; [`timekeeper`] ends calls whose time is up, and [`retirement`] workers that do not let go of them; [`unattended`]
-//! stays with calls that nobody waits for; [`exposing`] notes what adapters expose to sessions; [`shutdown`] ends
-//! everything. [`pools`] says which of several pools a call goes to.
+//! makes no sense at the moment, there is a [`shortage`], too many are [`stuck`], or what it has to [`offer`] has changed;
+//! [`loss`] settles what a dead one leaves, and [`blame`] asks which tool, arguments or worker is at fault: [`breaker`],
+//! [`poison`] and [`outliers`] keep count; [`supervisor`] looks after idle workers, and [`growth`] after their number;
+//! [`timekeeper`] ends calls whose time is up, [`cancelling`] many at once, and [`retirement`] workers that do not let go
+//! of them; [`unattended`] stays with calls that nobody waits for; [`exposing`] notes what adapters expose to sessions;
+//! [`shutdown`] ends everything. [`pools`] says which of several pools a call goes to.
 
 mod admission;
 mod alarm;
 mod backoff;
 mod blame;
 mod breaker;
+mod cancelling;
 mod circuit;
 mod exposing;
 mod growth;
@@ -21,22 +23,25 @@ mod health;
 mod info;
 mod loss;
 mod meters;
+mod offer;
 mod outliers;
 mod permission;
 mod poison;
 mod pools;
 mod recycling;
-mod refusals;
 mod restarts;
 mod retirement;
 mod retries;
+mod room;
 mod routing;
 mod scaling;
 mod scheduler;
 mod second_try;
+mod shortage;
 mod shutdown;
 mod slot;
 mod spares;
+mod stuck;
 mod submission;
 mod succession;
 mod supervisor;
@@ -53,7 +58,6 @@ use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore, mpsc, watch};
 use tokio_util::task::TaskTracker;
 
-use self::admission::Bounds;
 use self::alarm::Alarm;
 use self::blame::Digests;
 use self::growth::Place;
@@ -65,9 +69,12 @@ pub(crate) use self::pools::{DEFAULT_POOL, Pools};
 pub(crate) use self::recycling::Recycling;
 use self::restarts::Restarts;
 use self::retries::Retries;
+use self::room::Bounds;
 pub(crate) use self::scaling::Scaling;
 use self::scheduler::{Scheduler, Task};
+use self::shortage::Shortage;
 use self::spares::Spares;
+use self::stuck::Stuck;
 pub(crate) use self::submission::{InSession, Submission};
 use self::trials::Trials;
 use crate::error::{Error, ErrorKind, Executed, Result, StartFailure};
@@ -123,6 +130,8 @@ pub(crate) struct PoolConfig {
     pub health_interval: Duration,
     /// When workers have served long enough. Default: never.
     pub recycling: Recycling,
+    /// How many workers that cannot be ended may be replaced, if it is not as many as there are workers.
+    pub max_stuck_workers: Option<usize>,
 }
 
 impl PoolConfig {
@@ -198,6 +207,8 @@ struct State {
     /// Workers that are about to be killed, and the call for which each is.
     condemned: HashMap<u64, Arc<PendingCall>>,
     manifests: HashMap<String, Arc<Manifest>>,
+    /// What the first worker offered: what every other one has to.
+    offered: Option<Arc<Manifest>>,
     /// The hash of the newest one.
     manifest_hash: Arc<str>,
     /// Deadlines that tools declare in Python, for calls that name none.
@@ -206,10 +217,14 @@ struct State {
     declared_uses: HashMap<String, SessionUse>,
     /// Set while no worker can be had: what every call is told at once, instead of after a wait.
     failed: Option<(StartFailure, String)>,
+    /// Why the last worker that was to be started found no room, until one is ready.
+    shortage: Option<Shortage>,
     /// Whether a worker has ever been ready. After that no failure is taken for permanent: what was there may come back.
     has_served: bool,
     /// Whether starting workers makes sense.
     restarts: Restarts,
+    /// Workers that were killed and go on.
+    stuck: Stuck,
     /// How many calls may be repeated.
     retries: Retries,
     /// Arguments that kill workers.
@@ -251,14 +266,16 @@ struct Pool {
     /// A call ended: a shutdown may be waiting for the last.
     ended: Notify,
     life: watch::Sender<Life>,
-    /// Workers may be started again after a pause, or another place may try.
+    /// Workers may be started again after a pause, or another place may try, or one that was stuck has ended.
     restarting: Notify,
     /// Bounds how many workers start at the same time.
     starts: Semaphore,
     /// Places that are kept filled with workers.
     places: AtomicUsize,
-    /// One of them has a worker, or may have one again.
+    /// One of them has a worker, or is there no more.
     occupied: Notify,
+    /// A spare waits for a place.
+    spare_ready: Notify,
     /// A call has to wait.
     crowded: Notify,
     /// Has one permit: one worker is replaced at a time.
@@ -300,12 +317,15 @@ impl PoolHandle {
             spares: Spares::default(),
             condemned: HashMap::new(),
             manifests: HashMap::new(),
+            offered: None,
             manifest_hash: "".into(),
             declared_timeouts: HashMap::new(),
             declared_uses: HashMap::new(),
             failed: None,
+            shortage: None,
             has_served: false,
             restarts: Restarts::new(),
+            stuck: Stuck::new(config.max_stuck_workers.unwrap_or(workers)),
             retries: Retries::new(),
             poison: Poison::default(),
             outliers: Outliers::default(),
@@ -330,6 +350,7 @@ impl PoolHandle {
             starts: Semaphore::new(cores),
             places: AtomicUsize::new(0),
             occupied: Notify::new(),
+            spare_ready: Notify::new(),
             crowded: Notify::new(),
             successions: Semaphore::new(1),
             leaving: Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS))),

@@ -1,28 +1,18 @@
-//! Getting a call to a worker: from its admission to the frame, and away again.
+//! Getting a call that was admitted to a worker, and away again.
 
-use std::collections::HashMap;
-use std::ptr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::refusals::{check_body, check_retries, not_taken, refused};
-use super::scheduler::{Placement, Refusal, Task};
+use super::scheduler::Refusal;
 use super::slot::jitter;
-use super::{InSession, Pool, State, Submission, retries};
-use crate::deadlock::Resource;
-use crate::error::{Error, ErrorKind, Executed, Phase, Result, StartFailure};
-use crate::link::{Answer, Chain, Link, OwnedRequest, PendingCall, Stage};
-use crate::manifest::SessionUse;
-use crate::session::{Affinity, Identity, Need, Tie};
-use crate::telemetry::Meter;
+use super::{Pool, State, retries};
+use crate::error::{Error, ErrorKind, Executed, QueueLimit, StartFailure};
+use crate::link::{Answer, Link, PendingCall, Stage};
 use crate::wire::peer::Refused;
 use crate::worker::Worker;
 
-/// How many calls of the host may be inside one another, each made by a tool that Python called in the one before.
-const MAX_DEPTH: u32 = 8;
-
 /// What became of a call that the scheduler gave to a worker.
-enum Sent {
+pub(super) enum Sent {
     /// It is on its way, and nothing else is in flight there.
     Alone,
     /// It is on its way behind others.
@@ -31,70 +21,30 @@ enum Sent {
     Not,
 }
 
-/// A call that nobody has sent.
-fn prepare(
-    submission: Submission,
-    deadline: Option<Instant>,
-    timeout: Duration,
-    declared: &HashMap<String, SessionUse>,
-    tools: u64,
-    pool: &Arc<str>,
-    now: Instant,
-) -> PendingCall {
-    let session = submission.session.as_ref().map(|session| Arc::clone(session.pin.identity().id()));
-    let request = OwnedRequest {
-        target: submission.target,
-        stream: submission.stream,
-        session,
-        meta: submission.meta,
-        body: submission.body,
-        inputs: submission.inputs.len() as u64,
-        tools,
+/// The error for a call of `session` that the scheduler refuses.
+pub(super) fn refused(refusal: Refusal, session: &str) -> Error {
+    let session = session.to_owned();
+    let kind = match refusal {
+        Refusal::QueueFull(limit, retry_after) => ErrorKind::QueueFull { limit, retry_after },
+        Refusal::SessionLost => ErrorKind::SessionLost { session },
+        Refusal::WorkerBusy => ErrorKind::SessionWorkerBusy { session },
+        Refusal::ReferenceLost(worker) => {
+            ErrorKind::ReferenceLost { message: format!("worker {worker}, which kept it, has ended or was replaced") }
+        }
     };
-    let call = PendingCall::new(request, deadline, timeout, submission.idempotent, now);
-    let chain = submission.chain.as_ref().map(Chain::key);
-    let call = call.inside(submission.chain).with_handling(submission.handling).with_inputs(submission.inputs);
-    let call = call.with_functions(submission.functions);
-    match submission.session {
-        Some(session) => in_session(call, session, declared, pool, chain),
-        None => match submission.worker {
-            Some(worker) => call.tied_to(worker),
-            None => call,
-        },
-    }
+    Error::new(kind, Executed::Never)
 }
 
-/// A call in a session, tied to a worker as far as it, its tool as Rust or Python declares it, or the bridge says.
-fn in_session(
-    call: PendingCall,
-    session: InSession,
-    declared: &HashMap<String, SessionUse>,
-    pool: &Arc<str>,
-    chain: Option<u64>,
-) -> PendingCall {
-    let InSession { pin, affinity, default_affinity, needs, need, kept } = session;
-    let needs = match needs {
-        SessionUse::None => declared.get(&*call.request.target).copied().unwrap_or_default(),
-        needs => needs,
+/// The error for a call that a healthy connection does not take.
+fn not_taken(refused: Refused, queue_limit: usize) -> Error {
+    let limit = QueueLimit::Calls(queue_limit);
+    let kind = match refused {
+        Refused::TooLarge { size, limit } => ErrorKind::PayloadTooLarge { size, limit },
+        Refused::Invalid(what) => ErrorKind::InvalidArgument { message: what.to_owned() },
+        // Seats have room for as many calls as their worker allows, so this is a worker that changed its mind.
+        _ => ErrorKind::QueueFull { limit, retry_after: Duration::ZERO },
     };
-    let affinity = affinity.unwrap_or(match needs {
-        SessionUse::None => default_affinity,
-        SessionUse::Affine | SessionUse::Exclusive => Affinity::StrictQueue,
-    });
-    let (binding, exclusive) = (pin.identity().binding(pool), needs == SessionUse::Exclusive);
-    let tied = exclusive || affinity != Affinity::None || need != Need::Nothing;
-    call.in_session(pin, tied.then_some(Tie { binding, affinity, exclusive, chain, need }), kept)
-}
-
-/// The workers of this pool that wait for the tool that makes a call, from the innermost wait on; and whether the first of
-/// them has something to do there already.
-fn waiting_workers(state: &State, chain: Option<&Chain>) -> (Vec<u64>, bool) {
-    let Some(chain) = chain else { return (Vec::new(), false) };
-    let is_here =
-        |link: &&Arc<Link>| state.workers.get(&link.worker()).is_some_and(|worker| Arc::ptr_eq(&worker.link, *link));
-    let mut links = chain.waiting().filter(is_here).peekable();
-    let is_served = links.peek().is_some_and(|first| chain.is_served_by(first));
-    (links.map(|link| link.worker()).collect(), is_served)
+    Error::new(kind, Executed::Never)
 }
 
 /// Whether a call waits for one worker, and is given as long as it has.
@@ -102,160 +52,17 @@ fn waits_for_its_worker(call: &PendingCall) -> bool {
     call.tie.as_ref().is_some_and(|tie| tie.is_bound())
 }
 
-impl State {
-    /// For how long it makes no sense to wait for a worker: none serves, and none is started for a while.
-    fn pause(&self, now: Instant) -> Option<Duration> {
-        let retry_after = self.restarts.retry_after(now)?;
-        self.workers.values().all(|worker| worker.is_retired()).then_some(retry_after)
-    }
-}
-
 impl Pool {
-    /// Admits a call: it is sent, or waits, or is refused.
-    pub(super) fn submit(&self, submission: Submission) -> Result<Arc<PendingCall>> {
-        let meter = self.meter(&submission.target);
-        meter.requested();
-        self.admitted(submission, &meter).inspect_err(|error| meter.ended(Some(error), None))
-    }
-
-    fn admitted(&self, mut submission: Submission, meter: &Arc<Meter>) -> Result<Arc<PendingCall>> {
-        let now = Instant::now();
-        if let (Some(session), Some(affinity)) = (&mut submission.session, self.config.affinity) {
-            session.default_affinity = affinity;
-        }
-        check_body(&submission.body, &self.config.worker.limits)?;
-        if submission.chain.as_ref().is_some_and(|chain| chain.depth() >= MAX_DEPTH) {
-            return Err(Error::new(ErrorKind::CallDepth { limit: MAX_DEPTH }, Executed::Never));
-        }
-        let session = submission.session.as_ref().map(|session| &**session.pin.identity().id());
-        let tools = self.registry.generation(session);
-        let trial = self.trials.admit(&submission.target, now)?;
-        // What is refused goes when the lock is free again: its arguments may be streams out of this very pool, whose end
-        // takes the lock.
-        let call;
-        let worker = {
-            let mut state = self.lock();
-            let (waiting, is_served) = waiting_workers(&state, submission.chain.as_ref());
-            // What runs may finish, and a nested call is a part of that.
-            if state.draining && waiting.is_empty() {
-                return Err(Error::new(ErrorKind::ShuttingDown, Executed::Never));
-            }
-            if let Some((why, message)) = &state.failed {
-                return Err(Error::start_failed(*why, message));
-            }
-            if let Some(retry_after) = state.pause(now) {
-                return Err(Error::new(ErrorKind::CircuitOpen { retry_after }, Executed::Never));
-            }
-            self.refuse_poison(&state, &submission, now)?;
-            if waiting.is_empty() && submission.session.is_none() {
-                // Before anything is built for it that would only be thrown away.
-                let room = state.scheduler.expect_room(submission.body.len() as u64);
-                room.map_err(|refusal| refused(refusal, ""))?;
-            }
-            check_retries(&state, &submission)?;
-            let (deadline, timeout) = self.deadline(&state, &submission, now)?;
-            let pool = &self.config.name;
-            let prepared = prepare(submission, deadline, timeout, &state.declared_uses, tools, pool, now);
-            call = Arc::new(prepared.with_trial(trial).counted_by(Arc::clone(meter)));
-            let placement = state.scheduler.nest(Arc::clone(&call), &waiting, is_served, now);
-            let placement = placement.map_err(|refusal| Self::refused(&call, refusal))?;
-            let claimed = self.claim_place(&call, placement, &waiting);
-            if let Err(error) = claimed.and_then(|()| self.claim_session(&call, placement)) {
-                state.scheduler.give_up(&call);
-                return Err(error);
-            }
-            state.retries.earn();
-            if placement == Placement::Queued {
-                meter.queued();
-                self.crowded.notify_one();
-                self.alarm.set(self.expiry(&call, true));
-            }
-            match placement {
-                Placement::Worker(number) => state.workers.get(&number).cloned(),
-                Placement::Queued => None,
-            }
-        };
-        if let Some(worker) = worker {
-            match self.send(&worker, &call, now) {
-                Sent::Alone => worker.link.look_for_answers(),
-                Sent::BesideOthers => {}
-                Sent::Not => self.dispatch(),
-            }
-        }
-        Ok(call)
-    }
-
-    /// Notes that a call has its session to itself, or waits for that. Refused when it could wait for ever.
-    fn claim_session(&self, call: &Arc<PendingCall>, placement: Placement) -> Result<()> {
-        let Some(tie) = call.tie.as_ref().filter(|tie| tie.exclusive) else { return Ok(()) };
-        let (waits, resource) = (self.registry.waits(), Resource::Session(tie.binding.key()));
-        let chain = tie.chain.unwrap_or(call.key());
-        let claim = match placement {
-            Placement::Worker(_) => waits.hold(chain, resource),
-            Placement::Queued => {
-                let session = call.request.session.as_deref().unwrap_or_default();
-                waits.wait(chain, resource, &format!("session `{}`", session.escape_debug()))?
-            }
-        };
-        if let Some(claim) = claim {
-            call.claim(claim);
-        }
-        Ok(())
-    }
-
-    /// Notes that a call has a place of its tool, where only so many are, or waits for one. Refused when it could wait for
-    /// ever. `waiting`: the workers that wait for it.
-    fn claim_place(&self, call: &Arc<PendingCall>, placement: Placement, waiting: &[u64]) -> Result<()> {
-        let Some(units) = self.config.tool_concurrency.get(&*call.request.target) else { return Ok(()) };
-        let (waits, resource) =
-            (self.registry.waits(), Resource::Permit { tool: ptr::from_ref(units).addr(), units: *units });
-        let claim = match (placement, call.chain().map(Chain::key)) {
-            // It runs inside a call that waits for it, and takes no place.
-            (Placement::Worker(worker), _) if waiting.contains(&worker) => None,
-            (Placement::Worker(_), chain) => waits.hold(chain.unwrap_or(call.key()), resource),
-            (Placement::Queued, None) => Some(waits.expect(call.key(), resource)),
-            (Placement::Queued, Some(chain)) => {
-                let what = format!("a place of the tool `{}`", call.request.target.escape_debug());
-                waits.wait(chain, resource, &what)?
-            }
-        };
-        if let Some(claim) = claim {
-            call.claim(claim);
-        }
-        Ok(())
-    }
-
     /// The error for a call that the scheduler refuses.
-    fn refused(call: &PendingCall, refusal: Refusal) -> Error {
+    pub(super) fn refused(call: &PendingCall, refusal: Refusal) -> Error {
         refused(refusal, call.request.session.as_deref().unwrap_or_default())
     }
 
     /// Tells those that were admitted and go nowhere.
-    fn refuse(&self, refused: Vec<(Arc<PendingCall>, Refusal)>) {
+    fn refuse(refused: Vec<(Arc<PendingCall>, Refusal)>) {
         for (call, refusal) in refused {
             call.complete(Err(Self::refused(&call, refusal)));
         }
-    }
-
-    /// When a call ends, and how long that is: what the caller says, else the tool, else the pool; and no later than the
-    /// call inside which it is made. Refused when that is over.
-    fn deadline(&self, state: &State, submission: &Submission, now: Instant) -> Result<(Option<Instant>, Duration)> {
-        let declared = || state.declared_timeouts.get(&*submission.target).copied();
-        let default = if submission.stream { self.config.stream_timeout } else { self.config.call_timeout };
-        let timeout = submission.timeout.or_else(declared).unwrap_or(default);
-        // A deadline beyond what the clock can say is none.
-        let own = submission.created.checked_add(timeout);
-        let (deadline, timeout) = match submission.chain.as_ref().and_then(Chain::deadline) {
-            Some(inherited) if own.is_none_or(|own| inherited < own) => {
-                (Some(inherited), inherited.saturating_duration_since(submission.created))
-            }
-            _ => (own, timeout),
-        };
-        if deadline.is_some_and(|deadline| deadline <= now) {
-            let kind = ErrorKind::DeadlineExceeded { timeout, phase: Phase::Queue };
-            return Err(Error::new(kind, Executed::Never));
-        }
-        Ok((deadline, timeout))
     }
 
     /// When something has to be done about `call`.
@@ -268,7 +75,7 @@ impl Pool {
 
     /// Sends a call to the worker that the scheduler chose. Never calls itself again through what it sets free: whoever
     /// gets [`Sent::Not`] goes on with [`dispatch`](Self::dispatch).
-    fn send(&self, worker: &Arc<Worker>, call: &Arc<PendingCall>, now: Instant) -> Sent {
+    pub(super) fn send(&self, worker: &Arc<Worker>, call: &Arc<PendingCall>, now: Instant) -> Sent {
         if call.is_done() {
             // Given up since the scheduler chose: it does not run.
             self.lock().scheduler.release(worker.number, call);
@@ -351,11 +158,15 @@ impl Pool {
                 // The timekeeper ends it.
                 self.alarm.set(Some(now));
             }
+            if self.config.recycling.isolates() {
+                // Not even until its successor is ready.
+                state.scheduler.close_worker(worker);
+            }
             let next = Self::next(&mut state, now);
             let (refused, worn) = (state.scheduler.take_refused(), self.worn(&state, worker, now));
             (verdict, next, refused, worn, state.draining)
         };
-        self.refuse(refused);
+        Self::refuse(refused);
         if let Some((worker, worn)) = worn {
             self.recycle_if_worn(&worker, worn);
         }
@@ -390,7 +201,7 @@ impl Pool {
                 let mut state = self.lock();
                 (Self::next(&mut state, now), state.scheduler.take_refused())
             };
-            self.refuse(refused);
+            Self::refuse(refused);
             let Some((worker, call)) = next else { return };
             self.send(&worker, &call, now);
         }
@@ -429,35 +240,6 @@ impl Pool {
         self.lock().scheduler.give_up(call);
         link.cancel(id, reason, now);
         self.look_after_grace(now);
-    }
-
-    /// Cancels all calls of a session.
-    pub(super) fn cancel_session(&self, session: &Arc<Identity>) {
-        let is_of_it =
-            |call: &Arc<PendingCall>| call.session.as_ref().is_some_and(|identity| Arc::ptr_eq(identity, session));
-        let (waiting, workers) = {
-            let mut state = self.lock();
-            let workers: Vec<_> = state.workers.values().cloned().collect();
-            (state.scheduler.take_waiting(is_of_it), workers)
-        };
-        for call in waiting {
-            call.complete(Err(Error::new(ErrorKind::Cancelled, Executed::Never)));
-        }
-        self.departed();
-        for worker in workers {
-            let mut running = Vec::new();
-            worker.link.for_each(|id, call, _| {
-                if is_of_it(call) {
-                    running.push((id, Arc::clone(call)));
-                }
-            });
-            for (id, call) in running {
-                let error = Error::new(ErrorKind::Cancelled, Executed::Maybe).on_worker(worker.number);
-                if call.complete(Err(error)) {
-                    self.cancel(&worker.link, id, &call, "its session was closed");
-                }
-            }
-        }
     }
 
     /// Something was cancelled: when the grace is over, somebody looks whether that helped.

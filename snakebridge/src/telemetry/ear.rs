@@ -154,9 +154,9 @@ impl Ear {
         let now = self.since.elapsed();
         let mut intake = self.intake.lock().unwrap_or_else(PoisonError::into_inner);
         let result = act(&mut intake, now);
-        let to_tell = intake.to_tell(now);
+        let untold = intake.untold(now);
         drop(intake);
-        if let Some(count) = to_tell {
+        if let Some(count) = untold {
             self.records.tell(Record::Dropped { pool: Arc::clone(&self.pool), worker: self.worker, count });
         }
         result

@@ -50,7 +50,7 @@ impl Intake {
     }
 
     /// How many were dropped, where it is time to say so.
-    pub(super) fn to_tell(&mut self, now: Duration) -> Option<u64> {
+    pub(super) fn untold(&mut self, now: Duration) -> Option<u64> {
         let is_time = self.told_at.is_none_or(|told| now.saturating_sub(told) >= QUIET);
         if self.dropped == 0 || !is_time {
             return None;
@@ -79,11 +79,11 @@ mod tests {
     fn drops_are_told_at_once_and_then_once_a_second() {
         let mut intake = Intake::default();
         intake.were_dropped(7);
-        assert_eq!(intake.to_tell(Duration::from_millis(5)), Some(7));
+        assert_eq!(intake.untold(Duration::from_millis(5)), Some(7));
         intake.were_dropped(2);
-        assert_eq!(intake.to_tell(Duration::from_millis(1_004)), None);
-        assert_eq!(intake.to_tell(Duration::from_millis(1_005)), Some(2));
-        assert_eq!(intake.to_tell(Duration::from_secs(9)), None, "nothing is told twice");
+        assert_eq!(intake.untold(Duration::from_millis(1_004)), None);
+        assert_eq!(intake.untold(Duration::from_millis(1_005)), Some(2));
+        assert_eq!(intake.untold(Duration::from_secs(9)), None, "nothing is told twice");
     }
 
     proptest! {
@@ -99,9 +99,9 @@ mod tests {
                 for _ in 0..10 {
                     taken += u64::from(intake.takes(Duration::from_millis(now)));
                 }
-                told += intake.to_tell(Duration::from_millis(now)).unwrap_or(0);
+                told += intake.untold(Duration::from_millis(now)).unwrap_or(0);
             }
-            told += intake.to_tell(Duration::from_millis(now + 1_000)).unwrap_or(0);
+            told += intake.untold(Duration::from_millis(now + 1_000)).unwrap_or(0);
             prop_assert_eq!(taken + told, 10 * pauses.len() as u64);
             prop_assert!(taken <= u64::from(BURST) + now * u64::from(PER_SECOND) / 1_000);
         }

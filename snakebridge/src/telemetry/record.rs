@@ -248,8 +248,8 @@ mod tests {
 
     #[test]
     fn levels_of_pythons_own_are_told_by_the_next_lower_one() {
-        let levels = [-1, 5, 10, 25, 30, 39, 40, i64::MAX].map(Level::of_python);
         use Level::{Debug, Error, Info, Trace, Warn};
+        let levels = [-1, 5, 10, 25, 30, 39, 40, i64::MAX].map(Level::of_python);
         assert_eq!(levels, [Trace, Trace, Debug, Info, Warn, Warn, Error, Error]);
         for level in levels {
             assert_eq!(Level::of_python(level.to_python().into()), level);

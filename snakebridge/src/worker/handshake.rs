@@ -11,7 +11,7 @@ use super::process::Process;
 use super::status::StatusPage;
 use super::{Compat, Launch, Objects, Restrictions, Unserializable, WorkerConfig, diagnosis};
 use crate::body;
-use crate::error::{Error, Exception, Exit, Result, StartFailure};
+use crate::error::{Error, Exception, Exit, Result, StartFailure, shown};
 use crate::link::{CloseReason, Control, Link, OwnedRequest, PendingCall, ToolName};
 use crate::manifest::Manifest;
 use crate::telemetry::{Level, Tail};
@@ -176,7 +176,7 @@ impl Start<'_> {
         let complaint = if names.len() > MAX_TOOLS {
             format!("it announces {} tools, the limit is {MAX_TOOLS}", names.len())
         } else if let Some(name) = names.iter().find(|name| !is_tool_name(name)) {
-            format!("it announces a tool called `{}`", name.escape_debug())
+            format!("it announces a tool called `{}`", shown(name))
         } else {
             return Ok(());
         };

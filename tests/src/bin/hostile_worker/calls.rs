@@ -120,7 +120,7 @@ fn questions(lie: &str, answer: Answer) -> Option<Vec<u8>> {
 fn events(lie: &str, answer: Answer) -> Option<Vec<u8>> {
     let event = |class, id, body: &[u8]| frame(&Header::Event { class, id, dropped: 0 }, body);
     Some(match lie {
-        "an event over 16 KiB" => event(0, 0, &[0xc0; 16 * 1024 + 1]),
+        "an event over 16 KiB" => event(0, 0, &vec![0xc0; 16 * 1024 + 1]),
         "an event in a call that was never made" => event(0, answer.id + 1000, &[0x80]),
         "an event in a call of its own" => event(0, 2, &[0x80]),
         "events of nonsense" => {
