@@ -67,3 +67,21 @@ fn a_session_outlives_the_worker_that_it_was_bound_to() {
         assert!(told.contains(line), "`{line}` in:\n{told}");
     }
 }
+
+#[test]
+fn modules_need_no_adapter_and_objects_stay() {
+    let lines = output(env!("CARGO_BIN_EXE_universal"));
+    let begins = [
+        "may.csv is may, and \"/srv/reports/may.txt\" as a text",
+        "4 letters, most of them [(\"i\", 4), (\"s\", 4)]; Counter({'i': 4, 's': 4, 'p': 2, 'm': 1})",
+        "10 15 20 25 30 of all numbers",
+        "sorted by Rust: [\"of\", \"them\", \"three\"]",
+        "numpy: ",
+        "module `subprocess` may not be used: the pool allows `builtins`",
+        "session_expired",
+    ];
+    for (line, begin) in lines.iter().zip(begins) {
+        assert!(line.starts_with(begin), "{line}");
+    }
+    assert_eq!(lines.len(), begins.len());
+}

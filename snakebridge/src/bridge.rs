@@ -1,5 +1,6 @@
 //! The facade: a [`Bridge`] to Python, and the builder that starts it.
 
+mod adapters;
 mod ending;
 mod pool_builder;
 mod sessions;
@@ -19,7 +20,8 @@ use self::settings::{configuration, in_pool};
 pub use self::timeouts::TimeoutProfile;
 use crate::body::Arguments;
 use crate::client::{
-    AsCaller, Cache, CacheStatistics, Call, Caller, Driver, Home, OwnRuntime, PythonTools, Shared, ToolStream, wait_for,
+    AsCaller, Cache, CacheStatistics, Call, Caller, Driver, Home, Module, OwnRuntime, PythonTools, Shared, ToolStream,
+    wait_for,
 };
 use crate::error::Result;
 use crate::manifest::Manifest;
@@ -113,6 +115,22 @@ impl Bridge {
     /// Opens a stream of a tool by its name; items are decoded into `T`.
     pub fn stream<T>(&self, tool: &str, arguments: Arguments) -> ToolStream<T> {
         self.caller.stream_named(tool, arguments)
+    }
+
+    /// A module of Python, whose functions are called without an adapter, where a pool allows it by
+    /// [`python_modules`](Builder::python_modules). It has a session of its own; see [`Module`], and
+    /// [`Session::python`] for one in a given session.
+    ///
+    /// ```no_run
+    /// # use snakebridge::prelude::*;
+    /// # async fn example() -> Result<()> {
+    /// let bridge = Bridge::builder().python_modules(["math"]).start().await?;
+    /// let root: f64 = bridge.python("math").call("sqrt", (16.0,)).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn python(&self, module: &str) -> Module {
+        self.caller.python(module)
     }
 
     /// A typed client, checked against the manifest of the pool that loads its adapter: its calls go there. A client that
@@ -339,6 +357,7 @@ impl Builder {
         let (pools, sessions) = driver.run(self.start_pools(events.clone(), records.clone(), home.clone())).await?;
         let shared = Arc::new(Shared::new(pools, sessions, cache, driver));
         home.set(&shared);
+        shared.release_objects();
         Ok(Bridge { caller: Caller::new(Arc::clone(&shared)), shared, events, records })
     }
 

@@ -442,6 +442,15 @@ impl Error {
         self
     }
 
+    #[cfg(feature = "host")]
+    /// Says what was called in place of a system call, if it is about one.
+    pub(crate) fn about(mut self, subject: Option<&str>) -> Self {
+        if let Some(subject) = subject {
+            self.0.tool = Some(subject.into());
+        }
+        self
+    }
+
     /// Adds the worker.
     #[must_use]
     pub fn on_worker(mut self, worker: u64) -> Self {

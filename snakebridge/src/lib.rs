@@ -79,7 +79,7 @@ mod worker;
 pub use bridge::{Bridge, Builder, PoolBuilder, Session, TimeoutProfile};
 pub use bytes::Bytes;
 #[cfg(feature = "host")]
-pub use client::{Call, Chunk, ToolStream};
+pub use client::{Call, Chunk, Module, Object, ToolStream, ValueOrObject};
 pub use error::{Error, Result};
 #[cfg(feature = "host")]
 pub use pool::{CurrentCall, WorkerInfo, WorkerState};
@@ -102,6 +102,7 @@ compile_error!("snakebridge's host runs on Linux; macOS is not supported yet, an
 #[doc = include_str!("../../docs/concurrency.md")]
 #[doc = include_str!("../../docs/macros.md")]
 #[doc = include_str!("../../docs/migrating-from-snakepit.md")]
+#[doc = include_str!("../../docs/objects.md")]
 #[doc = include_str!("../../docs/pools.md")]
 #[doc = include_str!("../../docs/sandbox.md")]
 #[doc = include_str!("../../docs/sessions.md")]

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         HostToolError,
         InvalidArgument,
         InvalidResult,
+        ReferenceLost,
         SessionError,
         SessionExpired,
         SessionNotFound,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from snakebridge.extensions import ArrowStream, Opaque
     from snakebridge.host.state import SessionState
     from snakebridge.host.tools import HostTool, HostTools
+    from snakebridge.references.kept import Kept, keep
     from snakebridge.registration import ParameterSpec, ToolRegistration
     from snakebridge.session import SessionContext
     from snakebridge.streams import StreamChunk
@@ -61,9 +63,11 @@ __all__ = [
     "HostTools",
     "InvalidArgument",
     "InvalidResult",
+    "Kept",
     "Opaque",
     "ParameterSpec",
     "RawArray",
+    "ReferenceLost",
     "SessionContext",
     "SessionError",
     "SessionExpired",
@@ -75,6 +79,7 @@ __all__ = [
     "ToolRegistration",
     "Unserializable",
     "__version__",
+    "keep",
     "telemetry",
     "tool",
 ]
@@ -90,9 +95,11 @@ _HOMES = {
     "HostTools": "host.tools",
     "InvalidArgument": "errors",
     "InvalidResult": "errors",
+    "Kept": "references.kept",
     "Opaque": "extensions",
     "ParameterSpec": "registration",
     "RawArray": "conversion.arrays",
+    "ReferenceLost": "errors",
     "SessionContext": "session",
     "SessionError": "errors",
     "SessionExpired": "errors",
@@ -103,6 +110,7 @@ _HOMES = {
     "ToolError": "errors",
     "ToolRegistration": "registration",
     "Unserializable": "errors",
+    "keep": "references.kept",
     "telemetry": "telemetry",
     "tool": "decorator",
 }

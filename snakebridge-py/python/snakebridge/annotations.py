@@ -25,6 +25,8 @@ def type_text(annotation: Any) -> str:
         return "None"
     if isinstance(annotation, str):
         return annotation
+    if isinstance(annotation, list):  # the parameters of a function
+        return f"[{', '.join(map(type_text, annotation))}]"
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is typing.Annotated:
         return type_text(arguments[0])

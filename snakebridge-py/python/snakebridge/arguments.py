@@ -14,6 +14,7 @@ from snakebridge.annotations import type_text, undecodable
 from snakebridge.conversion.decoding import decode, decoder
 from snakebridge.encoding import encode as _encode
 from snakebridge.errors import AdapterError, InvalidArgument, Problem
+from snakebridge.references.kept import is_refusal
 from snakebridge.suggestions import nearest
 
 if TYPE_CHECKING:
@@ -85,11 +86,15 @@ class ArgumentReader:
 
     def rescue(self, body: bytes, error: Exception) -> Any:
         """Decode what `decode` refused: the array form, or else raise InvalidArgument with every problem."""
+        if is_refusal(error):  # what stands for an object stands for none
+            raise error
         if self._decode_positional is not None:
             try:
                 arguments, named = self._decode_positional(body)
-            except Exception:
-                pass  # not an array, or one with problems
+            except Exception as second:
+                if is_refusal(second):
+                    raise
+                # Else it is not an array, or one with problems.
             else:
                 if not named:
                     return arguments
@@ -187,6 +192,8 @@ class ArgumentReader:
         return [problem for name, piece in extra.items() for problem in _mismatch(name, annotation, piece)]
 
     def _refuse(self, problems: list[Problem], error: Exception | None) -> NoReturn:
+        if error is not None and is_refusal(error):
+            raise error
         if not problems:  # the body is not a map of names at all
             problems = [Problem("arguments", "invalid", expected=str(error))]
         count = "" if len(problems) == 1 else f" ({len(problems)} problems)"

@@ -24,6 +24,7 @@ from msgspec.msgpack import Ext
 from snakebridge.errors import Unserializable
 from snakebridge.extensions import extension_to_wire, integer_to_wire
 from snakebridge.marks import mark
+from snakebridge.references.kept import Kept
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,6 +73,8 @@ def to_wire(value: Any) -> Any:
     Raises:
         Unserializable: If the object has no conversion, or too many elements for one.
     """
+    if isinstance(value, Kept):
+        return value.extension()
     for scalar, exact in _SCALARS:
         if isinstance(value, scalar):
             return exact(value)

@@ -213,6 +213,12 @@ class InvalidArgument(Exception):
         self.problems = problems
 
 
+class ReferenceLost(Exception):
+    """An object that an argument refers to is not kept any more; nothing ran."""
+
+    __module__ = "snakebridge"
+
+
 class InvalidResult(Exception):
     """The result of a tool that declares ``validate="full"`` does not fit the tool's return annotation.
 

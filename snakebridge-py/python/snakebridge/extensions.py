@@ -14,6 +14,7 @@ import msgspec
 from msgspec.msgpack import Ext
 
 from snakebridge.errors import Unserializable
+from snakebridge.references.kept import read_object
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -119,6 +120,8 @@ def from_extension(code: int, data: memoryview) -> Any:
 
     Raises:
         msgspec.ValidationError: If it means nothing, or its data are not what they should be.
+        ReferenceLost: If it names an object that is not there any more.
+        InvalidArgument: If it names an object or a function that the call must not have.
     """
     read = _READERS.get(code)
     if read is None:
@@ -170,12 +173,20 @@ def _mark(data: memoryview) -> Opaque:
     return Opaque(mark.type, mark.repr)
 
 
+def _function(data: memoryview) -> Any:
+    from snakebridge.host.callbacks import read_function  # which decodes by means of this
+
+    return read_function(data)
+
+
 _READERS: dict[int, Callable[[memoryview], Any]] = {
     INTEGER: _integer,
     COMPLEX: _complex,
     ARRAY: _array,
     ARROW: _arrow,
+    OBJECT: read_object,
     OPAQUE: _mark,
+    CALLABLE: _function,
 }
 _NAMES = {STREAM: "a stream, which a parameter takes that is annotated as an iterator"}
 

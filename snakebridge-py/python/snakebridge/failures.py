@@ -12,7 +12,14 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from snakebridge.encoding import encode, encode_checked
-from snakebridge.errors import HostToolError, InvalidArgument, InvalidResult, ToolError, Unserializable
+from snakebridge.errors import (
+    HostToolError,
+    InvalidArgument,
+    InvalidResult,
+    ReferenceLost,
+    ToolError,
+    Unserializable,
+)
 from snakebridge.marks import encode_as_noted
 from snakebridge.trampoline import FILE_NAME
 
@@ -102,6 +109,8 @@ def type_name(error: BaseException) -> str:
 def _classify(error: BaseException) -> tuple[str, int]:
     if isinstance(error, InvalidArgument):
         return "invalid_argument", YES if error.tool_ran else NEVER
+    if isinstance(error, ReferenceLost):
+        return "reference_lost", NEVER
     if isinstance(error, Unserializable):
         return "unserializable", YES
     native = sys.modules.get("snakebridge._native")

@@ -17,6 +17,7 @@ import msgspec
 from snakebridge.conversion.decoding import decode, decoder, wire_annotation
 from snakebridge.errors import InvalidArgument, Problem, mismatch
 from snakebridge.extensions import STREAM
+from snakebridge.host.callbacks import callback_type, function_opener
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -181,6 +182,9 @@ class ListInput:
 
 
 def opener(parameter: str, annotation: Any) -> Callable[[Any], Any] | None:
-    """What makes the argument of a parameter from what was decoded, if it is a streamed one."""
+    """What makes the argument of a parameter from what was decoded, if it takes a stream or a function."""
+    function = callback_type(annotation)
+    if function is not None:
+        return function_opener(parameter, function)
     kind = input_type(annotation)
     return None if kind is None else InputReader(parameter, kind).open

@@ -121,6 +121,15 @@ def find_adapter(module: ModuleType, name: str | None) -> AdapterSource:
     )
 
 
+class PythonModules(BaseAdapter):
+    """No tools: Python's modules, as far as the pool allows them."""
+
+
+def adapter_without_tools() -> AdapterSource:
+    """What stands in for an adapter where modules are all that is used."""
+    return AdapterSource(f"{PythonModules.__module__}:{PythonModules.__name__}", PythonModules)
+
+
 def make_adapter(source: AdapterSource, config: Any) -> Any:
     """Make the adapter, with the host's configuration where its constructor has a parameter `config`.
 
@@ -157,7 +166,7 @@ def collect_tools(
         AdapterError: If it has none, or one cannot be called as it is written.
     """
     tools = tools_of_module(instance) if instance is source.target else tools_of_instance(instance)
-    if not tools:
+    if not tools and source.target is not PythonModules:
         raise AdapterError(f"adapter `{source.spec}` has no tools: {NO_TOOLS_HINT}")
     life = AdapterLife(instance, lambda: make_adapter(source, config), complete)
     return LoadedAdapter(source.spec, instance, [life.surround(tool) for tool in tools], life)

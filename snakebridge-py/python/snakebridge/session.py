@@ -27,6 +27,8 @@ class CallMetadata(msgspec.Struct, frozen=True):
     correlation_id: str | None = None
     metadata: dict[str, Any] = {}
     traceparent: str | None = None
+    scope: int = 0
+    """The number of the call's session, where the host lets sessions keep objects."""
 
 
 class SessionStub(HostStub, Protocol):
@@ -93,6 +95,19 @@ class SessionContext:
     def correlation_id(self) -> str | None:
         """The name that joins traces and logs of host and worker, where the caller gave one."""
         return self._stub.metadata.correlation_id
+
+    @property
+    def stub(self) -> SessionStub:
+        """What it stands on."""
+        return self._stub
+
+    @property
+    def session_number(self) -> int:
+        """The host's number of the session, for which objects are kept; 0 where none can be.
+
+        A session that is created again under the same id has another number.
+        """
+        return self._stub.metadata.scope
 
     @property
     def traceparent(self) -> str | None:

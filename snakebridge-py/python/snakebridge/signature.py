@@ -14,6 +14,7 @@ import msgspec
 
 from snakebridge.conversion.decoding import bind_recursion, wire_annotation
 from snakebridge.errors import AdapterError
+from snakebridge.host.callbacks import callback_type
 from snakebridge.inputs import input_type
 from snakebridge.session import SessionContext
 
@@ -41,7 +42,9 @@ class Parameter(msgspec.Struct, frozen=True):
 
     @property
     def wire_type(self) -> Any:
-        """What its argument is decoded into: the annotation, but for a stream and what msgspec refuses."""
+        """What its argument is decoded into: the annotation, but for what is not, or not at once."""
+        if callback_type(self.annotation) is not None:
+            return Any  # it is looked at when the argument is made
         kind = input_type(self.annotation)
         if kind is None:
             return wire_annotation(self.annotation)

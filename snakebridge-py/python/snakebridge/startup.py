@@ -18,6 +18,7 @@ from snakebridge.errors import AdapterError
 from snakebridge.failures import describe, failure_report
 from snakebridge.loading import (
     LoadedAdapter,
+    adapter_without_tools,
     collect_tools,
     find_adapter,
     import_module,
@@ -25,6 +26,7 @@ from snakebridge.loading import (
     parse_spec,
 )
 from snakebridge.manifest import build_manifest
+from snakebridge.references.rules import Rules  # noqa: TC001 - msgspec looks at it
 from snakebridge.streams import StreamChunk
 from snakebridge.trampoline import build_trampoline
 
@@ -65,6 +67,8 @@ class HostHello(msgspec.Struct, frozen=True):
     """The level of the root logger (default: `logging`'s own)."""
     threads: int = 0
     """Executor threads for the tools that do not say where they run; none: they run on the main thread."""
+    objects: Rules | None = None
+    """Which objects and modules the host may use, if any."""
 
 
 def run(greeting: bytes) -> None:
@@ -77,6 +81,10 @@ def run(greeting: bytes) -> None:
     capture.install(hello.log_level)
     serve_foreign_names(hello.compat)
     adapter, manifest, tools = _load(hello)
+    if hello.objects is not None:
+        from snakebridge.references.calls import system_tools  # only for pools that allow it
+
+        tools += system_tools(hello.objects, hello.threads)
     _native.ready(manifest, tools, FUNCTIONS)
     try:
         _serve(hello, any(place == "thread" for _, _, place, _ in tools))
@@ -168,11 +176,13 @@ def _load(hello: HostHello) -> tuple[LoadedAdapter, bytes, list[_native.ToolEntr
     why: Why = "adapter"
     module_name: str | None = None
     try:
-        module_name, class_name = parse_spec(hello.adapter)
-        why = "import"
-        module = import_module(module_name)
-        why = "adapter"
-        source = find_adapter(module, class_name)
+        source = adapter_without_tools() if _needs_no_adapter(hello) else None
+        if source is None:
+            module_name, class_name = parse_spec(hello.adapter)
+            why = "import"
+            module = import_module(module_name)
+            why = "adapter"
+            source = find_adapter(module, class_name)
         why = "init"
         instance = make_adapter(source, hello.config)
         why = "adapter"
@@ -194,6 +204,11 @@ def _load(hello: HostHello) -> tuple[LoadedAdapter, bytes, list[_native.ToolEntr
     except BaseException as error:
         _fail("adapter" if isinstance(error, AdapterError) else why, error, module_name)
     return adapter, manifest, tools
+
+
+def _needs_no_adapter(hello: HostHello) -> bool:
+    """Whether modules are all that the host wants to use."""
+    return hello.adapter is None and hello.objects is not None and hello.objects.has_modules
 
 
 def _complete(awaitable: Awaitable[Any]) -> Any:

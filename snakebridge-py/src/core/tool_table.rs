@@ -53,7 +53,9 @@ impl ToolTable {
 
     /// What to tell a caller who named a tool that is not there.
     pub(super) fn explain_unknown(&self, name: &str) -> String {
-        let mut known: Vec<&str> = self.entries.keys().map(AsRef::as_ref).collect();
+        // System calls are no tools.
+        let mut known: Vec<&str> =
+            self.entries.keys().map(AsRef::as_ref).filter(|name| !name.starts_with('$')).collect();
         known.sort_unstable();
         let hint = match manifest::nearest(name, known.iter().copied()) {
             Some(nearest) => format!("; did you mean `{nearest}`?"),
@@ -77,7 +79,8 @@ mod tests {
 
     #[test]
     fn an_unknown_name_is_explained_with_the_nearest_and_the_known_ones() {
-        let table = ToolTable::new(b"", [("add", false, Place::Main), ("count", true, Place::Thread)]);
+        let tools = [("add", false, Place::Main), ("count", true, Place::Thread), ("$ref.call", false, Place::Main)];
+        let table = ToolTable::new(b"", tools);
         assert_eq!(table.find("count"), Some(Entry { index: 1, streams: true, place: Place::Thread }));
         assert!(table.has_threads());
         assert_eq!(table.explain_unknown("adds"), "no tool `adds`; did you mean `add`? (known: `add`, `count`)");

@@ -11,7 +11,7 @@ use snakebridge::wire::msgpack::{put_array, put_map, put_nil, put_str, put_uint}
 use snakebridge::{Value, body, manifest};
 
 use super::serving::{Functions, SERVING, Serving};
-use super::tools::Tools;
+use super::tools::{Tools, is_system};
 use super::{CORE, core, fork, sandboxing};
 use crate::core::{Core, ToolTable};
 use crate::system::status_page::StatusPage;
@@ -116,15 +116,16 @@ pub(crate) fn ready(
 /// The body of READY: the tools' names, if they may be announced.
 fn announcement(tools: &Tools, manifest_length: usize) -> PyResult<Vec<u8>> {
     let refuse = |message: String| Err(PyValueError::new_err(message));
-    if tools.len() > MAX_TOOLS {
-        return refuse(format!("{} tools, at most {MAX_TOOLS} can be announced", tools.len()));
+    let announced: Vec<&str> = tools.entries().map(|(name, ..)| name).filter(|name| !is_system(name)).collect();
+    if announced.len() > MAX_TOOLS {
+        return refuse(format!("{} tools, at most {MAX_TOOLS} can be announced", announced.len()));
     }
     if manifest_length > MAX_HANDSHAKE {
         return refuse(format!("a manifest of {manifest_length} bytes, at most {MAX_HANDSHAKE} can be sent"));
     }
     let mut names = Vec::new();
-    put_array(&mut names, u32::try_from(tools.len()).unwrap_or(u32::MAX));
-    for (name, ..) in tools.entries() {
+    put_array(&mut names, u32::try_from(announced.len()).unwrap_or(u32::MAX));
+    for name in announced {
         if !is_tool_name(name) {
             return refuse(format!(
                 "`{}` is no tool name: letters, digits, `_`, `.` and `-`, at most 128, beginning with a letter or `_`",

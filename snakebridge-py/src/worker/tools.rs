@@ -17,6 +17,11 @@ pub(super) struct Tool {
     pub(super) run: Py<PyAny>,
 }
 
+/// Whether it is a system call that the Python half answers: run like a tool, and no tool.
+pub(super) fn is_system(name: &str) -> bool {
+    name.starts_with('$')
+}
+
 /// All tools.
 #[derive(Debug)]
 pub(super) struct Tools(Vec<Tool>);
@@ -48,9 +53,5 @@ impl Tools {
     /// The tool that the core's table gave this index.
     pub(super) fn get(&self, index: usize) -> Option<&Tool> {
         self.0.get(index)
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.0.len()
     }
 }

@@ -37,7 +37,7 @@ pub struct Arguments {
     named_bytes: Vec<u8>,
     failed: Option<Error>,
     #[cfg(feature = "host")]
-    inputs: Vec<super::InputStream>,
+    attached: super::Attached,
 }
 
 impl std::fmt::Debug for Arguments {
@@ -51,9 +51,9 @@ impl std::fmt::Debug for Arguments {
 pub struct Encoded {
     /// The body of the CALL.
     pub body: Vec<u8>,
-    /// The streams among them.
+    /// What does not travel in them.
     #[cfg(feature = "host")]
-    pub inputs: Vec<super::InputStream>,
+    pub(crate) attached: super::Attached,
 }
 
 impl std::fmt::Debug for Encoded {
@@ -100,7 +100,7 @@ impl Default for Arguments {
             named_bytes,
             failed: None,
             #[cfg(feature = "host")]
-            inputs: Vec::new(),
+            attached: super::Attached::default(),
         }
     }
 }
@@ -175,11 +175,29 @@ impl Arguments {
         self.keep(encoded, || "keyword arguments".to_owned())
     }
 
+    /// Adds a named argument that is a call's arguments itself.
+    #[cfg(feature = "host")]
+    #[must_use]
+    pub(crate) fn nested(mut self, name: &str, arguments: Self) -> Self {
+        match arguments.finish() {
+            Ok(Encoded { body, attached }) => {
+                self.named += 1;
+                put_str(&mut self.named_bytes, name);
+                self.named_bytes.extend_from_slice(&body);
+                self.attached.append(attached);
+            }
+            Err(error) => {
+                self.failed.get_or_insert(error);
+            }
+        }
+        self
+    }
+
     /// Encodes a value that may have streams in it.
     #[cfg_attr(not(feature = "host"), expect(clippy::unused_self, reason = "streams are the host's"))]
     fn encode<T: Serialize + ?Sized>(&mut self, out: &mut Vec<u8>, value: &T) -> Result<()> {
         #[cfg(feature = "host")]
-        return super::input::collecting(&mut self.inputs, || encode_into(out, value));
+        return super::input::collecting(&mut self.attached, || encode_into(out, value));
         #[cfg(not(feature = "host"))]
         encode_into(out, value)
     }
@@ -202,7 +220,7 @@ impl Arguments {
             return Ok(Encoded {
                 body: self.named_bytes,
                 #[cfg(feature = "host")]
-                inputs: self.inputs,
+                attached: self.attached,
             });
         }
         let mut out = Vec::with_capacity(16 + self.positional_bytes.len() + self.named_bytes.len());
@@ -216,7 +234,7 @@ impl Arguments {
         Ok(Encoded {
             body: out,
             #[cfg(feature = "host")]
-            inputs: self.inputs,
+            attached: self.attached,
         })
     }
 }
@@ -251,6 +269,22 @@ impl<'a> Received<'a> {
             received.named.push((name, reader.value(limits.depth, limits.items).map_err(wrong)?));
         }
         Ok(received)
+    }
+
+    #[cfg(feature = "host")]
+    /// The arguments of a function of `N` parameters, by their places; named ones are together its only one.
+    pub(crate) fn places<const N: usize>(self) -> Result<[&'a [u8]; N]> {
+        let named = self.named.len();
+        let places = match self.positional.len() {
+            0 if named > 0 => vec![self.map],
+            _ => self.positional,
+        };
+        let given = places.len();
+        match places.try_into() {
+            Ok(places) if named == 0 || N == 1 => Ok(places),
+            Ok(_) => Err(Error::invalid_argument("the function takes its arguments by their places, without names")),
+            Err(_) => Err(Error::invalid_argument(format!("the function takes {N} arguments, and {given} were given"))),
+        }
     }
 
     /// All arguments as one map, still encoded. Refuses positional ones, and two of one name.

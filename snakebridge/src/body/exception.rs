@@ -18,6 +18,7 @@ impl Error {
             "invalid_argument" => ErrorKind::InvalidArgument { message },
             "unserializable" => ErrorKind::Unserializable { message },
             "tool_not_found" => ErrorKind::ToolNotFound { message },
+            "reference_lost" => ErrorKind::ReferenceLost { message },
             "cancelled" => ErrorKind::Cancelled,
             "call_ended" => ErrorKind::CallEnded,
             "shutting_down" => ErrorKind::ShuttingDown,

@@ -1,10 +1,13 @@
-//! Streams as arguments of a call.
+//! Streams as arguments of a call, and what else stands for something in arguments.
 
+use std::any::Any;
 use std::cell::RefCell;
 use std::marker::PhantomData;
 use std::pin::Pin;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
+use bytes::Bytes;
+use futures::future::BoxFuture;
 use futures::{Stream, StreamExt};
 use serde::ser::Error as _;
 use serde::{Serialize, Serializer};
@@ -15,14 +18,73 @@ use crate::value::extension::EXTENSION;
 use crate::wire::limits::MAX_INPUTS;
 
 /// The items of a stream among a call's arguments, encoded when they are pulled.
-pub type InputStream = Pin<Box<dyn Stream<Item = Result<bytes::Bytes>> + Send>>;
+pub type InputStream = Pin<Box<dyn Stream<Item = Result<Bytes>> + Send>>;
 
 /// The extension type that stands for a stream among the arguments of a call.
 const STREAM: u8 = 6;
 
+/// What arguments contain that does not travel in them.
+#[derive(Default)]
+pub(crate) struct Attached {
+    /// Streams, in the order of their numbers.
+    pub(crate) inputs: Vec<InputStream>,
+    /// Objects of a worker.
+    pub(crate) objects: Vec<PassedObject>,
+    /// Functions of the host, in the order of their numbers.
+    pub(crate) functions: Vec<Function>,
+}
+
+/// A function of the host that Python calls: from the encoded arguments to the encoded result.
+#[derive(Clone)]
+pub(crate) struct Function(Arc<Encoded>);
+
+type Encoded = dyn Fn(Bytes) -> BoxFuture<'static, Result<Bytes>> + Send + Sync;
+
+impl Function {
+    pub(crate) fn new(function: impl Fn(Bytes) -> BoxFuture<'static, Result<Bytes>> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(function))
+    }
+
+    /// Begins to run it.
+    pub(crate) fn call(&self, arguments: Bytes) -> BoxFuture<'static, Result<Bytes>> {
+        (self.0)(arguments)
+    }
+}
+
+impl std::fmt::Debug for Function {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Function(..)")
+    }
+}
+
+impl Attached {
+    /// Whether everything travels.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.inputs.is_empty() && self.objects.is_empty() && self.functions.is_empty()
+    }
+
+    /// Adds what arguments inside these contain. They have all the streams and functions, or none.
+    pub(super) fn append(&mut self, mut inner: Self) {
+        self.inputs.append(&mut inner.inputs);
+        self.objects.append(&mut inner.objects);
+        self.functions.append(&mut inner.functions);
+    }
+}
+
+/// An object of a worker among the arguments of a call, which has to go to that worker.
+pub(crate) struct PassedObject {
+    /// Where the worker's pool is.
+    pub(crate) pool: usize,
+    pub(crate) worker: u64,
+    /// The life of the session that it is kept for.
+    pub(crate) scope: u64,
+    /// Keeps it there.
+    pub(crate) handle: Arc<dyn Any + Send + Sync>,
+}
+
 thread_local! {
-    /// The streams that the arguments being encoded on this thread contain so far.
-    static COLLECTED: RefCell<Option<Vec<InputStream>>> = const { RefCell::new(None) };
+    /// What the arguments being encoded on this thread contain so far.
+    static COLLECTED: RefCell<Option<Attached>> = const { RefCell::new(None) };
 }
 
 /// A stream as an argument: Python iterates over its items while they come.
@@ -68,6 +130,7 @@ impl<T> Serialize for Input<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let number = COLLECTED.with_borrow_mut(|collected| {
             let collected = collected.as_mut().ok_or("a stream can only be an argument of a call of Python")?;
+            let collected = &mut collected.inputs;
             let stream = self.items.lock().unwrap_or_else(PoisonError::into_inner).take();
             let stream = stream.ok_or("the stream was given to a call before")?;
             if collected.len() as u64 >= MAX_INPUTS {
@@ -77,12 +140,22 @@ impl<T> Serialize for Input<T> {
             Ok(collected.len())
         });
         let number = number.map_err(S::Error::custom)?.to_le_bytes()[0]; // at most 16, which is its own encoding
-        serializer.serialize_newtype_struct(EXTENSION, &Content([STREAM, number]))
+        serialize_extension(serializer, STREAM, &[number])
     }
 }
 
+/// Writes an extension value.
+pub(crate) fn serialize_extension<S: Serializer>(serializer: S, code: u8, data: &[u8]) -> Result<S::Ok, S::Error> {
+    serializer.serialize_newtype_struct(EXTENSION, &Content([&[code], data].concat()))
+}
+
+/// Adds to what the arguments contain that are being encoded on this thread. False when none are.
+pub(crate) fn attach(add: impl FnOnce(&mut Attached)) -> bool {
+    COLLECTED.with_borrow_mut(|collected| collected.as_mut().map(add).is_some())
+}
+
 /// The type and data of the extension.
-struct Content([u8; 2]);
+struct Content(Vec<u8>);
 
 impl Serialize for Content {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -90,11 +163,11 @@ impl Serialize for Content {
     }
 }
 
-/// Runs `encode`, and adds the streams that it meets to `streams`.
-pub(super) fn collecting<R>(streams: &mut Vec<InputStream>, encode: impl FnOnce() -> R) -> R {
-    let outer = COLLECTED.replace(Some(std::mem::take(streams)));
+/// Runs `encode`, and adds what it meets that does not travel in the arguments to `attached`.
+pub(super) fn collecting<R>(attached: &mut Attached, encode: impl FnOnce() -> R) -> R {
+    let outer = COLLECTED.replace(Some(std::mem::take(attached)));
     let result = encode();
-    *streams = COLLECTED.replace(outer).unwrap_or_default();
+    *attached = COLLECTED.replace(outer).unwrap_or_default();
     result
 }
 
@@ -107,7 +180,7 @@ mod tests {
     fn streams_are_numbered_as_they_stand_among_the_arguments() {
         let (first, second) = (Input::new(futures::stream::empty::<u8>()), Input::new(futures::stream::empty::<u8>()));
         let encoded = Arguments::new().positional(&first).named("b", &Some(second)).finish().unwrap();
-        assert_eq!(encoded.inputs.len(), 2);
+        assert_eq!(encoded.attached.inputs.len(), 2);
         assert_eq!(encoded.body, [0x92, 0x91, 0xd4, 6, 1, 0x81, 0xa1, b'b', 0xd4, 6, 2]);
     }
 

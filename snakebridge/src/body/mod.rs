@@ -11,12 +11,15 @@ mod exception;
 mod input;
 mod misfit;
 mod serializer;
+mod tuples;
 
 use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use self::arguments::{Argument, Arguments, Encoded, Received};
+#[cfg(feature = "host")]
+pub(crate) use self::input::{Attached, Function, PassedObject, attach, serialize_extension};
 #[cfg(feature = "host")]
 pub use self::input::{Input, InputStream};
 use crate::error::{Error, ErrorKind, Result};

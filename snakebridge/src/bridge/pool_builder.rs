@@ -5,18 +5,19 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::adapters::checked_objects;
 use super::settings::{
     check_concurrency, check_environment, check_limits, check_not_zero, check_tool_concurrency, check_words,
     configuration, scaling,
 };
 use super::timeouts::TimeoutProfile;
-use crate::error::{Result, shown};
+use crate::error::Result;
 use crate::pool::{PoolConfig, Recycling};
 use crate::session::Affinity;
 use crate::telemetry::Level;
 use crate::value::Value;
 use crate::wire::Limits;
-use crate::worker::{Compat, Environment, Launch, Preload, Profile, Sandbox, Unserializable, WorkerConfig};
+use crate::worker::{Compat, Environment, Launch, Objects, Preload, Profile, Sandbox, Unserializable, WorkerConfig};
 
 /// One pool of workers: what they load, how many they are, and what bounds them.
 ///
@@ -57,6 +58,8 @@ pub struct PoolBuilder {
     pub(super) breaker_pause: Duration,
     pub(super) health_interval: Duration,
     pub(super) recycling: Recycling,
+    pub(super) references: bool,
+    pub(super) objects: Objects,
 }
 
 impl std::fmt::Debug for PoolBuilder {
@@ -111,6 +114,8 @@ impl Default for PoolBuilder {
             breaker_pause: Duration::from_secs(30),
             health_interval: Duration::from_secs(2),
             recycling: Recycling::default(),
+            references: false,
+            objects: Objects::default(),
         }
     }
 }
@@ -318,6 +323,32 @@ macro_rules! pool_settings {
             self
         }
 
+        /// How many objects a worker keeps for one session; beyond that the one that was used longest ago is dropped, and
+        /// `reference_lost` from then on. Default 10 000.
+        pub fn max_references(mut self, objects: usize) -> Self {
+            let $this = &mut self;
+            $pool.objects.maximum = objects;
+            self
+        }
+
+        /// Lets the host use these modules of Python, and those inside them, by [`Bridge::python`](crate::Bridge::python).
+        /// Allows [`references`](Self::references) too. Needs no adapter. Default: none.
+        ///
+        /// It keeps callers to what the pool was made for, and is no sandbox: whoever may use `subprocess` may use
+        /// everything.
+        pub fn python_modules<M: Into<String>>(mut self, modules: impl IntoIterator<Item = M>) -> Self {
+            let $this = &mut self;
+            $pool.objects.modules.extend(modules.into_iter().map(Into::into));
+            self
+        }
+
+        /// As [`python_modules`](Self::python_modules), with every module that there is.
+        pub fn any_python_module(mut self) -> Self {
+            let $this = &mut self;
+            $pool.objects.any_module = true;
+            self
+        }
+
         $crate::bridge::pool_builder::plain_settings! { |$this| $pool,
             /// How each worker runs its calls. Default: one at a time.
             profile: $crate::worker::Profile,
@@ -329,6 +360,8 @@ macro_rules! pool_settings {
             /// ready within milliseconds whatever they import, and share its memory. Default: false, because not everything
             /// survives a fork. A module that starts threads or uses a GPU while it is imported is refused.
             preload: bool,
+            /// Lets results stay in the workers as [`Object`](crate::Object)s, for sessions. Default: false.
+            references: bool,
             /// The sizes and numbers that both sides keep to.
             limits: $crate::wire::Limits,
             /// How long a worker may take from launch to ready. Default 60 s.
@@ -379,7 +412,7 @@ impl PoolBuilder {
 
     /// Whether anything says what its workers are to load.
     pub(super) fn has_adapter(&self) -> bool {
-        !self.adapters.is_empty() || self.command.is_some()
+        !self.adapters.is_empty() || self.command.is_some() || self.objects.has_modules()
     }
 
     /// What to start, if it makes sense.
@@ -403,6 +436,7 @@ impl PoolBuilder {
         check_words("command", self.command.iter().flatten().map(OsString::as_os_str))?;
         check_words("python_path", self.python_path.iter().map(|path| path.as_os_str()))?;
         self.check_sandbox()?;
+        let objects = checked_objects(self.references, &self.objects)?;
         let worker = WorkerConfig {
             launch: Launch::find(self.command.as_deref(), self.python.as_deref())?,
             adapter,
@@ -415,6 +449,7 @@ impl PoolBuilder {
             sandbox: self.sandbox.checked()?,
             limits: self.limits,
             profile: self.profile,
+            objects,
             preload: self.preload.then(Preload::default),
             start_timeout: self.start_timeout,
             exit_grace: Duration::from_secs(2),
@@ -472,45 +507,11 @@ impl PoolBuilder {
         };
         Err(configuration(complaint))
     }
-
-    fn one_adapter(&self) -> Result<Option<String>> {
-        let Some(adapter) = self.adapters.first() else {
-            if self.command.is_some() {
-                return Ok(None);
-            }
-            return Err(configuration(
-                "no adapter: name one with `.adapter(\"module:Class\")`, or `.client::<..>()` of a trait that names one",
-            ));
-        };
-        if let Some(other) = self.adapters.iter().find(|other| *other != adapter) {
-            return Err(configuration(&format!(
-                "a pool loads one adapter, and `{adapter}` and `{other}` were named; give each a pool of its own: \
-                 `.pool(\"..\", |pool| pool.adapter(\"{other}\"))`"
-            )));
-        }
-        if !is_adapter(adapter) {
-            return Err(configuration(&format!(
-                "adapter `{}`: expected `module:Class` or `module`, with dots between packages",
-                shown(adapter)
-            )));
-        }
-        Ok(Some(adapter.clone()))
-    }
 }
 
 fn absolute(path: &Path) -> Result<PathBuf> {
     std::path::absolute(path)
         .map_err(|error| configuration(&format!("`.python_path(\"{}\")`: {error}", path.display())))
-}
-
-/// `ident(.ident)*(:ident)?`, nothing else: what is named here becomes an import.
-fn is_adapter(adapter: &str) -> bool {
-    let is_identifier = |part: &str| {
-        part.chars().next().is_some_and(|first| first.is_alphabetic() || first == '_')
-            && part.chars().all(|character| character.is_alphanumeric() || character == '_')
-    };
-    let (module, class) = adapter.split_once(':').map_or((adapter, None), |(module, class)| (module, Some(class)));
-    module.split('.').all(is_identifier) && class.is_none_or(is_identifier)
 }
 
 #[cfg(test)]
@@ -535,15 +536,5 @@ mod tests {
             |pool: PoolBuilder| pool.sandbox(crate::worker::Restrictions::new()).finish("p").unwrap_err().to_string();
         assert!(refused(PoolBuilder::default().command(["sh"])).contains("`.command(..)`"));
         assert!(refused(PoolBuilder::default().adapter("a").preload(true)).contains("`.preload(true)`"));
-    }
-
-    #[test]
-    fn an_adapter_is_a_module_path_and_perhaps_a_class() {
-        for good in ["text_tools", "a.b.c", "a.b:C", "_x:_Y"] {
-            assert!(is_adapter(good), "{good}");
-        }
-        for bad in ["", "../x", "os;system", "a.b:c; import", "/etc/x", "a..b", "a:b:c", "a:b.c", "1a", "a\0"] {
-            assert!(!is_adapter(bad), "{bad}");
-        }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Bridge;
 use crate::body::{self, Arguments};
-use crate::client::{AsCaller, Call, Caller, PythonTools, Shared, ToolStream};
+use crate::client::{AsCaller, Call, Caller, Module, PythonTools, Shared, ToolStream};
 use crate::error::{Error, ErrorKind, Executed, Result};
 use crate::session::{Identity, SessionInfo, SessionName, SessionState};
 use crate::tools::{AsSessionTools, FromContext, HostCall, SessionTools, ToolContext, Tools};
@@ -81,6 +81,11 @@ impl Session {
     /// Opens a stream of a tool in this session by its name; items are decoded into `T`.
     pub fn stream<T>(&self, tool: &str, arguments: Arguments) -> ToolStream<T> {
         self.caller.stream_named(tool, arguments)
+    }
+
+    /// A module of Python, whose functions are called in this session without an adapter: see [`Bridge::python`].
+    pub fn python(&self, module: &str) -> Module {
+        self.caller.python(module)
     }
 
     /// A typed client whose calls run in this session, checked against the workers' manifest.

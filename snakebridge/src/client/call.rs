@@ -11,6 +11,7 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
 use super::cache::Key;
+use super::objects::Origin;
 use super::options::option_methods;
 use super::prepared::{OnProgress, Prepared};
 use super::{CallOptions, Caller};
@@ -100,6 +101,16 @@ impl<T, E> Call<T, E> {
         self
     }
 
+    /// Sends it, and lets nobody wait for it. Its failure is an event, or nothing if it cannot be sent.
+    pub(super) fn send_and_forget(mut self) {
+        let prepared = &mut self.ongoing.prepared;
+        if let State::New(arguments) = std::mem::replace(&mut self.ongoing.state, State::Done)
+            && let Ok(call) = prepared.submit(arguments, false)
+        {
+            prepared.attend(call);
+        }
+    }
+
     /// Makes it a notification: it is ready as soon as the pool has admitted it, so that a full queue is still an error
     /// here. Its result is dropped, and dropping it cancels nothing. A failure after that is an
     /// [`Event::NotificationFailed`](crate::telemetry::Event::NotificationFailed). The deadline counts as usual, and
@@ -156,11 +167,11 @@ impl<T: DeserializeOwned, E: From<Error>> Future for Call<T, E> {
                 Err(error) => return Poll::Ready(Err(error.into())),
             }
         }
-        let outcome = match state {
+        let (outcome, origin) = match state {
             State::Waiting(call) => {
                 let outcome = call.poll_outcome(context);
                 prepared.tell_progress(call);
-                ready!(outcome)
+                (ready!(outcome), prepared.origin(call))
             }
             State::New(_) | State::Done => panic!("a call was polled after it had completed"),
         };
@@ -169,7 +180,11 @@ impl<T: DeserializeOwned, E: From<Error>> Future for Call<T, E> {
         if let (Ok(result), Some(key)) = (&outcome, key.take()) {
             prepared.keep(*key, result);
         }
-        Poll::Ready(outcome.and_then(|bytes| decode(&prepared.tool, &bytes)).map_err(E::from))
+        Poll::Ready(
+            outcome
+                .and_then(|bytes| decode_from(prepared, origin, &bytes))
+                .map_err(|error| prepared.explain(error).into()),
+        )
     }
 }
 
@@ -189,6 +204,15 @@ pub(super) fn add_binary(arguments: &mut Result<Encoded>, name: &str, data: &Byt
     let added = arguments.as_mut().map(|arguments| arguments.add_binary(name, data));
     if let Ok(Err(error)) = added {
         *arguments = Err(error);
+    }
+}
+
+/// Decodes what a tool returned, with the objects in it.
+pub(super) fn decode_from<T: DeserializeOwned>(prepared: &Prepared, origin: Option<Origin>, bytes: &[u8]) -> Result<T> {
+    let decoded = || decode(&prepared.tool, bytes);
+    match origin {
+        Some(origin) => origin.decoding(bytes, decoded),
+        None => decoded(),
     }
 }
 

@@ -29,6 +29,6 @@ impl Home {
 impl AsCaller for ToolContext {
     fn caller(&self) -> Caller {
         let shared = self.state::<Home>().and_then(|home| home.shared());
-        Caller { shared, pool: None, session: None, chain: self.chain.clone() }
+        Caller::within(shared, self.chain.clone())
     }
 }

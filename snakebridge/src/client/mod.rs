@@ -7,6 +7,7 @@ mod check;
 mod declaration;
 mod fit;
 mod home;
+mod objects;
 mod options;
 mod output;
 mod prepared;
@@ -22,7 +23,9 @@ pub use self::cache::CacheStatistics;
 pub use self::call::Call;
 pub use self::declaration::{ParameterDeclaration, SessionUse, Shape, ToolDeclaration};
 pub(crate) use self::home::Home;
-pub(crate) use self::options::CallOptions;
+use self::objects::OwnSession;
+pub use self::objects::{Module, Object, ValueOrObject};
+pub(crate) use self::options::{CallOptions, Subject};
 pub use self::output::{CallOutput, Failure, Returned, StreamOutput};
 pub use self::schemas::{Schemas, ToolSchemas};
 pub(crate) use self::shared::{Driver, OwnRuntime, Shared};
@@ -31,7 +34,7 @@ use crate::body::Arguments;
 use crate::error::{Error, ErrorKind, Executed, Result};
 pub use crate::link::Priority;
 use crate::link::{Chain, ToolName};
-use crate::session::SessionName;
+use crate::session::{Identity, SessionName};
 
 /// A client that `#[python_tool]` generated.
 #[diagnostic::on_unimplemented(
@@ -70,6 +73,8 @@ pub struct Caller {
     pub(crate) session: Option<SessionName>,
     /// The tool for which it makes them; else it is the one that the task runs which makes a call, if it runs one.
     pub(crate) chain: Option<Chain>,
+    /// Keeps the session, if it is one that ends when nobody uses it.
+    _lease: Option<Arc<OwnSession>>,
 }
 
 impl AsCaller for Caller {
@@ -80,7 +85,17 @@ impl AsCaller for Caller {
 
 impl Caller {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared: Some(shared), pool: None, session: None, chain: None }
+        Self { chain: None, ..Self::within(Some(shared), None) }
+    }
+
+    /// Makes calls of the tool that `chain` leads to.
+    fn within(shared: Option<Arc<Shared>>, chain: Option<Chain>) -> Self {
+        Self { shared, pool: None, session: None, chain, _lease: None }
+    }
+
+    /// The same for calls about objects that the pool at `place` keeps for `session`.
+    fn for_objects(&self, place: usize, session: &Arc<Identity>) -> Self {
+        Self { pool: Some(place), session: Some(SessionName::known(session)), chain: None, ..self.clone() }
     }
 
     /// What its calls go through.

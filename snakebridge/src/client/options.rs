@@ -35,6 +35,17 @@ pub(crate) struct CallOptions {
     pub(crate) correlation_id: Option<String>,
     pub(crate) traceparent: Option<String>,
     pub(crate) metadata: Vec<(Value, Value)>,
+    /// What it is about, if it is a system call.
+    pub(crate) subject: Option<Subject>,
+}
+
+/// What a system call is about.
+#[derive(Debug, Clone)]
+pub(crate) struct Subject {
+    /// As messages say it.
+    pub(crate) name: Box<str>,
+    /// It is in a module of Python, and not something that is kept.
+    pub(crate) is_module: bool,
 }
 
 #[derive(Serialize)]
@@ -45,9 +56,16 @@ struct Meta<'a> {
     traceparent: Option<&'a str>,
     #[serde(skip_serializing_if = "Value::is_nil")]
     metadata: Value,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<u64>,
 }
 
 impl CallOptions {
+    /// Whether it is about a module of Python.
+    pub(crate) fn is_about_a_module(&self) -> bool {
+        self.subject.as_ref().is_some_and(|subject| subject.is_module)
+    }
+
     pub(crate) fn declared(tool: &ToolDeclaration) -> Self {
         Self {
             timeout: tool.timeout,
@@ -79,8 +97,8 @@ impl CallOptions {
     }
 
     /// The metadata map of the CALL header, if there is any metadata. `around` are the correlation id and the trace of the
-    /// call inside which this one is made.
-    pub(crate) fn meta(&self, around: (Option<&str>, Option<&str>)) -> Result<Option<Bytes>> {
+    /// call inside which this one is made; `scope` is what objects are kept for.
+    pub(crate) fn meta(&self, around: (Option<&str>, Option<&str>), scope: Option<u64>) -> Result<Option<Bytes>> {
         let correlation_id = self.correlation_id.as_deref().or(around.0);
         let traceparent = self.traceparent.as_deref().or(around.1);
         if let Some(given) = self.traceparent.as_deref().filter(|given| !is_traceparent(given)) {
@@ -90,11 +108,11 @@ impl CallOptions {
                 given.escape_debug()
             )));
         }
-        if correlation_id.is_none() && traceparent.is_none() && self.metadata.is_empty() {
+        if correlation_id.is_none() && traceparent.is_none() && self.metadata.is_empty() && scope.is_none() {
             return Ok(None);
         }
         let metadata = if self.metadata.is_empty() { Value::Nil } else { Value::Map(self.metadata.clone()) };
-        let bytes = body::encode(&Meta { correlation_id, traceparent, metadata })?;
+        let bytes = body::encode(&Meta { correlation_id, traceparent, metadata, scope })?;
         match check_meta(&bytes) {
             Ok(()) => Ok(Some(bytes)),
             Err(violation) => Err(Error::invalid_argument(format!(

@@ -6,12 +6,13 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::cache::Key;
+use super::objects::{self, Origin};
 use super::{CallOptions, Caller, Shared};
-use crate::body::{self, Encoded};
+use crate::body::{self, Attached, Encoded, PassedObject};
 use crate::error::{Error, ErrorKind, Executed, Result, shown};
 use crate::link::{Chain, PendingCall, ToolName};
 use crate::pool::{InSession, PoolHandle, Submission};
-use crate::session::SessionName;
+use crate::session::{Need, SessionName};
 use crate::telemetry::Progress;
 use crate::tools::current_chain;
 use crate::value::Value;
@@ -57,60 +58,122 @@ impl Prepared {
     /// Hands the call to the pool, for one reply or for a stream.
     pub(super) fn submit(&mut self, arguments: Result<Encoded>, stream: bool) -> Result<Arc<PendingCall>> {
         let submission = || {
-            check_name(&self.tool)?;
+            self.check_name()?;
             if stream {
                 self.options.check_stream()?;
             }
-            let Encoded { body, inputs } = arguments?;
-            Ok(Submission {
+            let Encoded { body, attached: Attached { inputs, objects, functions } } = arguments?;
+            let place = self.choose_pool(&objects)?;
+            let mut session = self.session()?;
+            let meta = self.meta(place, session.as_ref())?;
+            self.pass(objects, place, session.as_mut())?;
+            let submission = Submission {
                 target: self.tool.clone(),
                 body,
                 inputs,
+                functions,
                 stream,
                 created: self.created,
                 chain: self.chain.clone(),
                 timeout: self.options.timeout,
-                session: self.session()?,
-                meta: self.meta()?,
+                session,
+                meta,
                 idempotent: self.options.idempotent,
                 handling: self.options.handling,
-            })
+                worker: None,
+            };
+            Ok((place, submission))
         };
-        let submitted = submission().and_then(|submission| -> Result<_> {
-            let place = self.choose_pool()?;
+        let submitted = submission().and_then(|(place, submission)| -> Result<_> {
             Ok((place, self.caller.shared()?.pools.at(place).submit(submission)?))
         });
-        let (place, call) = submitted.map_err(|error| error.for_tool(&self.tool))?;
+        let (place, call) = submitted.map_err(|error| self.explain(error.for_tool(&self.tool)))?;
         self.place = place;
         Ok(call)
     }
 
-    fn meta(&self) -> Result<Option<Bytes>> {
-        let correlation_id = self.chain.as_ref().and_then(Chain::correlation_id);
-        let traceparent = self.chain.as_ref().and_then(Chain::traceparent);
-        self.options.meta((correlation_id.as_deref(), traceparent.as_deref()))
+    /// The error as its caller is to read it.
+    pub(super) fn explain(&self, error: Error) -> Error {
+        error.about(self.options.subject.as_ref().map(|subject| &*subject.name))
     }
 
-    /// The pool that the call names, or its client; else it is the tool's.
-    fn choose_pool(&self) -> Result<usize> {
+    fn meta(&self, place: usize, session: Option<&InSession>) -> Result<Option<Bytes>> {
+        let correlation_id = self.chain.as_ref().and_then(Chain::correlation_id);
+        let traceparent = self.chain.as_ref().and_then(Chain::traceparent);
+        let keeps = self.caller.shared()?.pools.at(place).objects().is_some();
+        let scope = session.filter(|_| keeps).map(|session| session.pin.identity().life());
+        self.options.meta((correlation_id.as_deref(), traceparent.as_deref()), scope)
+    }
+
+    /// The pool that the call names, or its client, or that keeps the objects which are passed; else it is the tool's.
+    fn choose_pool(&self, objects: &[PassedObject]) -> Result<usize> {
         let pools = &self.caller.shared()?.pools;
-        match (&self.options.pool, self.caller.pool) {
-            (Some(name), _) => pools.named(name),
-            (None, Some(place)) => Ok(place),
-            (None, None) => pools.of_tool(&self.tool),
+        match (&self.options.pool, self.caller.pool, objects) {
+            (Some(name), ..) if self.options.is_about_a_module() => pools.with_modules(Some(pools.named(name)?)),
+            (None, place, _) if self.options.is_about_a_module() => pools.with_modules(place),
+            (Some(name), ..) => pools.named(name),
+            (None, Some(place), _) => Ok(place),
+            (None, None, [object, ..]) => Ok(object.pool),
+            (None, None, []) => pools.of_tool(&self.tool),
         }
+    }
+
+    /// Objects are passed to the worker that keeps them, in the session for which it does.
+    fn pass(&self, objects: Vec<PassedObject>, place: usize, session: Option<&mut InSession>) -> Result<()> {
+        let Some(first) = objects.first() else {
+            if let Some(session) = session.filter(|_| self.options.is_about_a_module()) {
+                session.need = Need::FreshStart;
+            }
+            return Ok(());
+        };
+        let refused = |message: &str| Err(Error::invalid_argument(message));
+        let Some(session) = session else {
+            return refused("an object of Python among the arguments of a call in no session: make it in the object's");
+        };
+        if objects.iter().any(|object| object.scope != session.pin.identity().life()) {
+            return refused("an object of Python among the arguments belongs to another session than the call");
+        }
+        if objects.iter().any(|object| object.pool != place) {
+            return refused("an object of Python among the arguments is kept by another pool than the call goes to");
+        }
+        if let Some(other) = objects.iter().find(|object| object.worker != first.worker) {
+            let (one, other) = (first.worker, other.worker);
+            return Err(Error::invalid_argument(format!(
+                "objects of Python among the arguments are kept by workers {one} and {other}: pass one of them as a value"
+            )));
+        }
+        session.need = Need::Worker(first.worker);
+        session.kept = objects.into_iter().map(|object| object.handle).collect();
+        Ok(())
+    }
+
+    /// Where what `call` answers comes from, if there may be objects in it.
+    pub(super) fn origin(&self, call: &PendingCall) -> Option<Origin> {
+        let session = call.session.as_ref()?;
+        let pool = self.pool().ok()?;
+        pool.objects()?;
+        Some(Origin::new(&self.caller, self.place, pool.name().into(), call.worker()?, session))
     }
 
     /// What the result of the call is kept under, if it is to be kept.
     pub(super) fn cache_key(&self, arguments: &Result<Encoded>) -> Result<Option<Key>> {
         let (Some(_), Ok(arguments)) = (self.options.cache, arguments) else { return Ok(None) };
-        if !arguments.inputs.is_empty() {
+        let Attached { inputs, objects, functions } = &arguments.attached;
+        if !functions.is_empty() {
+            let message = "`cache` of a call with a function among its arguments: what it will do is not known";
+            return Err(Error::invalid_argument(message).for_tool(&self.tool));
+        }
+        if !objects.is_empty() {
+            let message = "`cache` of a call with an object of Python among its arguments: it may change";
+            return Err(Error::invalid_argument(message).for_tool(&self.tool));
+        }
+        if !inputs.is_empty() {
             let message = "`cache` of a call with a stream among its arguments: what it will yield is not known";
             return Err(Error::invalid_argument(message).for_tool(&self.tool));
         }
         // Said first: whoever is in no session that lives gets nothing out of one.
         let session = self.session().map_err(|error| error.for_tool(&self.tool))?;
-        let pool = self.choose_pool().map_err(|error| error.for_tool(&self.tool))?;
+        let pool = self.choose_pool(&[]).map_err(|error| error.for_tool(&self.tool))?;
         Ok(Some(Key {
             pool,
             manifest: self.caller.shared()?.pools.at(pool).manifest_hash(),
@@ -161,7 +224,8 @@ impl Prepared {
         };
         let Some(pin) = pin else { return Ok(None) };
         let (affinity, default_affinity) = (self.options.affinity, sessions.config().affinity);
-        Ok(Some(InSession { pin, affinity, default_affinity, needs: self.options.session_use }))
+        let (needs, need, kept) = (self.options.session_use, Need::Nothing, Vec::new());
+        Ok(Some(InSession { pin, affinity, default_affinity, needs, need, kept }))
     }
 
     /// Tells who wants to hear it how far `call` is, which this became. After `call` was polled, so that what comes later wakes
@@ -193,9 +257,14 @@ impl Prepared {
             pool.exhaust(call);
         }
     }
+
+    /// No worker has a tool whose name is outside the grammar, so none is asked. Only this crate declares system calls.
+    fn check_name(&self) -> Result<()> {
+        let is_system = matches!(self.tool, ToolName::Declared(name) if name.starts_with(objects::PREFIX));
+        if is_system { Ok(()) } else { check_name(&self.tool) }
+    }
 }
 
-/// No worker has a tool whose name is outside the grammar, so none is asked.
 fn check_name(tool: &str) -> Result<()> {
     if is_tool_name(tool) {
         return Ok(());

@@ -7,6 +7,7 @@ use tokio::runtime::{Handle, Runtime};
 
 use super::blocking::wait_for;
 use super::cache::Cache;
+use super::objects::release_forever;
 use crate::error::{Error, Result};
 use crate::pool::Pools;
 use crate::session::Sessions;
@@ -79,6 +80,13 @@ impl Driver {
     }
 }
 
+impl Drop for Shared {
+    fn drop(&mut self) {
+        // Whoever tells workers what is released hears that there is nobody any more to do that for.
+        self.sessions.releases().wake();
+    }
+}
+
 impl Shared {
     pub(crate) fn new(pools: Pools, sessions: Sessions, cache: Cache, driver: Driver) -> Self {
         Self { pools, sessions, cache: Mutex::new(cache), driver }
@@ -86,6 +94,13 @@ impl Shared {
 
     pub(crate) fn cache(&self) -> MutexGuard<'_, Cache> {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells workers what nobody refers to any more, from now on, where they keep anything.
+    pub(crate) fn release_objects(self: &Arc<Self>) {
+        if self.pools.keep_objects() {
+            self.driver.handle().spawn(release_forever(Arc::downgrade(self)));
+        }
     }
 
     /// Ends the workers in good order, and then the sessions.

@@ -9,7 +9,8 @@ use bytes::Bytes;
 use futures::{Stream, StreamExt};
 use serde::de::DeserializeOwned;
 
-use super::call::{add_binary, decode};
+use super::call::{add_binary, decode, decode_from};
+use super::objects::Origin;
 use super::options::option_methods;
 use super::prepared::{OnProgress, Prepared};
 use super::{CallOptions, Caller};
@@ -141,7 +142,7 @@ impl<T, E> ToolStream<T, E> {
             let State::New(arguments) = std::mem::replace(&mut self.state, State::ENDED) else { unreachable!() };
             match self.prepared.submit(arguments, true) {
                 Ok(call) => self.state = State::Open(call),
-                Err(error) => return Poll::Ready(Some(Err(error))),
+                Err(error) => return Poll::Ready(Some(Err(self.prepared.explain(error)))),
             }
         }
         let State::Open(call) = &self.state else { return Poll::Ready(None) };
@@ -161,9 +162,14 @@ impl<T, E> ToolStream<T, E> {
             }
             Next::Failed(error) => {
                 self.state = State::ENDED;
-                Some(Err(error))
+                Some(Err(self.prepared.explain(error)))
             }
         })
+    }
+
+    /// Where its items come from, if there may be objects in them.
+    fn origin(&self) -> Option<Origin> {
+        if let State::Open(call) = &self.state { self.prepared.origin(call) } else { None }
     }
 
     fn close(&mut self) {
@@ -180,10 +186,10 @@ impl<T: DeserializeOwned, E: From<Error>> ToolStream<T, E> {
         let chunk = item.and_then(|item| {
             let is_final = item.flags & item_flag::FINAL != 0;
             if item.flags & item_flag::METADATA == 0 {
-                let data = decode(&self.prepared.tool, &item.body)?;
+                let data = decode_from(&self.prepared, self.origin(), &item.body)?;
                 Ok(Chunk { data, is_final, metadata: Value::Nil })
             } else {
-                let (data, metadata) = decode(&self.prepared.tool, &item.body)?;
+                let (data, metadata) = decode_from(&self.prepared, self.origin(), &item.body)?;
                 Ok(Chunk { data, is_final, metadata })
             }
         });

@@ -1,5 +1,6 @@
 //! One call on its way: shared by the future that waits for it, the pool that routes it and the link that carries it.
 
+use std::any::Any;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -12,39 +13,18 @@ use tokio_util::sync::CancellationToken;
 use super::host_calls::HostCalls;
 use super::input::Inputs;
 use super::request::OwnedRequest;
+use super::stage::{Item, Next, Stage};
 use super::trial::Trial;
 use super::{Chain, Handling, Link};
-use crate::body::InputStream;
+use crate::body::{Function, InputStream};
 use crate::deadlock::Claim;
 use crate::error::{Error, ErrorKind, Executed, Result};
 use crate::seeded::{self, Bug};
 use crate::session::{Identity, Pin, Tie};
 use crate::telemetry::{Meter, Progress};
 
-/// One item of a stream, still encoded.
-#[derive(Debug)]
-pub struct Item {
-    /// See [`item_flag`](crate::wire::frame::item_flag).
-    pub flags: u64,
-    /// The encoded item.
-    pub body: Bytes,
-}
-
-/// Where a call is.
-#[derive(Debug, Clone)]
-pub enum Stage {
-    /// Waiting for a worker.
-    Queued,
-    /// Under this id on this connection.
-    Sent {
-        /// The connection.
-        link: Arc<Link>,
-        /// The id there.
-        id: u64,
-    },
-    /// Answered, or given up.
-    Done,
-}
+/// What must not go while somebody may look at it.
+pub(crate) type Kept = Vec<Arc<dyn Any + Send + Sync>>;
 
 #[derive(Debug)]
 struct State {
@@ -60,10 +40,12 @@ struct State {
     /// Items that came, delivered or not. With one, the call is committed: it is not repeated.
     received: u64,
     inputs: Option<Box<Inputs>>,
-    /// Keeps its session until it is over.
-    pin: Option<Pin>,
+    /// Keeps its session until it is over, and the objects among its arguments.
+    pin: Option<(Pin, Kept)>,
     /// What it has for itself, or waits for, until it is over: its session, a place of its tool.
     claims: Vec<Claim>,
+    /// The worker that had it last.
+    worker: Option<u64>,
     /// Calls to the host that are made inside it, once there is one.
     host_calls: Option<Box<HostCalls>>,
     /// The last that its tool has told of how far it is, until somebody has heard it.
@@ -112,22 +94,13 @@ pub struct PendingCall {
     pub(crate) tie: Option<Box<Tie>>,
     /// The tool that makes it, if one does.
     chain: Option<Chain>,
+    /// Functions of the host among its arguments.
+    pub(crate) functions: Vec<Function>,
     /// Whether it tries its tool out.
     pub trial: Option<Trial>,
     /// Where it is counted: not at all, if it is a call of our own.
     pub(crate) meter: Option<Arc<Meter>>,
     state: Mutex<State>,
-}
-
-/// What a consumer of a stream gets next.
-#[derive(Debug)]
-pub enum Next {
-    /// An item; report its length back to `link` as consumed.
-    Item(Item, Option<(Arc<Link>, u64)>),
-    /// The end, with the generator's return value.
-    End(Bytes),
-    /// The error that ended it.
-    Failed(Error),
 }
 
 impl PendingCall {
@@ -150,14 +123,29 @@ impl PendingCall {
             inputs: None,
             pin: None,
             claims: Vec::new(),
+            worker: None,
             host_calls: None,
             progress: None,
             outcome: None,
             waker: None,
         };
         let (handling, session, tie, chain) = (Handling::default(), None, None, None);
-        let (trial, meter, state) = (None, None, Mutex::new(state));
-        Self { request, deadline, timeout, idempotent, handling, admitted, session, tie, chain, trial, meter, state }
+        let (functions, trial, meter, state) = (Vec::new(), None, None, Mutex::new(state));
+        Self {
+            request,
+            deadline,
+            timeout,
+            idempotent,
+            handling,
+            admitted,
+            session,
+            tie,
+            chain,
+            functions,
+            trial,
+            meter,
+            state,
+        }
     }
 
     /// The same, made by a tool of the host that Python called.
@@ -214,17 +202,28 @@ impl PendingCall {
         Self { handling, ..self }
     }
 
-    /// Lets it run in a session, which lives until it is over.
-    pub(crate) fn in_session(mut self, pin: Pin, tie: Option<Tie>) -> Self {
+    /// Lets it run in a session, which lives until it is over, and so does what is `kept`.
+    pub(crate) fn in_session(mut self, pin: Pin, tie: Option<Tie>, kept: Kept) -> Self {
         self.tie = tie.map(Box::new);
         self.session = Some(Arc::clone(pin.identity()));
-        self.lock().pin = Some(pin);
+        self.lock().pin = Some((pin, kept));
         self
     }
 
     /// Says what it has for itself, or waits for, until it is over.
     pub(crate) fn claim(&self, claim: Claim) {
         self.lock().claims.push(claim);
+    }
+
+    /// Makes it one for `worker` and no other, in no session.
+    pub(crate) fn tied_to(mut self, worker: u64) -> Self {
+        self.tie = Some(Box::new(Tie::to_worker(worker)));
+        self
+    }
+
+    /// The worker that had it last.
+    pub(crate) fn worker(&self) -> Option<u64> {
+        self.lock().worker
     }
 
     /// Gives it the streams that its arguments name.
@@ -234,6 +233,11 @@ impl PendingCall {
             self.lock().inputs = Some(Box::new(inputs));
         }
         self
+    }
+
+    /// Lends it the functions that its arguments name.
+    pub(crate) fn with_functions(self, functions: Vec<Function>) -> Self {
+        Self { functions, ..self }
     }
 
     /// Makes it the one that tries its tool out.
@@ -305,6 +309,7 @@ impl PendingCall {
             }
         }
         state.sent = Some(now);
+        state.worker = Some(link.worker());
         state.stage = Stage::Sent { link: Arc::clone(link), id };
         state.has_its_claims(true);
         if let Some(chain) = &self.chain {

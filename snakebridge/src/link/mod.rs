@@ -13,6 +13,7 @@ mod host_calls;
 mod input;
 mod reader;
 mod request;
+mod stage;
 #[cfg(test)]
 mod tests;
 mod tool_name;
@@ -32,7 +33,7 @@ use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedSender;
 
 use self::answers::Sender;
-pub(crate) use self::call::{Item, Next, PendingCall, Stage};
+pub(crate) use self::call::{Kept, PendingCall};
 pub(crate) use self::chain::Chain;
 pub(crate) use self::handling::Handling;
 pub use self::handling::Priority;
@@ -41,7 +42,8 @@ use self::reader::Reading;
 pub(crate) use self::reader::{Control, Incoming, Service, Source, Told};
 use self::request::ArgumentsOf;
 pub(crate) use self::request::OwnedRequest;
-pub(crate) use self::tool_name::ToolName;
+pub(crate) use self::stage::{Item, Next, Stage};
+pub(crate) use self::tool_name::{RELEASE, ToolName};
 pub(crate) use self::trial::{Answer, Trial};
 use self::writer::Output;
 pub(crate) use self::writer::WriteFailure;

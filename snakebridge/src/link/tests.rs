@@ -18,7 +18,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::*;
 use crate::error::{Error, Executed};
-use crate::session::{Affinity, Tie};
+use crate::session::{Affinity, Need, Tie};
 use crate::wire::{Event, MAGIC, codec};
 
 /// Bytes that are there at once, beside a pipe that the runtime watches.
@@ -218,7 +218,7 @@ async fn the_worker_of_a_call_that_is_tied_to_it_is_free_before_its_caller_goes_
     let (link, mut worker) = open_link().await;
     let (binding, affinity) = (Arc::default(), Affinity::StrictFailFast);
     let mut tied = pending("tied", false, vec![0x80], 0);
-    tied.tie = Some(Box::new(Tie { binding, affinity, exclusive: false, chain: None }));
+    tied.tie = Some(Box::new(Tie { binding, affinity, exclusive: false, chain: None, need: Need::Nothing }));
     let tied = Arc::new(tied);
     link.send(&tied, Instant::now()).unwrap();
     assert_eq!(worker.next().await, "call 1 tied");

@@ -5,6 +5,9 @@ use std::hash::{Hash, Hasher};
 use std::ops::Deref;
 use std::sync::Arc;
 
+/// The system call by which a worker is told what need be kept no longer.
+pub(crate) const RELEASE: &str = "$ref.release";
+
 /// Declared in the program, which costs nothing for each call, or made at run time.
 #[derive(Debug, Clone)]
 pub enum ToolName {

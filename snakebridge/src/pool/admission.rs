@@ -12,7 +12,7 @@ use crate::deadlock::Resource;
 use crate::error::{Error, ErrorKind, Executed, Phase, Result};
 use crate::link::{Chain, Link, OwnedRequest, PendingCall};
 use crate::manifest::SessionUse;
-use crate::session::{Affinity, Tie};
+use crate::session::{Affinity, Need, Tie};
 use crate::telemetry::Meter;
 use crate::wire::msgpack::Reader;
 use crate::wire::{Limits, Violation};
@@ -78,9 +78,11 @@ fn prepare(
     let call = PendingCall::new(request, deadline, timeout, submission.idempotent, now);
     let chain = submission.chain.as_ref().map(Chain::key);
     let call = call.inside(submission.chain).with_handling(submission.handling).with_inputs(submission.inputs);
-    match submission.session {
-        Some(session) => in_session(call, session, declared, pool, chain),
-        None => call,
+    let call = call.with_functions(submission.functions);
+    match (submission.session, submission.worker) {
+        (Some(session), _) => in_session(call, session, declared, pool, chain),
+        (None, Some(worker)) => call.tied_to(worker),
+        (None, None) => call,
     }
 }
 
@@ -92,7 +94,7 @@ fn in_session(
     pool: &Arc<str>,
     chain: Option<u64>,
 ) -> PendingCall {
-    let InSession { pin, affinity, default_affinity, needs } = session;
+    let InSession { pin, affinity, default_affinity, needs, need, kept } = session;
     let needs = match needs {
         SessionUse::None => declared.get(&*call.request.target).copied().unwrap_or_default(),
         needs => needs,
@@ -102,8 +104,8 @@ fn in_session(
         SessionUse::Affine | SessionUse::Exclusive => Affinity::StrictQueue,
     });
     let (binding, exclusive) = (pin.identity().binding(pool), needs == SessionUse::Exclusive);
-    let tied = exclusive || affinity != Affinity::None;
-    call.in_session(pin, tied.then_some(Tie { binding, affinity, exclusive, chain }))
+    let tied = exclusive || affinity != Affinity::None || need != Need::Nothing;
+    call.in_session(pin, tied.then_some(Tie { binding, affinity, exclusive, chain, need }), kept)
 }
 
 /// The workers of this pool that wait for the tool that makes a call, from the innermost wait on; and whether the first of

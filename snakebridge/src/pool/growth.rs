@@ -71,7 +71,9 @@ impl Pool {
     fn load(&self, now: Instant) -> Load {
         let state = self.lock();
         let serving: Vec<_> = state.workers.values().filter(|worker| !worker.is_retired()).collect();
-        let idle = serving.iter().filter_map(|worker| {
+        let releases = self.registry.sessions().releases();
+        // What somebody refers to is worth more than the memory of an idle worker.
+        let idle = serving.iter().filter(|worker| !releases.is_held(worker.number)).filter_map(|worker| {
             let since = state.scheduler.idle_since(worker.number, worker.ready)?;
             Some((worker.number, now.saturating_duration_since(since)))
         });

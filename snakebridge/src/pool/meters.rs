@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::Pool;
-use crate::link::ToolName;
+use crate::link::{RELEASE, ToolName};
 use crate::telemetry::{Meter, Statistics};
 
 /// Tools that have a meter of their own: as many series as those who collect them bear.
@@ -21,6 +21,9 @@ impl Meters {
     /// The meter of `tool`: one of its own if the workers have a tool of that name, as `is_there` says. Other names are
     /// anybody's.
     pub(super) fn of(&self, tool: &ToolName, is_there: impl FnOnce() -> bool) -> Arc<Meter> {
+        if **tool == *RELEASE {
+            return Arc::default(); // nobody's call
+        }
         let known = self.tools.read().unwrap_or_else(PoisonError::into_inner).get(tool).cloned();
         known.unwrap_or_else(|| {
             let is_there = is_there();

@@ -85,7 +85,7 @@ use crate::session::{Affinity, Identity, Tie};
 use crate::telemetry::{Events, Records, Statistics};
 use crate::tools::Registry;
 use crate::wire::fragment::FRAGMENT;
-use crate::worker::{Worker, WorkerConfig};
+use crate::worker::{Objects, Worker, WorkerConfig};
 
 /// What a pool is made of.
 #[derive(Debug, Clone)]
@@ -434,6 +434,11 @@ impl PoolHandle {
     /// What its workers load.
     pub(crate) fn adapter(&self) -> Option<&str> {
         self.pool.config.worker.adapter.as_deref()
+    }
+
+    /// What its workers keep and may use for the host, if anything.
+    pub(crate) fn objects(&self) -> Option<&Objects> {
+        self.pool.config.worker.objects.as_ref()
     }
 
     /// Whether its workers have this tool, as far as it is known.

@@ -9,6 +9,7 @@ use crate::error::{Error, ErrorKind, Executed, Result, shown};
 use crate::session::Identity;
 use crate::telemetry::Statistics;
 use crate::tools::Registry;
+use crate::worker::Objects;
 
 /// The name of the pool that the builder's own settings describe.
 pub(crate) const DEFAULT_POOL: &str = "default";
@@ -81,6 +82,27 @@ impl Pools {
         }
     }
 
+    /// Where the pool is whose workers may use modules for the host: `place`, or the default one, or the only one.
+    pub(crate) fn with_modules(&self, place: Option<usize>) -> Result<usize> {
+        let allows = |pool: &PoolHandle| pool.objects().is_some_and(Objects::has_modules);
+        let default = self.pools.first().filter(|pool| pool.name() == DEFAULT_POOL && allows(pool)).map(|_| 0);
+        match (place.or(default), &self.places(allows)[..]) {
+            (Some(place), _) if allows(self.at(place)) => Ok(place),
+            (None, [place]) => Ok(*place),
+            (None, several @ [_, _, ..]) => Err(Error::invalid_argument(format!(
+                "{} let modules of Python be used: name one of them with `.pool(\"..\")`",
+                self.listed(several)
+            ))),
+            (Some(place), _) => Err(Error::invalid_argument(format!(
+                "the pool `{}` lets no module of Python be used: allow some with `.python_modules([..])`",
+                self.at(place).name()
+            ))),
+            (None, []) => Err(Error::invalid_argument(
+                "no module of Python may be used: allow some with `.python_modules([..])` on the builder of the pool",
+            )),
+        }
+    }
+
     /// Where the pool is that is meant when nothing names one.
     pub(crate) fn default(&self) -> Result<usize> {
         match &self.pools[..] {
@@ -91,6 +113,11 @@ impl Pools {
                 self.names()
             ))),
         }
+    }
+
+    /// Whether workers of any keep objects.
+    pub(crate) fn keep_objects(&self) -> bool {
+        self.pools.iter().any(|pool| pool.objects().is_some())
     }
 
     /// The workers of all of them, by number.

@@ -28,6 +28,9 @@ pub(super) fn refused(refusal: Refusal, session: &str) -> Error {
         Refusal::QueueFull(limit, retry_after) => ErrorKind::QueueFull { limit, retry_after },
         Refusal::SessionLost => ErrorKind::SessionLost { session },
         Refusal::WorkerBusy => ErrorKind::SessionWorkerBusy { session },
+        Refusal::ReferenceLost(worker) => {
+            ErrorKind::ReferenceLost { message: format!("worker {worker}, which kept it, has ended or was replaced") }
+        }
     };
     Error::new(kind, Executed::Never)
 }
@@ -82,6 +85,9 @@ impl Pool {
         if let Some(session) = &call.session {
             // Before it is answered, which may be at once.
             session.went_to(worker.number);
+            if self.config.worker.objects.is_some() {
+                session.may_be_kept_by((Arc::clone(&self.config.name), worker.number));
+            }
         }
         let refused = match worker.link.send(call, now) {
             Ok(alone) => {

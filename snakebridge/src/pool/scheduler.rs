@@ -88,6 +88,8 @@ pub(super) enum Refusal {
     SessionLost,
     /// It would have to wait for its session's worker, and does not.
     WorkerBusy,
+    /// The worker is gone that keeps an object which the call is about, or takes no more calls.
+    ReferenceLost(u64),
 }
 
 /// Something about each of many calls, by their keys: addresses, which one multiplication spreads as well as ids.

@@ -1,13 +1,13 @@
-//! What a caller asks a pool for.
+//! A call to be made, as it comes to the pool.
 
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use crate::body::InputStream;
-use crate::link::{Chain, Handling, ToolName};
+use crate::body::{Function, InputStream};
+use crate::link::{Chain, Handling, Kept, ToolName};
 use crate::manifest::SessionUse;
-use crate::session::{Affinity, Pin};
+use crate::session::{Affinity, Need, Pin};
 
 /// In which session a call is made, and how.
 pub(crate) struct InSession {
@@ -19,6 +19,10 @@ pub(crate) struct InSession {
     pub default_affinity: Affinity,
     /// What its tool needs of the session by what Rust says of it.
     pub needs: SessionUse,
+    /// What it needs of a worker besides.
+    pub need: Need,
+    /// What must not go before it is over: the objects among its arguments.
+    pub kept: Kept,
 }
 
 /// A call to be made.
@@ -29,6 +33,8 @@ pub(crate) struct Submission {
     pub body: Vec<u8>,
     /// The streams among them.
     pub inputs: Vec<InputStream>,
+    /// The functions of the host among them.
+    pub functions: Vec<Function>,
     /// Whether items are wanted.
     pub stream: bool,
     /// When the caller made the call: its deadline counts from here.
@@ -45,4 +51,6 @@ pub(crate) struct Submission {
     pub idempotent: bool,
     /// How it is to be treated.
     pub handling: Handling,
+    /// The only worker that it is for, when it runs in no session.
+    pub worker: Option<u64>,
 }

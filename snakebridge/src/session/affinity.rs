@@ -54,11 +54,33 @@ pub(crate) struct Tie {
     pub(crate) exclusive: bool,
     /// The chain of calls that it belongs to, if it is not the first of one: calls of a chain do not wait for each other.
     pub(crate) chain: Option<u64>,
+    pub(crate) need: Need,
+}
+
+/// What a call needs of a worker beyond its session's.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// This one and no other, wherever its session is: that keeps an object which the call is about.
+    Worker(u64),
+    /// Nothing that an earlier call left: when the session's worker is gone, it begins anew with another, and nobody is told.
+    FreshStart,
 }
 
 impl Tie {
+    /// To `worker` and no other, of a call in no session.
+    pub(crate) fn to_worker(worker: u64) -> Self {
+        let (binding, affinity, need) = (Arc::default(), Affinity::StrictQueue, Need::Worker(worker));
+        Self { binding, affinity, exclusive: false, chain: None, need }
+    }
+
     /// Whether the call goes to one worker or nowhere.
     pub(crate) fn is_bound(&self) -> bool {
+        if let Need::Worker(_) = self.need {
+            return true;
+        }
         self.affinity.is_strict() && self.binding.lock().worker.is_some()
     }
 
@@ -71,10 +93,15 @@ impl Tie {
     pub(crate) fn bind(&self, key: u64, worker: u64) -> Option<Arc<Binding>> {
         let mut bound = self.binding.lock();
         match self.affinity {
+            // It says nothing about where others are to go.
+            _ if matches!(self.need, Need::Worker(_)) => {}
             Affinity::None => {}
             // Others rely on where the session is.
             Affinity::Hint if bound.strictly => {}
             Affinity::Hint => bound.worker = Some(worker),
+            Affinity::StrictQueue | Affinity::StrictFailFast if self.need == Need::FreshStart => {
+                bound.worker = Some(worker);
+            }
             Affinity::StrictQueue | Affinity::StrictFailFast => {
                 (bound.worker, bound.strictly) = (Some(worker), true);
             }

@@ -1,10 +1,10 @@
 //! Which session is meant: by its id, or by having been in it.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::Binding;
+use super::{Binding, Holder};
 
 /// One life of a session. A session that is created again under the same id is another one.
 #[derive(Debug)]
@@ -16,18 +16,24 @@ pub(crate) struct Identity {
     last_worker: AtomicU64,
     /// Python tools that were exposed to it.
     exposed: Mutex<BTreeSet<Box<str>>>,
+    /// Workers that may keep objects for it.
+    holders: Mutex<Vec<Holder>>,
+    is_over: AtomicBool,
 }
 
 impl Identity {
     pub(super) fn new(id: Arc<str>, life: u64) -> Self {
-        Self { id, life, bindings: Mutex::default(), last_worker: AtomicU64::new(0), exposed: Mutex::default() }
+        let (bindings, last_worker, exposed) = (Mutex::default(), AtomicU64::new(0), Mutex::default());
+        let (holders, is_over) = (Mutex::default(), AtomicBool::new(false));
+        Self { id, life, bindings, last_worker, exposed, holders, is_over }
     }
 
     pub(crate) fn id(&self) -> &Arc<str> {
         &self.id
     }
 
-    pub(super) fn life(&self) -> u64 {
+    /// Which of all sessions there ever were it is: what objects are kept for.
+    pub(crate) fn life(&self) -> u64 {
         self.life
     }
 
@@ -65,6 +71,28 @@ impl Identity {
 
     pub(crate) fn went_to(&self, worker: u64) {
         self.last_worker.store(worker, Ordering::Relaxed);
+    }
+
+    /// A call of it goes to `holder`, which may keep objects for it from then on.
+    pub(crate) fn may_be_kept_by(&self, holder: Holder) {
+        let mut holders = self.holders.lock().unwrap_or_else(PoisonError::into_inner);
+        if !holders.contains(&holder) {
+            holders.push(holder);
+        }
+    }
+
+    /// The workers that may keep objects for it.
+    pub(super) fn holders(&self) -> Vec<Holder> {
+        self.holders.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// It is over, and nothing need be kept for it.
+    pub(super) fn end(&self) {
+        self.is_over.store(true, Ordering::Release);
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.is_over.load(Ordering::Acquire)
     }
 }
 

@@ -10,9 +10,9 @@ use super::identity::Named;
 use super::store::SessionStore;
 use super::table::{Effects, Moment, SessionTable};
 use super::writer::{Ticket, Writer};
-use super::{Identity, SessionConfig, SessionInfo, SessionName, SessionState};
+use super::{Identity, Releases, SessionConfig, SessionInfo, SessionName, SessionState};
 use crate::error::Result;
-use crate::telemetry::{Event, Events};
+use crate::telemetry::Events;
 
 /// How often what is over is cleared away, and what was used is recorded.
 const SWEEP: Duration = Duration::from_secs(60);
@@ -28,6 +28,7 @@ struct Inner {
     writer: Option<Writer>,
     /// Told of every session that is over, before there can be another of its id.
     on_end: OnceLock<Box<OnEnd>>,
+    releases: Arc<Releases>,
 }
 
 /// What is called with the id of a session that is over.
@@ -55,6 +56,10 @@ impl Pin {
 impl Drop for Pin {
     fn drop(&mut self) {
         self.sessions.act(|table, now| table.end_call(&self.identity, now));
+        if self.identity.is_over() {
+            // It may have had something kept when that had been released already.
+            self.sessions.release(&self.identity);
+        }
     }
 }
 
@@ -63,7 +68,7 @@ impl Default for Sessions {
     fn default() -> Self {
         let (config, events) = (SessionConfig::default(), Events::new());
         let table = Mutex::new(SessionTable::new(config.clone(), false));
-        Self(Arc::new(Inner { config, table, events, writer: None, on_end: OnceLock::new() }))
+        Self::of(config, table, events, None)
     }
 }
 
@@ -84,29 +89,32 @@ impl Sessions {
             }
             None => None,
         };
-        let sessions =
-            Self(Arc::new(Inner { config, table: Mutex::new(table), events, writer, on_end: OnceLock::new() }));
+        let sessions = Self::of(config, Mutex::new(table), events, writer);
         // What has expired while nobody was there is told, and leaves the store.
         sessions.act(|_, _| ());
         tokio::spawn(sweep(Arc::downgrade(&sessions.0)));
         Ok(sessions)
     }
 
+    fn of(config: SessionConfig, table: Mutex<SessionTable>, events: Events, writer: Option<Writer>) -> Self {
+        Self(Arc::new(Inner { config, table, events, writer, on_end: OnceLock::new(), releases: Arc::default() }))
+    }
+
     /// Does something, tells what came of it, and gives the moment at which all of it, and all that it saw, is stored.
     fn act<R>(&self, action: impl FnOnce(&mut SessionTable, Moment) -> R) -> (R, Ticket<'_>) {
         let mut table = self.lock();
         let result = action(&mut table, Moment::now());
-        let Effects { events, changes } = table.take_effects();
+        let Effects { events, ended, changes } = table.take_effects();
         // Under the lock, so that changes are stored in the order in which they happened.
         let ticket = match &self.0.writer {
             Some(writer) => writer.write(changes),
             None => Ticket::Nothing,
         };
-        if let Some(on_end) = self.0.on_end.get() {
-            for event in &events {
-                if let Event::SessionEnded { session, .. } = event {
-                    on_end(session);
-                }
+        for session in &ended {
+            session.end();
+            self.release(session);
+            if let Some(on_end) = self.0.on_end.get() {
+                on_end(session.id());
             }
         }
         drop(table);
@@ -128,6 +136,18 @@ impl Sessions {
         drop(self.0.on_end.set(Box::new(on_end)));
     }
 
+    /// Nothing need be kept for `session` any more.
+    fn release(&self, session: &Identity) {
+        for holder in session.holders() {
+            self.0.releases.end_scope(&holder, session.life());
+        }
+    }
+
+    /// What workers need keep no longer.
+    pub(crate) fn releases(&self) -> &Arc<Releases> {
+        &self.0.releases
+    }
+
     fn lock(&self) -> MutexGuard<'_, SessionTable> {
         self.0.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -139,6 +159,16 @@ impl Sessions {
     /// The session of this id, created if it is not there.
     pub(crate) async fn create(&self, id: &str) -> Result<Arc<Identity>> {
         self.act_for_good(|table, now| table.create(id, now)).await
+    }
+
+    /// A new session of somebody who does not care for its id, which begins with `prefix`. It may not be stored yet.
+    pub(crate) fn create_own(&self, prefix: &str) -> Result<Arc<Identity>> {
+        self.act(|table, now| table.create_own(prefix, now)).0
+    }
+
+    /// Ends such a session, without waiting until that is stored.
+    pub(crate) fn close_own(&self, session: &Identity) {
+        self.act(|table, now| table.close(session, now));
     }
 
     /// What `session` keeps.
@@ -262,6 +292,7 @@ async fn sweep(sessions: Weak<Inner>) {
 mod tests {
     use super::*;
     use crate::error::Executed;
+    use crate::telemetry::Event;
 
     async fn sessions(config: SessionConfig) -> Sessions {
         Sessions::start(config, None, Events::new()).await.unwrap()

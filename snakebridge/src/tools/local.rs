@@ -103,8 +103,9 @@ impl SessionTools {
         let (registry, session, name) = (Arc::clone(&self.registry), Arc::clone(&self.session), name.to_owned());
         let future = async move {
             let encoded = arguments.finish()?;
-            if !encoded.inputs.is_empty() {
-                return Err(Error::invalid_argument(format!("host tool `{name}` takes no streams as arguments")));
+            if !encoded.attached.is_empty() {
+                let message = format!("host tool `{name}` takes neither streams nor objects of Python as arguments");
+                return Err(Error::invalid_argument(message));
             }
             registry.call_local(session, &name, encoded.body.into()).await
         };

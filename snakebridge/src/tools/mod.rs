@@ -1,5 +1,6 @@
 //! Rust tools that Python calls: what `#[tool]` makes, and the set of them that a bridge offers.
 
+mod callback;
 mod catalogue;
 mod context;
 mod error;
@@ -24,6 +25,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::Stream;
 
+pub use self::callback::{Callback, CallbackFunction};
 pub use self::context::ToolContext;
 pub use self::error::ToolError;
 pub use self::local::{AsSessionTools, HostCall, SessionTools};

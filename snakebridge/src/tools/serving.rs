@@ -9,6 +9,7 @@ use futures::{FutureExt, Stream, StreamExt};
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio_util::sync::CancellationToken;
 
+use super::callback::lent;
 use super::catalogue::{Catalogue, Registered};
 use super::registry::LIST;
 use super::running::Running;
@@ -133,9 +134,12 @@ impl Serving {
             return registry.sessions.answer(parent.session.as_deref(), target, body).await.map(Served::Value);
         }
         let session = parent.request.session.clone();
-        let Registered { descriptor, tool } = registry.seen_from(parent.session.as_ref(), |catalogue, session| {
+        let find = |catalogue: &Catalogue, session: Option<&str>| {
             catalogue.find_exposed(session, &self.incoming.target).cloned()
-        })?;
+        };
+        let lent = lent(&parent, &self.incoming.target);
+        let found = lent.map_or_else(|| registry.seen_from(parent.session.as_ref(), find), Ok)?;
+        let Registered { descriptor, tool } = found;
         if descriptor.streaming != self.incoming.stream {
             return Err(wrong_manner(&descriptor.name, descriptor.streaming));
         }

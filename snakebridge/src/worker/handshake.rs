@@ -9,7 +9,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::process::Process;
 use super::status::StatusPage;
-use super::{Compat, Launch, Restrictions, Unserializable, WorkerConfig, diagnosis};
+use super::{Compat, Launch, Objects, Restrictions, Unserializable, WorkerConfig, diagnosis};
 use crate::body;
 use crate::error::{Error, Exception, Exit, Result, StartFailure, shown};
 use crate::link::{CloseReason, Control, Link, OwnedRequest, PendingCall, ToolName};
@@ -43,6 +43,7 @@ struct HostHello<'a> {
     status_fd: Option<i32>,
     threads: usize,
     sandbox: Option<&'a Restrictions>,
+    objects: Option<&'a Objects>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -80,6 +81,7 @@ pub(super) fn hello(config: &WorkerConfig, status: Option<&StatusPage>) -> Resul
         status_fd: status.map(StatusPage::descriptor),
         threads: config.profile.threads(),
         sandbox: config.sandbox.restrictions(),
+        objects: config.objects.as_ref(),
     })
 }
 

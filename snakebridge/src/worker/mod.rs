@@ -15,6 +15,7 @@ mod handshake;
 mod interpreter;
 mod launch;
 pub(crate) mod memory;
+mod objects;
 mod output;
 mod pipe;
 mod process;
@@ -41,6 +42,7 @@ pub use self::compat::Compat;
 pub(crate) use self::environment::Environment;
 use self::interpreter::Interpreter;
 pub(crate) use self::launch::Launch;
+pub(crate) use self::objects::Objects;
 use self::process::Process;
 pub use self::profile::Profile;
 pub use self::sandbox::{Restrictions, Sandbox};
@@ -82,6 +84,8 @@ pub(crate) struct WorkerConfig {
     pub preload: Option<Preload>,
     /// How it runs calls.
     pub profile: Profile,
+    /// What it keeps for the host, if anything.
+    pub objects: Option<Objects>,
     /// How long a worker may take to get ready.
     pub start_timeout: Duration,
     /// How long a worker that was told to end may take.
@@ -93,7 +97,8 @@ impl WorkerConfig {
     fn subject(&self) -> String {
         match (&self.launch, &self.adapter) {
             (Launch::Command(program), _) => format!("command `{program}`"),
-            (Launch::Python(_), adapter) => format!("adapter `{}`", adapter.as_deref().unwrap_or_default()),
+            (Launch::Python(_), Some(adapter)) => format!("adapter `{adapter}`"),
+            (Launch::Python(_), None) => "a worker without an adapter".to_owned(),
         }
     }
 

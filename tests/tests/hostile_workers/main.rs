@@ -11,6 +11,7 @@ mod floods;
 mod framing;
 mod greeting;
 mod leaving;
+mod objects;
 mod requests;
 mod sessions;
 mod streams;

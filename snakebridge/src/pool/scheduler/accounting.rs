@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::limits::Limited;
 use super::tests::{BOUNDS, TestCall, call};
 use super::*;
-use crate::session::{Affinity, Binding};
+use crate::session::{Affinity, Binding, Need};
 
 /// A tool of which so many calls may run.
 const LIMITED: &str = "c";
@@ -74,7 +74,7 @@ impl Checked {
             Ok(Placement::Worker(worker)) => self.hold(worker, call, waiting.contains(&worker)),
             Ok(Placement::Queued) => assert!(outer.is_none() || call.tie.is_some(), "only its session holds it up"),
             Err(Refusal::QueueFull(..)) => panic!("there is room for all"),
-            Err(Refusal::SessionLost | Refusal::WorkerBusy) => {
+            Err(Refusal::SessionLost | Refusal::WorkerBusy | Refusal::ReferenceLost(_)) => {
                 assert!(call.tie.is_some(), "others can always wait");
                 return;
             }
@@ -94,7 +94,12 @@ impl Checked {
         // Some belong to a chain: that of the call submitted last, whether or not that still runs.
         let chain = (which / 72).is_multiple_of(3).then(|| self.submitted.saturating_sub(1) as u64);
         let binding = Arc::clone(&self.sessions[session]);
-        which.is_multiple_of(2).then_some(Tie { binding, affinity, exclusive, chain })
+        let need = match which / 16 % 5 {
+            0 => Need::Worker((which / 80) as u64 % 8),
+            1 => Need::FreshStart,
+            _ => Need::Nothing,
+        };
+        which.is_multiple_of(2).then_some(Tie { binding, affinity, exclusive, chain, need })
     }
 
     /// What happens to one of the calls that are with workers.
@@ -174,7 +179,9 @@ impl Checked {
     fn dispatch(&mut self) {
         while let Some((worker, call)) = self.scheduler.next(self.now) {
             assert!(self.open.contains_key(&worker), "a closed worker gets nothing");
-            if let Some(tie) = call.tie.as_ref().filter(|tie| tie.affinity.is_strict()) {
+            if let Some(Need::Worker(keeps)) = call.tie.as_ref().map(|tie| tie.need) {
+                assert_eq!(worker, keeps, "what is about an object goes to the worker that keeps it");
+            } else if let Some(tie) = call.tie.as_ref().filter(|tie| tie.affinity.is_strict()) {
                 assert_eq!(tie.binding.lock().worker, Some(worker), "a strict call goes to its session's worker");
             }
             self.hold(worker, call, false);

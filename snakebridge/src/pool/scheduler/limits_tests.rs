@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::tests::{BOUNDS, TestCall, call};
 use super::*;
-use crate::session::{Affinity, Binding};
+use crate::session::{Affinity, Binding, Need};
 
 /// Workers that run ten calls at a time each, and tools of which so many may run.
 fn limited(workers: u64, limits: &[(&'static str, usize)]) -> (Scheduler<TestCall>, Instant) {
@@ -18,7 +18,7 @@ fn next(scheduler: &mut Scheduler<TestCall>, now: Instant) -> Option<(u64, usize
 }
 
 fn tied(call: TestCall, binding: &Arc<Binding>, affinity: Affinity) -> TestCall {
-    let tie = Tie { binding: Arc::clone(binding), affinity, exclusive: false, chain: None };
+    let tie = Tie { binding: Arc::clone(binding), affinity, exclusive: false, chain: None, need: Need::Nothing };
     TestCall { tie: Some(tie), ..call }
 }
 

@@ -26,6 +26,10 @@ impl<C: Task> Scheduler<C> {
             return self.submit(call, now);
         };
         let index = match self.way(&call) {
+            // One that takes no more calls finishes what it has, and that is a part of it.
+            Way::Refused(Refusal::ReferenceLost(worker)) if waiting.contains(&worker) => {
+                seat_of(&worker).ok_or(Refusal::ReferenceLost(worker))?
+            }
             Way::Anywhere => {
                 let is_idle = |seat: &Seat<C>| !seat.closed && seat.assigned.is_empty() && seat.line.is_empty();
                 let others = served && self.queue.is_empty() && !self.limits.hold_up(&call);

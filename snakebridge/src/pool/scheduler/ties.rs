@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use super::queue::OVERTAKES;
 use super::{Placement, Queue, Refusal, Scheduler, Seat, Task};
-use crate::session::{Affinity, Binding, Tie};
+use crate::session::{Affinity, Binding, Need, Tie};
 
 /// Where a call has to go that is tied.
 #[derive(Clone, Copy)]
@@ -53,8 +53,12 @@ impl<C: Task> Scheduler<C> {
                 _ => Way::Turn,
             };
         }
+        let open = |worker: u64| self.seats.iter().position(|seat| seat.worker == worker && !seat.closed);
+        if let Need::Worker(worker) = tie.need {
+            return open(worker).map_or(Way::Refused(Refusal::ReferenceLost(worker)), Way::Seat);
+        }
         let Some(worker) = bound.worker.filter(|_| tie.affinity.is_strict()) else { return Way::Anywhere };
-        if let Some(index) = self.seats.iter().position(|seat| seat.worker == worker && !seat.closed) {
+        if let Some(index) = open(worker) {
             return Way::Seat(index);
         }
         bound.worker = None;

@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use super::tests::{TestCall, call, pool, scheduler};
 use super::*;
-use crate::session::Affinity;
-use crate::session::Binding;
+use crate::session::{Affinity, Binding, Need};
 
 type TestScheduler = Scheduler<TestCall>;
 
@@ -15,7 +14,7 @@ struct TestSession(Arc<Binding>);
 
 impl TestSession {
     fn call(&self, key: usize, affinity: Affinity) -> TestCall {
-        let tie = Tie { binding: Arc::clone(&self.0), affinity, exclusive: false, chain: None };
+        let tie = Tie { binding: Arc::clone(&self.0), affinity, exclusive: false, chain: None, need: Need::Nothing };
         TestCall { tie: Some(tie), ..call(key, "t") }
     }
 
@@ -29,6 +28,20 @@ impl TestSession {
 
     fn fast(&self, key: usize) -> TestCall {
         self.call(key, Affinity::StrictFailFast)
+    }
+
+    /// A call about an object that `worker` keeps.
+    fn about(&self, key: usize, worker: u64) -> TestCall {
+        let mut call = self.hint(key);
+        call.tie.as_mut().unwrap().need = Need::Worker(worker);
+        call
+    }
+
+    /// A strict call that relies on nothing that was there before.
+    fn afresh(&self, key: usize) -> TestCall {
+        let mut call = self.strict(key);
+        call.tie.as_mut().unwrap().need = Need::FreshStart;
+        call
     }
 
     /// A call that has the session to itself, of a chain if it is not the first.
@@ -121,6 +134,53 @@ fn a_nested_call_that_is_bound_goes_to_whichever_waiting_worker_it_is_bound_to_a
     assert_eq!(scheduler.nest(call(7, "t"), &[9, 1], false, now), to!(1), "worker 9 is gone");
     assert_eq!(scheduler.nest(sessions[2].strict(8), &[2, 1], false, now), QUEUED);
     assert_eq!(scheduler.nest(sessions[0].strict(9), &[], false, now), QUEUED);
+}
+
+#[test]
+fn a_call_about_an_object_goes_to_the_worker_that_keeps_it_and_says_nothing_about_its_session() {
+    let (mut scheduler, now) = pool(2, 10);
+    let session = TestSession::default();
+    assert_eq!(scheduler.submit(session.strict(0), now), to!(1));
+    assert_eq!(scheduler.submit(session.about(1, 2), now), to!(2));
+    assert_eq!(scheduler.submit(session.about(2, 2), now), QUEUED);
+    assert_eq!(scheduler.submit(session.about(3, 3), now), Err(Refusal::ReferenceLost(3)));
+    scheduler.finished(1, &session.strict(0), now);
+    assert_eq!(next(&mut scheduler, now), None, "the other worker does not keep it");
+    assert_eq!(scheduler.submit(session.strict(4), now), to!(1), "the session is where it was");
+    scheduler.close_worker(2);
+    assert_eq!(refused(&mut scheduler), [(2, Refusal::ReferenceLost(2))]);
+    assert_eq!(scheduler.submit(session.about(5, 2), now), Err(Refusal::ReferenceLost(2)), "it takes no more calls");
+    scheduler.remove_worker(2);
+    assert_eq!(scheduler.submit(session.about(6, 2), now), Err(Refusal::ReferenceLost(2)));
+    assert_eq!(scheduler.waiting().count(), 0);
+}
+
+#[test]
+fn a_nested_call_about_an_object_runs_where_its_worker_waits_even_if_that_takes_no_more_calls() {
+    let (mut scheduler, now) = pool(2, 10);
+    let session = TestSession::default();
+    assert_eq!(scheduler.submit(session.strict(0), now), to!(1));
+    assert_eq!(scheduler.nest(session.about(1, 1), &[1], false, now), to!(1));
+    assert_eq!(scheduler.nest(session.about(2, 2), &[1], false, now), to!(2), "an idle worker keeps that one");
+    scheduler.close_worker(1);
+    assert_eq!(scheduler.nest(session.about(3, 1), &[1], false, now), to!(1));
+    assert_eq!(scheduler.nest(session.about(4, 1), &[2], false, now), Err(Refusal::ReferenceLost(1)));
+}
+
+#[test]
+fn a_call_that_relies_on_nothing_goes_on_elsewhere_when_its_sessions_worker_is_gone() {
+    let (mut scheduler, now) = pool(2, 10);
+    let session = TestSession::default();
+    assert_eq!(scheduler.submit(session.afresh(0), now), to!(1));
+    assert_eq!(scheduler.submit(session.afresh(1), now), QUEUED, "all of them go to one worker");
+    scheduler.remove_worker(1);
+    assert_eq!(next(&mut scheduler, now), Some((2, 1)));
+    assert!(refused(&mut scheduler).is_empty());
+    // But what others have relied on is told.
+    scheduler.finished(2, &session.afresh(1), now);
+    assert_eq!(scheduler.submit(session.strict(2), now), to!(2));
+    scheduler.remove_worker(2);
+    assert_eq!(scheduler.submit(session.afresh(3), now), Err(Refusal::SessionLost));
 }
 
 #[test]

@@ -109,6 +109,8 @@ impl Session {
 pub(super) struct Effects {
     /// To be told.
     pub(super) events: Vec<Event>,
+    /// Those that are over.
+    pub(super) ended: Vec<Arc<Identity>>,
     /// To be stored, in this order. Nothing where nothing is stored.
     pub(super) changes: Vec<Change>,
 }
@@ -209,6 +211,13 @@ impl SessionTable {
         Ok(identity)
     }
 
+    /// A session that was not there before, with an id that begins with `prefix`.
+    pub(super) fn create_own(&mut self, prefix: &str, now: Moment) -> Result<Arc<Identity>> {
+        let mut ids = (self.lives + 1..).map(|number| format!("{prefix}-{number}"));
+        let free = ids.find(|id| !self.sessions.contains_key(id.as_str()));
+        self.create(&free.unwrap_or_default(), now)
+    }
+
     /// Tells when four fifths of the sessions that may exist do; again only after it has gone down to half of them.
     fn warn(&mut self) {
         let (sessions, limit) = (self.sessions.len(), self.config.max_sessions);
@@ -293,6 +302,7 @@ impl SessionTable {
         self.warned &= self.sessions.len() * 2 > self.config.max_sessions;
         self.change(|| Change::Close { session: Arc::clone(id) });
         self.effects.events.push(ended(id, why));
+        self.effects.ended.push(session.identity);
     }
 
     /// Ends what is over. Looks at what is due and nothing else: at a session in use once for each time to live.

@@ -67,6 +67,14 @@ fn values(lie: &str) -> Option<Vec<u8>> {
         "extension: mark" => vec![0xd4, 7, 0x80],
         "extension: stream" => vec![0xd4, 6, 1],
         "extension: inside" => vec![0x92, 1, 0xd4, 99, 0],
+        // Objects are kept for the session of the call, which is the first one: 1.
+        "object: of another session" => vec![0xc7, 5, 5, 0x93, 2, 1, 0xa1, b'x'],
+        "object: without a number" => vec![0xc7, 5, 5, 0x93, 1, 0xc0, 0xa1, b'x'],
+        "object: with more than there is" => vec![0xc7, 6, 5, 0x94, 1, 1, 0xa1, b'x', 0],
+        "object: that is no text" => vec![0xc7, 5, 5, 0x93, 1, 1, 0xa1, 0xff],
+        "object: the same twice" => {
+            [&[0x92][..], &[0xc7, 5, 5, 0x93, 1, 7, 0xa1, b'x'], &[0xc7, 5, 5, 0x93, 1, 7, 0xa1, b'x']].concat()
+        }
         "extension: as a key" => vec![0x81, 0xd4, 99, 0, 1],
         _ => return None,
     })
