@@ -1,11 +1,11 @@
-"""Tools for tests under load: they wait for a file to be there, so that the tests say what happens before what."""
+"""Tools for tests under load. They wait for files, so that a test says what happens before what."""
 
 import os
 import time
 from pathlib import Path
-from typing import Any
 
 from ledger_tools import Ledger
+
 from snakebridge import BaseAdapter, tool
 
 
@@ -25,13 +25,19 @@ class LoadAdapter(BaseAdapter):
         self.ledger = Ledger(config["ledger"])
 
     @tool
-    def work(self, call: int, data: Any = None) -> int:
-        """Note the call, return its square; with whatever else comes."""
+    def work(self, call: int) -> int:
+        """Note the call, return its square."""
         self.ledger.note(call)
         return call * call
 
     @tool
-    def wait(self, call: int, gate: str, data: Any = None) -> int:
+    def weigh(self, call: int, data: bytes) -> int:
+        """Note the call, and tell how many bytes came."""
+        self.ledger.note(call)
+        return len(data)
+
+    @tool
+    def wait(self, call: int, gate: str) -> int:
         """Note the call, and wait until the file `gate` is there."""
         self.ledger.note(call)
         wait_for(gate)

@@ -1,14 +1,15 @@
 //! Many workers: who runs what, who waits, and what happens when one dies.
 //!
-//! [`admission`] says which calls are let in; [`scheduler`] decides where they go and is pure, with [`room`] for those that
-//! wait; [`routing`] carries out what it decides; [`slot`] keeps one place filled with a living worker, one of the
-//! [`spares`] where there is one, with [`succession`] when it has served long enough, unless [`restarts`] says that it
-//! makes no sense at the moment, there is a [`shortage`], too many are [`stuck`], or what it has to [`offer`] has changed;
-//! [`loss`] settles what a dead one leaves, and [`blame`] asks which tool, arguments or worker is at fault: [`breaker`],
-//! [`poison`] and [`outliers`] keep count; [`supervisor`] looks after idle workers, and [`growth`] after their number;
-//! [`timekeeper`] ends calls whose time is up, [`cancelling`] many at once, and [`retirement`] workers that do not let go
-//! of them; [`unattended`] stays with calls that nobody waits for; [`exposing`] notes what adapters expose to sessions;
-//! [`shutdown`] ends everything. [`pools`] says which of several pools a call goes to.
+//! A call is a [`submission`]; [`admission`] says which are let in; [`scheduler`] decides where they go and is pure, with
+//! [`room`] for those that wait; [`routing`] carries out what it decides. [`slot`] keeps one place filled with a living
+//! worker, one of the [`spares`] where there is one, with [`succession`] when it has served long enough, unless
+//! [`restarts`] says that it makes no sense at the moment, there is a [`shortage`], too many are [`stuck`], or what it has
+//! to [`offer`] has changed. [`loss`] settles what a dead one leaves, and [`blame`] asks which tool, arguments or worker
+//! is at fault: [`breaker`], [`poison`] and [`outliers`] keep count; [`supervisor`] looks after idle workers, and
+//! [`growth`] after their number; [`timekeeper`] ends calls whose time is up, [`cancelling`] many at once, and
+//! [`retirement`] workers that do not let go of them; [`unattended`] stays with calls that nobody waits for; [`exposing`]
+//! notes what adapters expose to sessions; [`shutdown`] ends everything. [`pools`] says which of several pools a call goes
+//! to.
 
 mod admission;
 mod alarm;

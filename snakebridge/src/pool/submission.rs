@@ -1,4 +1,4 @@
-//! A call to be made, as it comes to the pool.
+//! What a caller asks a pool for.
 
 use std::time::{Duration, Instant};
 
