@@ -1,1 +1,1 @@
-//! The examples are the programs under `src/bin`; their Python side is under `python`.
+//! The examples are the programs under `src/bin`; their Python side is under `python`. `README.md` lists them.
