@@ -170,7 +170,7 @@ async fn tools_of_the_host_take_them_by_their_types() -> Result<()> {
 #[tokio::test]
 async fn lists_and_arrays_stand_for_each_other_where_the_type_says_so() -> Result<()> {
     let (bridge, tools) = extended().await?;
-    assert_eq!(tools.total(&matrix()).await?, 10.0);
+    assert_eq!(tools.total(&matrix()).await?.to_bits(), 10.0_f64.to_bits());
     let doubled: Vec<Vec<f64>> = bridge.call("double", args! { values: vec![vec![1, 2], vec![3, 4]] }).await?;
     assert_eq!(doubled, [[2.0, 4.0], [6.0, 8.0]]);
     let pair: (f64, f64) = bridge.call("conjugate", args! { value: (1, 1) }).await?;

@@ -74,7 +74,7 @@ async fn a_line_without_an_end_is_cut_and_bytes_that_are_no_text_are_shown_as_we
         }
     }
     let before = counted(&bridge);
-    write(&[b'y'; 1 << 20], 20).await?;
+    write(&b"y".repeat(1 << 20), 20).await?;
     // 20 MiB in lines of 8 KiB.
     eventually("2560 lines", || (counted(&bridge) >= before + 2560).then_some(())).await;
     let longest = std::iter::from_fn(|| match records.try_recv() {

@@ -85,7 +85,9 @@ async fn outlived(way: WayToDie) -> Vec<Option<Duration>> {
 
 fn table(rows: &[Vec<Option<Duration>>]) -> String {
     let mut table = String::from("| milliseconds |");
-    OrphanState::ALL.iter().for_each(|state| write!(table, " {} |", state.name().replace('_', " ")).unwrap());
+    for state in OrphanState::ALL {
+        write!(table, " {} |", state.name().replace('_', " ")).unwrap();
+    }
     write!(table, "\n|{}", "---|".repeat(1 + OrphanState::ALL.len())).unwrap();
     for (way, row) in WayToDie::ALL.iter().zip(rows) {
         write!(table, "\n| {} |", way.name()).unwrap();

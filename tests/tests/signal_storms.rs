@@ -25,12 +25,14 @@ fn storm(workers: &[u32], enough: &AtomicBool) {
     while sent < LIES || !enough.load(Ordering::SeqCst) {
         kill_process(getpid(), Signal::CHILD).unwrap();
         if sent % 10 == 0 {
-            HEARD.iter().for_each(|&signal| kill_process(getpid(), signal).unwrap());
+            for heard in HEARD {
+                kill_process(getpid(), heard).unwrap();
+            }
             for group in workers.iter().map(|&pid| Pid::from_raw(pid.try_into().unwrap()).unwrap()) {
-                // ESRCH: that one has been replaced.
-                HARMLESS.iter().for_each(|&signal| {
-                    let _ = kill_process_group(group, signal);
-                });
+                for harmless in HARMLESS {
+                    // ESRCH: that one has been replaced.
+                    let _ = kill_process_group(group, harmless);
+                }
             }
             std::thread::sleep(Duration::from_micros(100));
         }

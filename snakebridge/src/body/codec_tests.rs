@@ -170,18 +170,18 @@ struct Moment {
     array: NdArray,
 }
 
-fn comes_back<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: T) {
-    assert_eq!(decode::<T>(&encode(&value).unwrap()).unwrap(), value);
+fn comes_back<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: &T) {
+    assert_eq!(&decode::<T>(&encode(value).unwrap()).unwrap(), value);
 }
 
 #[test]
 fn types_of_ours_work_wherever_serde_puts_them() {
-    comes_back(everything());
-    comes_back(vec![Some(everything()), None]);
+    comes_back(&everything());
+    comes_back(&vec![Some(everything()), None]);
     let Everything { when, large, impedance, array, .. } = everything();
     let moment = Moment { when, large, impedance, array };
-    comes_back(Flat { id: 1, inner: moment.clone() });
-    comes_back(Tagged::Event(moment));
+    comes_back(&Flat { id: 1, inner: moment.clone() });
+    comes_back(&Tagged::Event(moment));
     let array = NdArray::new(&[2], &[1.5, 2.5]).unwrap();
     for either in [
         Either::When(Timestamp::new(7, 0).unwrap()),
@@ -191,7 +191,7 @@ fn types_of_ours_work_wherever_serde_puts_them() {
         Either::Array(array),
         Either::Text("x".to_owned()),
     ] {
-        comes_back(either);
+        comes_back(&either);
     }
 }
 

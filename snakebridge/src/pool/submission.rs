@@ -1,4 +1,4 @@
-//! What a caller asks a pool for.
+//! A call to be made, as it comes to the pool.
 
 use std::time::{Duration, Instant};
 

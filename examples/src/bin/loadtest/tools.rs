@@ -1,7 +1,7 @@
 //! What is called, and how the pools are made.
 
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use futures::stream;
@@ -27,7 +27,7 @@ pub(crate) trait LoadTools {
     async fn die(&self) -> Result<()>;
 }
 
-/// A pool of so many workers, all forked from one that has imported everything.
+/// A pool of so many workers, all of them ready, and all forked from one that has imported everything.
 pub(crate) async fn start(workers: usize, queue: usize) -> Result<(Bridge, LoadToolsClient)> {
     let bridge = Bridge::builder()
         .client::<LoadToolsClient>()
@@ -38,6 +38,11 @@ pub(crate) async fn start(workers: usize, queue: usize) -> Result<(Bridge, LoadT
         .start()
         .await?;
     let tools = bridge.client()?;
+    // A bridge has started when its first worker has. Whatever happens is a reason to look again, and so is some time.
+    let mut events = bridge.events();
+    while bridge.workers().len() < workers {
+        let _ = tokio::time::timeout(Duration::from_millis(50), events.recv()).await;
+    }
     Ok((bridge, tools))
 }
 

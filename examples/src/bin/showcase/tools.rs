@@ -86,11 +86,10 @@ pub(crate) trait Showcase {
     ) -> impl Stream<Item = Result<Epoch>>;
 
     /// Keeps a value in the session.
-    #[py(session = "affine")]
     async fn remember(&self, key: &str, value: &Value) -> Result<u64>;
 
     /// Returns what the session keeps.
-    #[py(session = "affine", idempotent)]
+    #[py(idempotent)]
     async fn recall(&self, key: &str) -> Result<Value>;
 
     /// Tells how far it is.

@@ -314,7 +314,7 @@ mod tests {
     proptest! {
         #[test]
         fn an_array_is_the_same_after_it_was_written(rows in 0_usize..5, columns in 0_usize..5, seed: i64) {
-            let elements: Vec<i64> = (0..rows * columns).map(|index| seed.wrapping_mul(index as i64 + 1)).collect();
+            let elements: Vec<i64> = (1..).map(|factor| seed.wrapping_mul(factor)).take(rows * columns).collect();
             let array = NdArray::new(&[rows, columns], &elements).unwrap();
             prop_assert_eq!(NdArray::from_data(&array.content()[1..]), Ok(array.clone()));
             prop_assert_eq!(array.to_vec::<i64>(), Ok(elements));
