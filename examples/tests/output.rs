@@ -78,7 +78,7 @@ fn modules_need_no_adapter_and_objects_stay() {
         "sorted by Rust: [\"of\", \"them\", \"three\"]",
         "numpy: ",
         "module `subprocess` may not be used: the pool allows `builtins`",
-        "session_expired",
+        "session_expired, executed: never",
     ];
     for (line, begin) in lines.iter().zip(begins) {
         assert!(line.starts_with(begin), "{line}");

@@ -24,8 +24,8 @@ fn refused<T>(result: Result<T>) -> String {
 async fn functions_classes_and_constants_are_used_without_any_adapter() -> Result<()> {
     let bridge = with_modules(&["math", "os", "collections", "itertools", "asyncio", "datetime"]).start().await?;
     let math = bridge.python("math");
-    assert_eq!(math.call::<f64>("sqrt", (16.0,)).await?, 4.0);
-    assert_eq!(math.get_attribute::<f64>("pi").await?, std::f64::consts::PI);
+    assert_eq!(math.call::<Value>("sqrt", (16.0,)).await?, Value::from(4.0));
+    assert_eq!(math.get_attribute::<Value>("pi").await?, Value::from(std::f64::consts::PI));
     assert_eq!(bridge.python("os").call::<String>("path.join", ("a", "b", "c")).await?, "a/b/c");
     // What is inside a package need not have been imported before.
     assert_eq!(bridge.python("asyncio").call::<Value>("sleep", (0, 7)).await?.as_i64(), Some(7));
@@ -172,7 +172,7 @@ async fn of_several_pools_the_one_is_meant_that_allows_modules() -> Result<()> {
         |pool: snakebridge::PoolBuilder| pool.adapter("object_tools:ObjectAdapter").python_path(python_folder());
     let builder = Bridge::builder().adapter("snakebridge.adapters.showcase:ShowcaseAdapter").workers(1);
     let bridge = builder.pool("m", |pool| adapter(pool).workers(1).python_modules(["math"])).start().await?;
-    assert_eq!(bridge.python("math").call::<f64>("sqrt", (16.0,)).await?, 4.0);
+    assert_eq!(bridge.python("math").call::<u32>("isqrt", (16,)).await?, 4);
     let message = refused(bridge.python("math").call::<f64>("sqrt", (16.0,)).pool("default").await);
     assert!(message.contains("the pool `default` lets no module"), "{message}");
     let session = bridge.session("s").await?;

@@ -40,10 +40,13 @@ async fn main() -> Result<()> {
         println!("numpy: not there");
     }
 
-    let error = bridge.python("subprocess").call::<Value>("run", ("true",)).await.unwrap_err();
-    println!("{}", error.kind());
+    if let Err(error) = bridge.python("subprocess").call::<Value>("run", ("true",)).await {
+        println!("{}", error.kind());
+    }
     session.close().await?;
     // What stayed there is gone with its session, and nothing runs.
-    println!("{}", letters.len().await.unwrap_err().code());
+    if let Err(error) = letters.len().await {
+        println!("{}, executed: {}", error.code(), error.executed());
+    }
     bridge.shutdown().await
 }
