@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from snakebridge import telemetry
     from snakebridge._native import Cancelled
     from snakebridge.base_adapter import BaseAdapter
-    from snakebridge.decorator import tool
+    from snakebridge.decorator import Batch, tool
     from snakebridge.errors import (
         AdapterError,
         Conflict,
@@ -51,6 +51,7 @@ __version__ = "0.1.0"
 __all__ = [
     "AdapterError",
     "BaseAdapter",
+    "Batch",
     "Cancelled",
     "Conflict",
     "HostTool",
@@ -77,6 +78,7 @@ __all__ = [
 _HOMES = {
     "AdapterError": "errors",
     "BaseAdapter": "base_adapter",
+    "Batch": "decorator",
     "Cancelled": "_native",
     "Conflict": "errors",
     "HostTool": "host.tools",

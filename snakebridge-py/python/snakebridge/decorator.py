@@ -24,6 +24,37 @@ TOOL_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,127}", re.ASCII)
 CO_GENERATOR_FLAGS = 0x20 | 0x200  # CO_GENERATOR, CO_ASYNC_GENERATOR, without importing `inspect`
 
 
+class Batch(msgspec.Struct, frozen=True):
+    """How the host gathers calls of a tool that takes many at once.
+
+    A call waits for others while calls of the tool are under way, but no longer than `max_wait_ms`; where
+    none is, it goes at once, with those that came at the same moment.
+
+    Args:
+        max_size: Calls that are run together at most, 2 to 4096.
+        max_wait_ms: Milliseconds for which a call waits at most, 0 to 60000.
+
+    Raises:
+        ValueError: For a number out of range.
+
+    Example:
+        >>> @tool(batch=Batch(max_size=64))
+        ... def double(n: list[int]) -> list[int]:
+        ...     return [2 * number for number in n]
+        >>> double([1, 2])
+        [2, 4]
+    """
+
+    max_size: int = 32
+    max_wait_ms: float = 5.0
+
+    def __post_init__(self) -> None:
+        if not 2 <= self.max_size <= 4096:
+            raise ValueError(f"max_size is {self.max_size}: from 2 to 4096 calls are run together")
+        if not 0 <= self.max_wait_ms <= 60_000:
+            raise ValueError(f"max_wait_ms is {self.max_wait_ms}: a call waits 0 to 60000 milliseconds")
+
+
 class ToolOptions(msgspec.Struct, frozen=True):
     """What was said about a tool where it was decorated."""
 
@@ -43,6 +74,7 @@ class ToolOptions(msgspec.Struct, frozen=True):
     hidden: bool = False
     session: Literal["none", "affine", "exclusive"] = "none"
     required_variables: tuple[str, ...] = ()
+    batch: Batch | None = None
 
 
 @overload
@@ -66,6 +98,7 @@ def tool(
     hidden: bool = False,
     session: Literal["none", "affine", "exclusive"] = "none",
     required_variables: Iterable[str] = (),
+    batch: Batch | None = None,
 ) -> Callable[[Decorated], Decorated]: ...
 def tool(function: Any = None, /, **options: Any) -> Any:
     """Make a method of an adapter, or a function of an adapter module, callable from Rust.
@@ -93,6 +126,8 @@ def tool(function: Any = None, /, **options: Any) -> Any:
             `session`, what the tool needs of its session: nothing (``"none"``), the same worker for all its
             calls (``"affine"``), or that no other call of the session runs meanwhile (``"exclusive"``).
             `required_variables`, keys that the state of the session must have: else the tool does not run.
+            `batch`, a `Batch`: the function takes many calls at once, with a list for each parameter, and
+            returns a list.
 
     Raises:
         TypeError: For an unknown option or one of the wrong type.
@@ -168,6 +203,11 @@ def check_options(options: dict[str, Any]) -> ToolOptions:
     if checked.timeout is not None and not 0 < checked.timeout < math.inf:
         raise ValueError(
             f"@tool option `timeout` is {checked.timeout}: give seconds above zero, or leave it out"
+        )
+    if checked.batch is not None and checked.session == "exclusive":
+        raise ValueError(
+            '@tool options `batch` and `session="exclusive"` contradict each other: the calls of such a '
+            "session come one by one"
         )
     if checked.read_only and checked.destructive:
         raise ValueError("@tool options `read_only` and `destructive` contradict each other: leave one out")

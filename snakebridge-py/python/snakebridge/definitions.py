@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from types import ModuleType
 
+    from snakebridge.batches import Column
+
 
 Place = Literal["main", "thread", "loop"]
 
@@ -43,6 +45,9 @@ class ToolDefinition(msgspec.Struct, frozen=True):
     """Where it is defined, for error messages: ``module.Class.method (file:line)``."""
     locate: Callable[[Any], Any]
     """Gives the callable of an adapter object: `function` is that of the object that was looked at."""
+    columns: tuple[Column, ...] | None = None
+    """What the function gets for each parameter, where it takes many calls at once. The signature is that of
+    one call."""
 
     @property
     def parameters(self) -> list[Parameter]:
@@ -81,6 +86,15 @@ def define_tool(
     signature = read_signature(function, name, takes_context)
     if takes_context and not (signature.parameters and signature.parameters[0].injected):
         raise AdapterError(f"{_origin(function)}: a handler's function takes the session context first")
+    columns = None
+    if options.batch is not None:
+        from snakebridge.batches import per_call  # only for adapters that have such tools
+
+        if signature.is_generator or options.supports_streaming:
+            raise AdapterError(
+                f"{_origin(function)}: tool `{name}` takes many calls at once and streams: it returns a list"
+            )
+        signature, columns = per_call(signature, name)
     signature = _described(signature, parameter_texts(function.__doc__))
     if options.run_on is not None and signature.is_async is not (options.run_on == "loop"):
         right = 'run_on="loop", or leave it out' if signature.is_async else 'run_on="main" or "thread"'
@@ -98,6 +112,7 @@ def define_tool(
         streams=signature.is_generator if options.supports_streaming is None else options.supports_streaming,
         origin=_origin(function),
         locate=locate or (lambda _: function),
+        columns=columns,
     )
 
 

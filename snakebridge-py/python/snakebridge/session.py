@@ -72,6 +72,7 @@ class SessionContext:
         self._session_id = session_id
         self._tools: HostTools | None = None
         self._state: SessionState | None = None
+        self._correlation_ids: list[str | None] | None = None
 
     @property
     def session_id(self) -> str:
@@ -87,6 +88,18 @@ class SessionContext:
     def correlation_id(self) -> str | None:
         """The name that joins traces and logs of host and worker, where the caller gave one."""
         return self._stub.metadata.correlation_id
+
+    @property
+    def correlation_ids(self) -> list[str | None]:
+        """That of each call which runs here: of several in a tool that takes many at once, in their order.
+
+        There `correlation_id` is the one that all of them have, or None.
+        """
+        return [self.correlation_id] if self._correlation_ids is None else self._correlation_ids
+
+    def runs_for(self, correlation_ids: list[str | None]) -> None:
+        """Say that it is the context of several calls, with these ids."""
+        self._correlation_ids = correlation_ids
 
     @property
     def deadline(self) -> float | None:

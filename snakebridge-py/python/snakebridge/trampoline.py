@@ -21,6 +21,7 @@ from snakebridge.results import result_check
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from snakebridge.batches import BatchRunner
     from snakebridge.definitions import ToolDefinition
     from snakebridge.results import ResultCheck
     from snakebridge.signature import Parameter
@@ -90,8 +91,14 @@ def build_trampoline(definition: ToolDefinition, send_all: Any = None) -> Callab
         AdapterError: If a parameter's type is one that arguments cannot be decoded into.
     """
     signature = definition.signature
-    reader = ArgumentReader(definition.name, _checked(definition))
-    _check_examples(definition, reader)
+    if signature.is_async and send_all is None:
+        from snakebridge import asynchronous  # asyncio doubles a worker's memory
+
+        send_all = asynchronous.send_all
+    if definition.columns is not None:
+        batches = batch_runner(definition)
+        return batches.run_later if signature.is_async else batches.run
+    reader = _reader(definition)
     result = result_check(definition)
     is_open = any(parameter.kind == "var_keyword" for parameter in definition.parameters)
     namespace: dict[str, Any] = {
@@ -109,10 +116,6 @@ def build_trampoline(definition: ToolDefinition, send_all: Any = None) -> Callab
             namespace[f"open_{parameter.name}"] = opens
     values = [_pass(parameter, f"open_{parameter.name}" in namespace) for parameter in signature.parameters]
     call = f"function({', '.join(values)})"
-    if signature.is_async and send_all is None:
-        from snakebridge import asynchronous  # asyncio doubles a worker's memory
-
-        send_all = asynchronous.send_all
     namespace["send_all"] = send_all
     if definition.streams:
         namespace["check"] = _items_check(definition.name, result)
@@ -130,6 +133,23 @@ def build_trampoline(definition: ToolDefinition, send_all: Any = None) -> Callab
     exec(compile(source, FILE_NAME, "exec"), namespace)
     run: Callable[[bytes], Any] = namespace["run"]
     return run if result is None or definition.streams else result.after(run, signature.is_async)
+
+
+def batch_runner(definition: ToolDefinition) -> BatchRunner:
+    """What runs a tool that takes many calls at once."""
+    from snakebridge.batches import BatchRunner  # loaded with the definition
+
+    assert definition.columns is not None
+    check = result_check(definition)
+    return BatchRunner(
+        definition.function, definition.signature, definition.columns, _reader(definition), check
+    )
+
+
+def _reader(definition: ToolDefinition) -> ArgumentReader:
+    reader = ArgumentReader(definition.name, _checked(definition))
+    _check_examples(definition, reader)
+    return reader
 
 
 def _check_examples(definition: ToolDefinition, reader: ArgumentReader) -> None:

@@ -3,6 +3,8 @@
 //! The wire carries bodies without looking into them; here is where types meet bytes.
 
 mod arguments;
+#[cfg(feature = "host")]
+mod batch;
 mod exception;
 #[cfg(feature = "host")]
 mod input;
@@ -13,6 +15,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use self::arguments::{Arguments, Encoded, Received};
+#[cfg(feature = "host")]
+pub(crate) use self::batch::{BatchArguments, read_batch};
 #[cfg(feature = "host")]
 pub use self::input::{Input, InputStream};
 use crate::error::{Error, ErrorKind, Result};

@@ -1,34 +1,26 @@
 //! One call on its way: shared by the future that waits for it, the pool that routes it and the link that carries it.
 
+mod inputs;
+mod together;
+
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use tokio::sync::Notify;
-use tokio::sync::futures::OwnedNotified;
 use tokio_util::sync::CancellationToken;
 
+use self::inputs::Inputs;
+use super::batch::{Batch, Ticket};
 use super::host_calls::HostCalls;
 use super::request::OwnedRequest;
 use super::trial::Trial;
 use super::{Chain, Handling, Link};
-use crate::body::InputStream;
 use crate::deadlock::Claim;
 use crate::error::{Error, ErrorKind, Executed, Result};
 use crate::session::{Identity, Pin, Tie};
 use crate::telemetry::Meter;
-
-/// The streams among a call's arguments.
-struct Inputs {
-    /// Until somebody pulls them.
-    streams: Option<Vec<InputStream>>,
-    /// Whether something was pulled: the call cannot begin anew elsewhere.
-    pulled: bool,
-    /// Told whenever the call has changed its place, has ended, or a stream has got room.
-    changed: Arc<Notify>,
-}
 
 /// One item of a stream, still encoded.
 #[derive(Debug)]
@@ -44,6 +36,10 @@ pub struct Item {
 pub enum Stage {
     /// Waiting for a worker.
     Queued,
+    /// Waiting for others of its kind, to go with them.
+    Gathering,
+    /// This call goes for it and for others.
+    Together(Arc<PendingCall>),
     /// Under this id on this connection.
     Sent {
         /// The connection.
@@ -67,6 +63,8 @@ struct State {
     inputs: Option<Box<Inputs>>,
     /// Its stay in a session, until it is over.
     stay: Option<Box<Stay>>,
+    /// Whoever is to know when it is over.
+    ticket: Option<Ticket>,
     /// Calls to the host that are made inside it, once there is one.
     host_calls: Option<Box<HostCalls>>,
     outcome: Option<Result<Bytes>>,
@@ -82,28 +80,12 @@ struct Stay {
     claim: Option<Claim>,
 }
 
-impl std::fmt::Debug for Inputs {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Inputs").field("pulled", &self.pulled).finish_non_exhaustive()
-    }
-}
-
 impl State {
-    fn tell_inputs(&self) {
-        if let Some(inputs) = &self.inputs {
-            inputs.changed.notify_waiters();
-        }
-    }
-
     /// Whether it has what it wants of its session, or waits for it.
     fn has_its_session(&self, has: bool) {
         if let Some(claim) = self.stay.as_ref().and_then(|stay| stay.claim.as_ref()) {
             claim.set_waiting(!has);
         }
-    }
-
-    fn is_committed(&self) -> bool {
-        self.received > 0 || self.inputs.as_ref().is_some_and(|inputs| inputs.pulled)
     }
 }
 
@@ -132,6 +114,8 @@ pub struct PendingCall {
     pub trial: Option<Trial>,
     /// Where it is counted: not at all, if it is a call of our own.
     pub(crate) meter: Option<Arc<Meter>>,
+    /// The calls that it goes for, if it goes for others.
+    pub(crate) batch: Option<Box<Batch>>,
     state: Mutex<State>,
 }
 
@@ -163,13 +147,28 @@ impl PendingCall {
             received: 0,
             inputs: None,
             stay: None,
+            ticket: None,
             host_calls: None,
             outcome: None,
             waker: None,
         };
         let (handling, session, tie, chain) = (Handling::default(), None, None, None);
-        let (trial, meter, state) = (None, None, Mutex::new(state));
-        Self { request, deadline, timeout, idempotent, handling, admitted, session, tie, chain, trial, meter, state }
+        let (trial, meter, batch, state) = (None, None, None, Mutex::new(state));
+        Self {
+            request,
+            deadline,
+            timeout,
+            idempotent,
+            handling,
+            admitted,
+            session,
+            tie,
+            chain,
+            trial,
+            meter,
+            batch,
+            state,
+        }
     }
 
     /// The same, made by a tool of the host that Python called.
@@ -241,15 +240,6 @@ impl PendingCall {
         }
     }
 
-    /// Gives it the streams that its arguments name.
-    pub fn with_inputs(self, streams: Vec<InputStream>) -> Self {
-        if !streams.is_empty() {
-            let inputs = Inputs { streams: Some(streams), pulled: false, changed: Arc::default() };
-            self.lock().inputs = Some(Box::new(inputs));
-        }
-        self
-    }
-
     /// Makes it the one that tries its tool out.
     pub fn with_trial(self, trial: Option<Trial>) -> Self {
         Self { trial, ..self }
@@ -260,48 +250,11 @@ impl PendingCall {
         Self { meter: Some(meter), ..self }
     }
 
-    /// The streams among its arguments, once.
-    pub(super) fn take_inputs(&self) -> Option<Vec<InputStream>> {
-        self.lock().inputs.as_mut()?.streams.take()
-    }
-
     /// Where it is, while it is with a worker.
     pub(super) fn connection(&self) -> Option<(Arc<Link>, u64)> {
         match &self.lock().stage {
             Stage::Sent { link, id } => Some((Arc::clone(link), *id)),
-            Stage::Queued | Stage::Done => None,
-        }
-    }
-
-    /// Something is about to be pulled for it, to be sent over `link`. False when it is not there any more.
-    pub(super) fn commit(&self, link: &Arc<Link>) -> bool {
-        let mut state = self.lock();
-        let there = matches!(&state.stage, Stage::Sent { link: now, .. } if Arc::ptr_eq(now, link));
-        if there && let Some(inputs) = &mut state.inputs {
-            inputs.pulled = true;
-        }
-        there
-    }
-
-    /// Ends with the next change: of its place, its end, or the room of one of its streams. Counts from this moment.
-    pub(super) fn changed(&self) -> OwnedNotified {
-        let changed = self.lock().inputs.as_ref().map(|inputs| Arc::clone(&inputs.changed));
-        changed.unwrap_or_default().notified_owned()
-    }
-
-    /// A stream among its arguments has room again.
-    pub(super) fn has_room(&self) {
-        self.lock().tell_inputs();
-    }
-
-    /// Waits until it is over.
-    pub(super) async fn ended(&self) {
-        loop {
-            let changed = self.changed();
-            if self.is_done() {
-                return;
-            }
-            changed.await;
+            Stage::Queued | Stage::Gathering | Stage::Together(_) | Stage::Done => None,
         }
     }
 
@@ -311,21 +264,30 @@ impl PendingCall {
         if matches!(state.stage, Stage::Done) {
             return false;
         }
-        state.attempts += 1;
-        if let Some(meter) = &self.meter {
-            match state.sent {
-                None => meter.sent(now.saturating_duration_since(self.admitted)),
-                Some(_) => meter.sent_again(),
-            }
-        }
-        state.sent = Some(now);
+        self.note_attempt(&mut state, now);
         state.stage = Stage::Sent { link: Arc::clone(link), id };
         state.has_its_session(true);
         if let Some(chain) = &self.chain {
             chain.count(link, true);
         }
         state.tell_inputs();
+        drop(state);
+        if let Some(batch) = &self.batch {
+            batch.sent(now);
+        }
         true
+    }
+
+    /// It is handed to a worker. Returns whether for the first time.
+    fn note_attempt(&self, state: &mut State, now: Instant) -> bool {
+        state.attempts += 1;
+        let is_first = state.sent.replace(now).is_none();
+        match &self.meter {
+            Some(meter) if is_first => meter.sent(now.saturating_duration_since(self.admitted)),
+            Some(meter) => meter.sent_again(),
+            None => {}
+        }
+        is_first
     }
 
     /// It goes back to the queue after its worker was lost. False when nobody waits for it any more, or it is committed.
@@ -346,8 +308,10 @@ impl PendingCall {
     /// It leaves the place where it was for another. Returns where it was.
     fn leave(&self, state: &mut State, next: Stage) -> Stage {
         let before = std::mem::replace(&mut state.stage, next);
-        if let (Some(chain), Stage::Sent { link, .. }) = (&self.chain, &before) {
-            chain.count(link, false);
+        match (&before, &self.chain) {
+            (Stage::Sent { link, .. }, Some(chain)) => chain.count(link, false),
+            (Stage::Together(call), _) => call.batch.iter().for_each(|batch| batch.left()),
+            _ => {}
         }
         before
     }
@@ -384,32 +348,40 @@ impl PendingCall {
 
     /// Its answer. Returns false, and does nothing, when it had one already or was given up.
     pub fn complete(&self, outcome: Result<Bytes>) -> bool {
-        let (waker, stay, host_calls) = {
+        let (waker, stay, ticket, host_calls, of_all) = {
             let mut state = self.lock();
             if matches!(state.stage, Stage::Done) {
                 return false;
             }
             let worker = match self.leave(&mut state, Stage::Done) {
                 Stage::Sent { link, .. } => Some(link.worker()),
-                Stage::Queued | Stage::Done => None,
+                Stage::Queued | Stage::Gathering | Stage::Together(_) | Stage::Done => None,
             };
             let attempts = state.attempts;
             if let Some(meter) = &self.meter {
                 meter.ended(outcome.as_ref().err(), state.sent.map(|sent| sent.elapsed()));
             }
-            state.outcome = Some(outcome.map_err(|error| {
+            let outcome = outcome.map_err(|error| {
                 let error = error.for_tool(&self.request.target).after_attempts(attempts);
                 match worker {
                     Some(worker) => error.on_worker(worker),
                     None => error,
                 }
-            }));
+            });
+            let mut of_all = None;
+            match &self.batch {
+                Some(batch) => of_all = Some((batch, outcome, worker)),
+                None => state.outcome = Some(outcome),
+            }
             state.tell_inputs();
-            (state.waker.take(), state.stay.take(), state.host_calls.take())
+            (state.waker.take(), state.stay.take(), state.ticket.take(), state.host_calls.take(), of_all)
         };
-        // First: whoever hears of the end finds its session without it.
-        drop(stay);
+        // First: whoever hears of the end finds its session without it, and others of its kind free to go.
+        drop((stay, ticket));
         end_all(host_calls);
+        if let Some((batch, outcome, worker)) = of_all {
+            batch.deliver(outcome, worker);
+        }
         if let Some(waker) = waker {
             waker.wake();
         }
@@ -442,9 +414,9 @@ impl PendingCall {
         if let Some(meter) = self.meter.as_ref().filter(|_| !matches!(stage, Stage::Done)) {
             meter.cancelled();
         }
-        let (stay, host_calls) = (state.stay.take(), state.host_calls.take());
+        let (stay, ticket, host_calls) = (state.stay.take(), state.ticket.take(), state.host_calls.take());
         drop(state);
-        drop(stay);
+        drop((stay, ticket));
         end_all(host_calls);
         stage
     }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::Pool;
-use crate::link::ToolName;
+use crate::link::{PendingCall, ToolName};
 use crate::telemetry::{Meter, Statistics};
 
 /// Tools that have a meter of their own. Names come from callers.
@@ -42,6 +42,11 @@ impl Meters {
     }
 }
 
+/// How many callers wait for these calls.
+fn callers<'a>(calls: impl Iterator<Item = &'a Arc<PendingCall>>) -> usize {
+    calls.map(|call| call.callers()).sum()
+}
+
 impl Pool {
     /// What it has done so far.
     pub(super) fn statistics(&self) -> Statistics {
@@ -49,9 +54,10 @@ impl Pool {
             let state = self.lock();
             let serving = state.workers.values().filter(|worker| !worker.is_retired()).count();
             let mut statistics = state.history.clone();
-            (statistics.workers, statistics.waiting) = (serving, state.scheduler.waiting().count());
+            (statistics.workers, statistics.waiting) = (serving, callers(state.scheduler.waiting()));
             statistics
         };
+        statistics.waiting += self.gathering().waiting().count();
         self.meters.read(&mut statistics);
         statistics
     }

@@ -1,19 +1,23 @@
 //! Many workers: who runs what, who waits, and what happens when one dies.
 //!
-//! [`scheduler`] decides and is pure; [`routing`] carries out what it decides; [`slot`] keeps one place filled with a
-//! living worker, with [`succession`] when it has served long enough, unless [`restarts`] says that it makes no sense at
+//! [`admission`] says which calls are let in; [`scheduler`] decides where they go and is pure; [`routing`] carries out what
+//! it decides; [`gather`] decides which calls go together, and [`batching`] sees to it; [`slot`] keeps one place filled with
+//! a living worker, with [`succession`] when it has served long enough, unless [`restarts`] says that it makes no sense at
 //! the moment; [`loss`] settles what a dead one leaves, and [`blame`] asks which tool, arguments or worker is at fault:
 //! [`breaker`], [`poison`] and [`outliers`] keep count; [`supervisor`] looks after idle workers, and [`growth`] after their
 //! number; [`timekeeper`] ends calls whose time is up, and [`retirement`] workers that do not let go of them; [`unattended`]
 //! stays with calls that nobody waits for; [`exposing`] notes what adapters expose to sessions; [`shutdown`] ends
 //! everything. [`pools`] says which of several pools a call goes to.
 
+mod admission;
 mod alarm;
 mod backoff;
+mod batching;
 mod blame;
 mod breaker;
 mod circuit;
 mod exposing;
+mod gather;
 mod growth;
 mod health;
 mod info;
@@ -49,7 +53,9 @@ use tokio::sync::{Notify, Semaphore, mpsc, watch};
 use tokio_util::task::TaskTracker;
 
 use self::alarm::Alarm;
+use self::batching::Gathering;
 use self::blame::Digests;
+use self::gather::{Gather, Rule};
 use self::growth::Place;
 pub use self::info::{CurrentCall, WorkerInfo, WorkerState};
 use self::meters::Meters;
@@ -161,7 +167,7 @@ impl Task for Arc<PendingCall> {
     }
 
     fn is_large(&self) -> bool {
-        self.request.body.len() > FRAGMENT
+        self.size() > FRAGMENT
     }
 
     fn priority(&self) -> Priority {
@@ -205,6 +211,8 @@ struct State {
     declared_timeouts: HashMap<String, Duration>,
     /// What tools need of their session, as they declare in Python.
     declared_uses: HashMap<String, SessionUse>,
+    /// Tools that take many calls at once, and how these are gathered.
+    declared_batching: HashMap<String, Rule>,
     /// Set while no worker can be had: what every call is told at once, instead of after a wait.
     failed: Option<(StartFailure, String)>,
     /// Whether a worker has ever been ready. After that no failure is taken for permanent: what was there may come back.
@@ -241,6 +249,7 @@ struct Pool {
     /// The last number of a worker, in all pools together.
     numbers: Arc<AtomicU64>,
     state: Mutex<State>,
+    gathering: Mutex<Gathering>,
     /// Tools that kill workers.
     trials: Arc<Trials>,
     digests: Digests,
@@ -298,6 +307,7 @@ impl PoolHandle {
             manifest_hash: "".into(),
             declared_timeouts: HashMap::new(),
             declared_uses: HashMap::new(),
+            declared_batching: HashMap::new(),
             failed: None,
             has_served: false,
             restarts: Restarts::new(),
@@ -314,6 +324,7 @@ impl PoolHandle {
             registry,
             numbers,
             state: Mutex::new(state),
+            gathering: Mutex::new(Gather::new()),
             trials,
             digests: Digests::default(),
             meters: Meters::default(),

@@ -14,7 +14,7 @@ use super::growth::Place;
 use super::permission::Probe;
 use super::restarts::{PROVEN, is_quick};
 use super::scheduler::Capacity;
-use super::{Life, Pool};
+use super::{Life, Pool, batching};
 use crate::error::{Error, ErrorKind, Result, StartFailure};
 use crate::link::{Answer, Incoming, Link, PendingCall, Service};
 use crate::telemetry::Event;
@@ -181,6 +181,9 @@ impl Pool {
                 .collect();
             let declared = worker.manifest.tools.iter();
             state.declared_uses = declared.filter_map(|tool| Some((tool.name.clone(), tool.session?))).collect();
+            let declared = worker.manifest.tools.iter();
+            state.declared_batching =
+                declared.filter_map(|tool| Some((tool.name.clone(), batching::rule(tool.batch?)?))).collect();
             state.manifests.entry(worker.manifest_hash.clone()).or_insert_with(|| Arc::clone(&worker.manifest));
             state.manifest_hash = worker.manifest_hash.as_str().into();
             state.workers.insert(worker.number, Arc::clone(worker));

@@ -22,10 +22,10 @@ from snakebridge.session import SessionContext
 from snakebridge.streams import StreamChunk
 from snakebridge.suggestions import did_you_mean
 from snakebridge.testing.host import FakeHost
-from snakebridge.trampoline import build_trampoline
+from snakebridge.trampoline import batch_runner, build_trampoline
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from snakebridge.definitions import ToolDefinition
     from snakebridge.loading import LoadedAdapter
@@ -85,6 +85,23 @@ class ToolRunner:
         definition = self._definition(tool, streams=False)
         return msgspec.msgpack.decode(self._run(definition, build_trampoline(definition), positional, named))
 
+    def batch(self, tool: str, /, calls: Iterable[dict[str, Any]]) -> list[Any]:
+        """Run a tool that takes many calls at once for all of these, given by their arguments by name.
+
+        Returns:
+            The results in the order of the calls, as the host gets them; the exception of each that failed.
+        """
+        definition = self._definition(tool, streams=False)
+        if definition.columns is None:
+            raise TypeError(f"tool `{tool}` takes one call at a time: use `call`")
+        from snakebridge.batches import encode_calls  # loaded with the definition
+
+        batches = batch_runner(definition)
+        body = encode_calls([(encode(arguments), None) for arguments in calls])
+        run = batches.outcomes_later if definition.signature.is_async else batches.outcomes
+        outcomes = self._run_body(definition, run, body)
+        return [one if isinstance(one, Exception) else msgspec.msgpack.decode(one) for one in outcomes]
+
     def stream(self, tool: str, /, *positional: Any, **named: Any) -> list[Any]:
         """Run a streaming tool to its end and return the values of its items as the host gets them."""
         return [chunk.data for chunk in self.chunks(tool, *positional, **named)]
@@ -102,7 +119,7 @@ class ToolRunner:
             )
             return map(_received, sent)
         context = self._context()
-        items = context.run(self._start, build_trampoline(definition), positional, named)
+        items = context.run(build_trampoline(definition), _body(positional, named))
         return _each(items, context)
 
     def __enter__(self) -> Self:
@@ -131,12 +148,16 @@ class ToolRunner:
     def _run(
         self, definition: ToolDefinition, run: Callable[[bytes], Any], positional: Any, named: Any
     ) -> Any:
+        return self._run_body(definition, run, _body(positional, named))
+
+    def _run_body(self, definition: ToolDefinition, run: Callable[[bytes], Any], body: bytes) -> Any:
         context = self._context()
-        result = context.run(self._start, run, positional, named)
+        result = context.run(run, body)
         return context.run(asyncio.run, result) if definition.signature.is_async else result
 
-    def _start(self, run: Callable[[bytes], Any], positional: Any, named: Any) -> Any:
-        return run(encode([positional, named] if positional else named))
+
+def _body(positional: Any, named: Any) -> bytes:
+    return encode([positional, named] if positional else named)
 
 
 def _load(adapter: Any, config: Any) -> LoadedAdapter:
