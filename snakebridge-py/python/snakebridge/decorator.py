@@ -12,6 +12,7 @@ from snakebridge.suggestions import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from datetime import timedelta
 
     Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -75,6 +76,8 @@ class ToolOptions(msgspec.Struct, frozen=True):
     session: Literal["none", "affine", "exclusive"] = "none"
     required_variables: tuple[str, ...] = ()
     batch: Batch | None = None
+    cache: float | None = None
+    """Seconds for which a result is kept."""
 
 
 @overload
@@ -99,6 +102,7 @@ def tool(
     session: Literal["none", "affine", "exclusive"] = "none",
     required_variables: Iterable[str] = (),
     batch: Batch | None = None,
+    cache: str | float | timedelta | None = None,
 ) -> Callable[[Decorated], Decorated]: ...
 def tool(function: Any = None, /, **options: Any) -> Any:
     """Make a method of an adapter, or a function of an adapter module, callable from Rust.
@@ -126,6 +130,8 @@ def tool(function: Any = None, /, **options: Any) -> Any:
             `session`, what the tool needs of its session: nothing (``"none"``), the same worker for all its
             calls (``"affine"``), or that no other call of the session runs meanwhile (``"exclusive"``).
             `required_variables`, keys that the state of the session must have: else the tool does not run.
+            `cache`, for how long the host keeps a result for calls with the same arguments (``"1h30m"``,
+            seconds, or a timedelta): a promise that it depends on nothing else.
             `batch`, a `Batch`: the function takes many calls at once, with a list for each parameter, and
             returns a list.
 
@@ -194,6 +200,8 @@ def check_options(options: dict[str, Any]) -> ToolOptions:
     for name in ("tags", "examples", "required_variables"):
         if name in given:
             given[name] = _listed(name, given[name])
+    if given.get("cache") is not None:
+        given["cache"] = _seconds(given["cache"])
     try:
         checked = msgspec.convert(given, ToolOptions)
     except msgspec.ValidationError as error:
@@ -209,9 +217,36 @@ def check_options(options: dict[str, Any]) -> ToolOptions:
             '@tool options `batch` and `session="exclusive"` contradict each other: the calls of such a '
             "session come one by one"
         )
+    if checked.cache is not None and checked.destructive:
+        raise ValueError(
+            "@tool options `cache` and `destructive` contradict each other: a call that is answered with a "
+            "kept result does nothing"
+        )
     if checked.read_only and checked.destructive:
         raise ValueError("@tool options `read_only` and `destructive` contradict each other: leave one out")
     return checked
+
+
+UNITS = {"d": 86_400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+
+
+def _seconds(said: Any) -> float:
+    """How long the option `cache` says."""
+    if isinstance(said, str):
+        pieces = re.fullmatch(r"(?:\d+d)?(?:\d+h)?(?:\d+m)?(?:\d+s)?(?:\d+ms)?", said, re.ASCII)
+        if not said or pieces is None:
+            raise ValueError(
+                f"@tool option `cache` is {said!r}: write numbers with the units d, h, m, s and ms, the "
+                'larger ones first, as in "10m" or "1h30m"'
+            )
+        said = sum(float(number) * UNITS[unit] for number, unit in re.findall(r"(\d+)([a-z]+)", said))
+    elif hasattr(said, "total_seconds"):
+        said = said.total_seconds()
+    if isinstance(said, bool) or not isinstance(said, int | float):
+        raise TypeError(f"@tool option `cache` has the wrong type: {type(said).__name__}")
+    if not 0 < said < math.inf:
+        raise ValueError(f"@tool option `cache` is {said}: give a time above zero, or leave it out")
+    return float(said)
 
 
 def _listed(name: str, value: Any) -> tuple[Any, ...]:

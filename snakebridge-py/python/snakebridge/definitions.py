@@ -86,6 +86,10 @@ def define_tool(
     signature = read_signature(function, name, takes_context)
     if takes_context and not (signature.parameters and signature.parameters[0].injected):
         raise AdapterError(f"{_origin(function)}: a handler's function takes the session context first")
+    if options.cache is not None and (signature.is_generator or options.supports_streaming):
+        raise AdapterError(
+            f"{_origin(function)}: tool `{name}` streams, and its items cannot be kept: no cache"
+        )
     columns = None
     if options.batch is not None:
         from snakebridge.batches import per_call  # only for adapters that have such tools

@@ -84,6 +84,11 @@ impl Shared {
         Self { pools, sessions, cache: Mutex::new(cache), driver }
     }
 
+    /// Where everything is driven.
+    pub(crate) fn runtime(&self) -> &Handle {
+        self.driver.handle()
+    }
+
     pub(crate) fn cache(&self) -> MutexGuard<'_, Cache> {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }

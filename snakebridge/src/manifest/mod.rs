@@ -79,6 +79,9 @@ pub struct Tool {
     /// Whether lists for people leave it out.
     #[serde(skip_serializing_if = "is_false")]
     pub hidden: bool,
+    /// For how many milliseconds a result is kept for calls with the same arguments, if it depends on nothing else.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cache_ms: Option<u64>,
     /// How the host gathers calls that it takes together, if it takes many at once. Everything else here is about one call.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub batch: Option<Batching>,

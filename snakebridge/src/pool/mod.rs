@@ -43,7 +43,7 @@ mod trials;
 mod unattended;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -211,6 +211,8 @@ struct State {
     declared_timeouts: HashMap<String, Duration>,
     /// What tools need of their session, as they declare in Python.
     declared_uses: HashMap<String, SessionUse>,
+    /// Tools whose results are kept, and for how long.
+    declared_keeping: HashMap<String, Duration>,
     /// Tools that take many calls at once, and how these are gathered.
     declared_batching: HashMap<String, Rule>,
     /// Set while no worker can be had: what every call is told at once, instead of after a wait.
@@ -250,6 +252,8 @@ struct Pool {
     numbers: Arc<AtomicU64>,
     state: Mutex<State>,
     gathering: Mutex<Gathering>,
+    /// Whether results of any tool are kept, as it says: for most pools not, and every call asks.
+    keeps_results: AtomicBool,
     /// Tools that kill workers.
     trials: Arc<Trials>,
     digests: Digests,
@@ -307,6 +311,7 @@ impl PoolHandle {
             manifest_hash: "".into(),
             declared_timeouts: HashMap::new(),
             declared_uses: HashMap::new(),
+            declared_keeping: HashMap::new(),
             declared_batching: HashMap::new(),
             failed: None,
             has_served: false,
@@ -325,6 +330,7 @@ impl PoolHandle {
             numbers,
             state: Mutex::new(state),
             gathering: Mutex::new(Gather::new()),
+            keeps_results: AtomicBool::new(false),
             trials,
             digests: Digests::default(),
             meters: Meters::default(),
@@ -403,6 +409,27 @@ impl PoolHandle {
     /// The hash of the manifest of the worker that was ready last.
     pub(crate) fn manifest_hash(&self) -> Arc<str> {
         Arc::clone(&self.pool.lock().manifest_hash)
+    }
+
+    /// Whether any of its tools says that its results are kept.
+    pub(crate) fn keeps_any(&self) -> bool {
+        // On its own: what is kept for how long is read under the lock.
+        self.pool.keeps_results.load(Ordering::Relaxed)
+    }
+
+    /// For how long the results of a tool are kept, if it says so.
+    pub(crate) fn keeps(&self, tool: &str) -> Option<Duration> {
+        self.pool.lock().declared_keeping.get(tool).copied()
+    }
+
+    /// How long a call of a tool may take that does not say so itself.
+    pub(crate) fn call_timeout(&self, tool: &str) -> Duration {
+        self.pool.lock().declared_timeouts.get(tool).copied().unwrap_or(self.pool.config.call_timeout)
+    }
+
+    /// A call of a tool was answered with a result that was kept.
+    pub(crate) fn count_kept(&self, tool: &ToolName) {
+        self.pool.meters.of(tool).kept();
     }
 
     /// Its name.

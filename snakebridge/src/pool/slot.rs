@@ -182,6 +182,10 @@ impl Pool {
             let declared = worker.manifest.tools.iter();
             state.declared_uses = declared.filter_map(|tool| Some((tool.name.clone(), tool.session?))).collect();
             let declared = worker.manifest.tools.iter();
+            state.declared_keeping =
+                declared.filter_map(|tool| Some((tool.name.clone(), Duration::from_millis(tool.cache_ms?)))).collect();
+            self.keeps_results.store(!state.declared_keeping.is_empty(), Ordering::Relaxed);
+            let declared = worker.manifest.tools.iter();
             state.declared_batching =
                 declared.filter_map(|tool| Some((tool.name.clone(), batching::rule(tool.batch?)?))).collect();
             state.manifests.entry(worker.manifest_hash.clone()).or_insert_with(|| Arc::clone(&worker.manifest));
