@@ -29,7 +29,9 @@ from snakebridge.streams import StreamChunk
 from snakebridge.trampoline import build_trampoline
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Callable
+
+    from snakebridge.definitions import ToolDefinition
 
 Why = Literal["import", "init", "adapter"]
 
@@ -171,8 +173,7 @@ def _load(hello: HostHello) -> tuple[LoadedAdapter, bytes, list[_native.ToolEntr
         why = "adapter"
         adapter = collect_tools(source, instance, hello.config, _complete)
         tools = [
-            (tool.name, tool.streams, tool.place(hello.threads), build_trampoline(tool))
-            for tool in adapter.tools
+            (tool.name, tool.streams, tool.place(hello.threads), _trampoline(tool)) for tool in adapter.tools
         ]
         manifest = build_manifest(
             adapter.spec, adapter.name, adapter.version, adapter.description, adapter.tools
@@ -182,6 +183,15 @@ def _load(hello: HostHello) -> tuple[LoadedAdapter, bytes, list[_native.ToolEntr
     except BaseException as error:
         _fail("adapter" if isinstance(error, AdapterError) else why, error, module_name)
     return adapter, manifest, tools
+
+
+def _trampoline(tool: ToolDefinition) -> Callable[[bytes], Any]:
+    record = os.environ.get("SNAKEBRIDGE_RECORD")
+    if not record:
+        return build_trampoline(tool)
+    from snakebridge.testing.recorded_worker import recording_trampoline  # only where it is asked for
+
+    return recording_trampoline(tool, record)
 
 
 def _complete(awaitable: Awaitable[Any]) -> Any:

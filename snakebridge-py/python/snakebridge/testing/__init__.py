@@ -1,6 +1,17 @@
 """Testing adapters without Rust: a host and a worker in the test's own process."""
 
+from snakebridge.testing.checking import check_recording
 from snakebridge.testing.host import FakeCall, FakeHost, HostCall
+from snakebridge.testing.recording import RecordedFailure, Recording, ReplayMismatch
 from snakebridge.testing.runner import ToolRunner
 
-__all__ = ["FakeCall", "FakeHost", "HostCall", "ToolRunner"]
+__all__ = [
+    "FakeCall",
+    "FakeHost",
+    "HostCall",
+    "RecordedFailure",
+    "Recording",
+    "ReplayMismatch",
+    "ToolRunner",
+    "check_recording",
+]
