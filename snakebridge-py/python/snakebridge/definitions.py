@@ -10,9 +10,7 @@ import msgspec
 
 from snakebridge.annotations import description_of, type_text
 from snakebridge.decorator import ToolOptions, check_options, check_tool_name, options_of
-from snakebridge.docstrings import first_paragraph, parameter_texts
 from snakebridge.errors import AdapterError
-from snakebridge.registration import ParameterSpec, ToolRegistration
 from snakebridge.signature import Parameter, Signature, read_signature
 
 if TYPE_CHECKING:
@@ -20,6 +18,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from snakebridge.batches import Column
+    from snakebridge.registration import ToolRegistration
 
 
 Place = Literal["main", "thread", "loop"]
@@ -99,7 +98,8 @@ def define_tool(
                 f"{_origin(function)}: tool `{name}` takes many calls at once and streams: it returns a list"
             )
         signature, columns = per_call(signature, name)
-    signature = _described(signature, parameter_texts(function.__doc__))
+    description, texts = _documented(function.__doc__)
+    signature = _described(signature, texts)
     if options.run_on is not None and signature.is_async is not (options.run_on == "loop"):
         right = 'run_on="loop", or leave it out' if signature.is_async else 'run_on="main" or "thread"'
         kind = "asynchronous" if signature.is_async else "synchronous"
@@ -112,7 +112,7 @@ def define_tool(
         function=function,
         options=options,
         signature=signature,
-        description=first_paragraph(function.__doc__) if options.description is None else options.description,
+        description=description if options.description is None else options.description,
         streams=signature.is_generator if options.supports_streaming is None else options.supports_streaming,
         origin=_origin(function),
         locate=locate or (lambda _: function),
@@ -147,6 +147,8 @@ def tools_of_module(module: ModuleType) -> list[ToolDefinition]:
 
 def register(definition: ToolDefinition, adapter_class: str, module: str) -> ToolRegistration:
     """A definition as `BaseAdapter.get_tools` reports it."""
+    from snakebridge.registration import ParameterSpec, ToolRegistration  # a worker asks for none
+
     return ToolRegistration(
         name=definition.name,
         description=definition.description,
@@ -163,6 +165,16 @@ def register(definition: ToolDefinition, adapter_class: str, module: str) -> Too
         supports_streaming=definition.streams,
         metadata={"adapter_class": adapter_class, "module": module},
     )
+
+
+def _documented(docstring: str | None) -> tuple[str, dict[str, str]]:
+    """The description in a docstring, and what it says of parameters."""
+    text = (docstring or "").strip()
+    if "\n" not in text and not text.startswith(":"):
+        return text, {}
+    from snakebridge.docstrings import first_paragraph, parameter_texts  # its expressions take a millisecond
+
+    return first_paragraph(docstring), parameter_texts(docstring)
 
 
 def _described(signature: Signature, texts: dict[str, str]) -> Signature:

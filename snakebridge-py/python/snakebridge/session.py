@@ -1,19 +1,22 @@
-"""`SessionContext`: what a running tool knows about its call, and its way to the tools of the host."""
+"""`SessionContext`: what a running tool knows about its call, and its way to the tools of the host.
+
+What reaches the host is imported where a tool first asks for something: most never do.
+"""
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from snakebridge.host.state import SessionState
-from snakebridge.host.streams import HostStream
-from snakebridge.host.stub import HostStub
-from snakebridge.host.tools import HostTools, acall_host, call_host, encode_arguments
-
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from snakebridge.host.state import SessionState
+    from snakebridge.host.streams import HostStream
+    from snakebridge.host.stub import SessionStub
+    from snakebridge.host.tools import HostTools
 
 REGISTER_TARGET = "$tools.register"
 """System target of the host that exposes the adapter's tools to the session of the call."""
@@ -24,31 +27,6 @@ class CallMetadata(msgspec.Struct, frozen=True):
 
     correlation_id: str | None = None
     metadata: dict[str, Any] = {}
-
-
-class SessionStub(HostStub, Protocol):
-    """What a `SessionContext` stands on: the call that runs, and a way to send something to the host."""
-
-    @property
-    def metadata(self) -> CallMetadata:
-        """What the caller sent beside the arguments."""
-
-    @property
-    def deadline(self) -> float | None:
-        """When the caller stops waiting, on the clock of `time.monotonic`."""
-
-    @property
-    def cancelled(self) -> bool:
-        """Whether the caller no longer wants the result."""
-
-    def check_cancelled(self) -> None:
-        """Raise the cancellation if there is one and no shield."""
-
-    def begin_shield(self) -> None:
-        """Hold the cancellation back."""
-
-    def end_shield(self) -> None:
-        """Raise the cancellation that was held back, if this was the outermost shield."""
 
 
 class SessionContext:
@@ -141,6 +119,8 @@ class SessionContext:
     def state(self) -> SessionState:
         """The state of the session, which the host keeps: it survives the worker and the call."""
         if self._state is None:
+            from snakebridge.host.state import SessionState
+
             self._state = SessionState(self._stub)
         return self._state
 
@@ -151,6 +131,8 @@ class SessionContext:
         What there is, the host is asked at first use, and again only when it has changed.
         """
         if self._tools is None:
+            from snakebridge.host.tools import HostTools
+
             self._tools = HostTools(self._stub, self._session_id)
         return self._tools
 
@@ -167,6 +149,8 @@ class SessionContext:
             Cancelled: If this call was cancelled while it waited.
             Unserializable: If an argument has no form on the wire.
         """
+        from snakebridge.host.tools import call_host
+
         return call_host(self._stub, tool_name, args, kwargs)
 
     async def acall_tool(self, tool_name: str, /, *args: Any, **kwargs: Any) -> Any:
@@ -176,6 +160,8 @@ class SessionContext:
             HostToolError: If the host has no such tool, or the tool failed.
             Unserializable: If an argument has no form on the wire.
         """
+        from snakebridge.host.tools import acall_host
+
         return await acall_host(self._stub, tool_name, args, kwargs)
 
     def stream_tool(self, tool_name: str, /, *args: Any, **kwargs: Any) -> HostStream:
@@ -187,11 +173,14 @@ class SessionContext:
             Unserializable: If an argument has no form on the wire.
             HostToolError: While it is iterated over, as in `call_tool`.
         """
+        from snakebridge.host.streams import HostStream
+        from snakebridge.host.tools import encode_arguments
+
         return HostStream(self._stub, tool_name, encode_arguments(args, kwargs))
 
     def call_elixir_tool(self, tool_name: str, /, **kwargs: Any) -> Any:
         """The same as `call_tool`, with named arguments."""
-        return call_host(self._stub, tool_name, (), kwargs)
+        return self.call_tool(tool_name, **kwargs)
 
     def register_tools(self, names: Iterable[str]) -> list[str]:
         """Expose tools of the loaded adapter to this session, and return the host's ids of them.
@@ -204,11 +193,11 @@ class SessionContext:
             SessionNotFound: If the call belongs to no session.
             SessionExpired: If the session was closed while the call was running.
         """
-        return list(call_host(self._stub, REGISTER_TARGET, (), {"tools": list(names)}))
+        return list(self.call_tool(REGISTER_TARGET, tools=list(names)))
 
     async def aregister_tools(self, names: Iterable[str]) -> list[str]:
         """The same as `register_tools`, from an asynchronous tool."""
-        return list(await acall_host(self._stub, REGISTER_TARGET, (), {"tools": list(names)}))
+        return list(await self.acall_tool(REGISTER_TARGET, tools=list(names)))
 
     def __repr__(self) -> str:
         return f"<SessionContext of session {self._session_id!r}>"

@@ -15,7 +15,6 @@ from snakebridge import _native
 from snakebridge.current import set_context
 from snakebridge.encoding import encode, encode_chunk, refuse, result_encoder
 from snakebridge.errors import AdapterError
-from snakebridge.failures import describe, failure_report
 from snakebridge.loading import (
     LoadedAdapter,
     collect_tools,
@@ -38,6 +37,13 @@ Why = Literal["import", "init", "adapter"]
 EXIT_CODES: dict[Why, int] = {"import": 3, "adapter": 3, "init": 4}
 """Code or names that will be wrong next time too end with 3; a constructor that failed (a network, perhaps)
 with 4."""
+
+
+def describe(error: BaseException) -> tuple[str, int, bytes]:
+    """What `snakebridge.failures.describe` says of an error: a worker that never fails never loads it."""
+    from snakebridge import failures
+
+    return failures.describe(error)
 
 
 FUNCTIONS: _native.Functions = {
@@ -211,4 +217,6 @@ def _clean_up(adapter: LoadedAdapter) -> None:
 
 
 def _fail(why: Why, error: BaseException, module: str | None) -> NoReturn:
+    from snakebridge.failures import failure_report
+
     _native.fail(EXIT_CODES[why], encode(failure_report(why, error, module)))

@@ -16,7 +16,6 @@ from snakebridge.current import current_context
 from snakebridge.encoding import encode, refuse, result_encoder
 from snakebridge.errors import AdapterError, InvalidArgument
 from snakebridge.inputs import input_type, opener
-from snakebridge.results import result_check
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -99,7 +98,7 @@ def build_trampoline(definition: ToolDefinition, send_all: Any = None) -> Callab
         batches = batch_runner(definition)
         return batches.run_later if signature.is_async else batches.run
     reader = _reader(definition)
-    result = result_check(definition)
+    result = _result_check(definition)
     is_open = any(parameter.kind == "var_keyword" for parameter in definition.parameters)
     namespace: dict[str, Any] = {
         "function": definition.function,
@@ -140,10 +139,18 @@ def batch_runner(definition: ToolDefinition) -> BatchRunner:
     from snakebridge.batches import BatchRunner  # loaded with the definition
 
     assert definition.columns is not None
-    check = result_check(definition)
+    check = _result_check(definition)
     return BatchRunner(
         definition.function, definition.signature, definition.columns, _reader(definition), check
     )
+
+
+def _result_check(definition: ToolDefinition) -> ResultCheck | None:
+    if definition.options.validate != "full":
+        return None
+    from snakebridge.results import result_check  # few tools have their results checked
+
+    return result_check(definition)
 
 
 def _reader(definition: ToolDefinition) -> ArgumentReader:

@@ -16,8 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from snakebridge.conversion.libraries import converter
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -123,6 +121,8 @@ def convert(kind: Any, value: Any) -> Any:
         ValueError: If the value does not fit.
         NotImplementedError: If nobody knows how.
     """
+    from snakebridge.conversion.libraries import converter  # most tools take what msgspec knows
+
     origin = typing.get_origin(kind) or kind
     convert_value = converter(origin)
     if convert_value is None and not isinstance(kind, Deferred):
@@ -138,6 +138,8 @@ def convert(kind: Any, value: Any) -> Any:
 
 def can_convert(kind: Any) -> bool:
     """Whether `convert` knows a type that msgspec leaves to it."""
+    from snakebridge.conversion.libraries import converter
+
     return isinstance(kind, Deferred) or converter(kind) is not None
 
 

@@ -27,7 +27,7 @@ from snakebridge.testing.recording import (
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Generator, Iterator
 
-    from snakebridge.session import SessionStub
+    from snakebridge.host.stub import SessionStub
     from snakebridge.testing.recording import Recording
 
 _UNSET = msgspec.UNSET
