@@ -75,34 +75,92 @@ fn read_answer(reader: &mut Reader<'_>, body: &Bytes) -> Result<Result<Bytes>, V
 
 #[cfg(test)]
 mod tests {
+    use serde::Deserialize;
+
     use super::*;
+
+    #[derive(Deserialize)]
+    struct Vectors {
+        calls: Vec<Calls>,
+        answers: Vec<Answers>,
+        invalid: Vec<Invalid>,
+    }
+
+    #[derive(Deserialize)]
+    struct Calls {
+        name: String,
+        body: String,
+        calls: Vec<Call>,
+    }
+
+    #[derive(Deserialize)]
+    struct Call {
+        arguments: String,
+        correlation_id: Option<String>,
+    }
+
+    #[derive(Deserialize)]
+    struct Answers {
+        name: String,
+        body: String,
+        answers: Vec<Answer>,
+    }
+
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Answer {
+        Result { result: String },
+        Error { code: String, executed: String },
+    }
+
+    #[derive(Deserialize)]
+    struct Invalid {
+        name: String,
+        calls: usize,
+        body: String,
+    }
+
+    fn vectors() -> Vectors {
+        serde_json::from_str(include_str!("../../../tests/vectors/batches.json")).unwrap()
+    }
+
+    fn bytes(hexadecimal: &str) -> Vec<u8> {
+        let digits = |place: usize| u8::from_str_radix(&hexadecimal[place..place + 2], 16).unwrap();
+        (0..hexadecimal.len()).step_by(2).map(digits).collect()
+    }
 
     #[test]
     fn calls_stay_documents_of_their_own_beside_each_other() {
-        let mut batch = BatchArguments::with_room(0);
-        batch.add(&[0x80], None);
-        batch.add(&[0x81, 0xa1, b'a', 1], Some("id"));
-        let expected =
-            [&[0x91, 0x92, 0x92, 0xc4, 1, 0x80, 0xc0, 0x92, 0xc4, 4, 0x81, 0xa1, b'a', 1, 0xa2][..], b"id"].concat();
-        assert_eq!(batch.finish(), expected);
+        for vector in vectors().calls {
+            let mut batch = BatchArguments::with_room(0);
+            for call in &vector.calls {
+                batch.add(&bytes(&call.arguments), call.correlation_id.as_deref());
+            }
+            assert_eq!(batch.finish(), bytes(&vector.body), "{}", vector.name);
+        }
     }
 
     #[test]
     fn each_call_has_its_own_result_or_error() {
-        let error = [&[0x93, 0xa4][..], b"tool", &[2, 0xc4, 1, 0x80]].concat();
-        let body = Bytes::from([&[0x92, 0xc4, 1, 7][..], &error].concat());
-        let answers = read_batch(&body, 2).unwrap();
-        assert_eq!(answers[0].as_ref().unwrap()[..], [7]);
-        let error = answers[1].as_ref().unwrap_err();
-        assert_eq!((error.code(), error.executed()), ("tool", Executed::Yes));
+        for vector in vectors().answers {
+            let answers = read_batch(&bytes(&vector.body).into(), vector.answers.len()).unwrap();
+            for (answer, expected) in answers.into_iter().zip(vector.answers) {
+                match (answer, expected) {
+                    (Ok(answer), Answer::Result { result }) => assert_eq!(answer, bytes(&result), "{}", vector.name),
+                    (Err(error), Answer::Error { code, executed }) => {
+                        assert_eq!((error.code(), error.executed().to_string()), (&*code, executed), "{}", vector.name);
+                    }
+                    (answer, _) => panic!("{}: {answer:?}", vector.name),
+                }
+            }
+        }
     }
 
     #[test]
     fn what_is_no_answer_of_a_batch_is_a_violation() {
-        let bad: [&[u8]; 6] = [&[0xc0], &[0x90], &[0x91, 0x07], &[0x91, 0x91, 0xc0], &[0x91, 0xc4, 1, 7, 7], &[0x91]];
-        for body in bad {
-            let error = read_batch(&Bytes::from_static(body), 1).unwrap_err();
-            assert_eq!(error.code(), "protocol", "{body:?}");
+        for vector in vectors().invalid {
+            let error = read_batch(&bytes(&vector.body).into(), vector.calls).unwrap_err();
+            assert_eq!(error.code(), "protocol", "{}", vector.name);
         }
     }
 }

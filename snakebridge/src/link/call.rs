@@ -376,8 +376,8 @@ impl PendingCall {
             state.tell_inputs();
             (state.waker.take(), state.stay.take(), state.ticket.take(), state.host_calls.take(), of_all)
         };
-        // First: whoever hears of the end finds its session without it, and others of its kind free to go.
-        drop((stay, ticket));
+        // First: whoever hears of the end finds its session without it.
+        drop(stay);
         end_all(host_calls);
         if let Some((batch, outcome, worker)) = of_all {
             batch.deliver(outcome, worker);
@@ -385,6 +385,8 @@ impl PendingCall {
         if let Some(waker) = waker {
             waker.wake();
         }
+        // Last: calls that those make who have just been answered are to go together.
+        drop(ticket);
         true
     }
 

@@ -103,7 +103,7 @@ impl Pool {
         let turn = async move {
             // Behind whatever is ready now.
             tokio::task::yield_now().await;
-            let gone = pool.gathering().turn(&kind);
+            let gone = pool.gathering().turn(&kind, Instant::now());
             if let Some(calls) = gone {
                 pool.send_together(&kind, calls);
             }
@@ -133,16 +133,17 @@ impl Pool {
     }
 
     fn send_together(self: &Arc<Self>, kind: &Kind, mut calls: Vec<Arc<PendingCall>>) {
-        let (pool, kind) = (Arc::downgrade(self), kind.clone());
+        calls.retain(|call| !call.is_done());
+        let (pool, kind, count) = (Arc::downgrade(self), kind.clone(), calls.len());
         // Dropped when they have come back, or at once when nobody wants them any more.
         let ticket = Ticket::new(move || {
-            if let Some(pool) = pool.upgrade()
-                && pool.gathering().came_back(&kind)
-            {
+            let Some(pool) = pool.upgrade() else { return };
+            let returned = pool.gathering().came_back(&kind, count, Instant::now());
+            pool.alarm.set(returned.due);
+            if returned.turn {
                 pool.ask_after_turn(kind);
             }
         });
-        calls.retain(|call| !call.is_done());
         let call = match calls.len() {
             1 => calls.pop().filter(|call| call.goes_alone(ticket)),
             _ => PendingCall::together(calls).inspect(|call| call.keep(ticket)),
