@@ -85,7 +85,8 @@ impl Prepared {
 
     /// Asks for a result that is kept, or is about to be; `None` when there is none for a call like this.
     pub(super) fn ask(&self, arguments: &Result<Encoded>) -> Result<Option<Asked>> {
-        let (shared, Ok(arguments)) = (self.caller.shared()?, arguments) else { return Ok(None) };
+        // Who makes the call is told what is wrong with these.
+        let (Ok(shared), Ok(arguments)) = (self.caller.shared(), arguments) else { return Ok(None) };
         let said = match self.options.keep {
             Keep::Never => return Ok(None),
             Keep::For(kept) => Some(kept),
