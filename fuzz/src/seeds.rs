@@ -35,6 +35,7 @@ impl Vectors {
         let mut frames = entries("frames.json", "frames", "frame");
         frames.extend(entries("invalid_frames.json", "invalid", "bytes"));
         let mut bodies = entries("values.json", "values", "bytes");
+        bodies.extend(entries("values.json", "meaningless", "bytes"));
         bodies.extend(entries("values.json", "invalid", "bytes"));
         bodies.extend(entries("frames.json", "frames", "body"));
         Self { frames, bodies }

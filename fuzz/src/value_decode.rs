@@ -6,6 +6,7 @@
 use rmpv::Value as Reference;
 use snakebridge::body::{self, Arguments, Received};
 use snakebridge::error::ErrorKind;
+use snakebridge::value::{BigInt, Complex, NdArray, Opaque, Timestamp};
 use snakebridge::wire::{Executed, Limits, Violation};
 use snakebridge::{Bytes, Error, Value};
 
@@ -104,9 +105,13 @@ fn decode(body: &[u8], reference: Option<&Reference>) {
     let _ = body::decode::<(u8, String)>(body);
     let _ = body::decode::<std::collections::BTreeMap<String, i64>>(body);
     let _ = body::decode::<Option<Bytes>>(body);
+    // Those that take extension values for what they mean.
+    let _ = body::decode::<(i128, Timestamp, Complex, Opaque)>(body);
+    let _ = body::decode::<Vec<Vec<f32>>>(body);
+    let _ = body::decode::<NdArray>(body);
 }
 
-/// Whether it holds something that a value cannot say: an extension, or a string that is not UTF-8.
+/// Whether it holds something that a value may be unable to say: an extension, or a string that is not UTF-8.
 fn has_no_form(value: &Reference) -> bool {
     match value {
         Reference::Ext(..) => true,
@@ -141,6 +146,15 @@ fn same(value: &Value, reference: &Reference) -> bool {
                     .zip(references)
                     .all(|((key, value), (other_key, other))| same(key, other_key) && same(value, other))
         }
+        // A number is one value, in however many words it was said.
+        (value, Reference::Ext(1, data)) => {
+            BigInt::from_bytes(data).is_ok_and(|integer| Value::from(integer) == *value)
+        }
+        (Value::Timestamp(_), Reference::Ext(code, _)) => *code == -1,
+        (Value::Complex(_), Reference::Ext(code, _)) => *code == 2,
+        (Value::NdArray(_), Reference::Ext(code, _)) => *code == 3,
+        (Value::Arrow(table), Reference::Ext(4, data)) => table.stream() == data[..],
+        (Value::Opaque(_), Reference::Ext(code, _)) => *code == 7,
         _ => false,
     }
 }

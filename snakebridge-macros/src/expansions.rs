@@ -191,6 +191,26 @@ fn a_trait_with_streams_and_options_becomes_a_client() {
 }
 
 #[test]
+fn of_two_methods_of_one_name_each_has_its_own_documentation() {
+    const TWINS: &str = r#"
+    #[elixir_style_tool]
+    trait Twins {
+        /// With the feature.
+        #[cfg(feature = "fast")]
+        fn sum(&self, params: Params) -> u64;
+
+        /// Without it.
+        #[cfg(not(feature = "fast"))]
+        fn sum(&self, params: Params) -> u64;
+    }
+    "#;
+    let expanded = expansion(TWINS);
+    let (_, client) = expanded.split_once("impl TwinsClient").unwrap();
+    let documented = ["/// With the feature.\n    fn sum(", "/// Without it.\n    fn sum("];
+    assert!(documented.iter().all(|method| client.contains(method)), "{client}");
+}
+
+#[test]
 fn the_documentation_shows_what_becomes_of_its_trait() {
     let document = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/macros.md")).unwrap();
     let (source, expanded) = (SMALL.trim(), expansion(SMALL));

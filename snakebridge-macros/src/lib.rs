@@ -4,6 +4,7 @@
 
 mod attrs;
 mod case;
+mod defaults;
 mod diag;
 mod duration;
 mod elixir;
@@ -17,6 +18,7 @@ mod quoting;
 mod rules;
 mod size;
 mod tool;
+mod tools;
 mod types;
 
 use proc_macro::TokenStream;
@@ -124,7 +126,7 @@ use proc_macro::TokenStream;
 /// |---|---|
 /// | `name = "name"` | The tool's name in Python; without it the method's. |
 /// | `timeout = "30s"` | The deadline of a call, counted from when the method is called. |
-/// | `idempotent` | Repeating a call does no harm: when its worker is lost, another one gets it. |
+/// | `idempotent` | Repeating a call does no harm: when its worker is lost, another one gets it. `idempotent = false` takes back what the trait says. |
 /// | `retry = 3` | How often it is repeated at most, beyond its first run. It needs `idempotent`. |
 /// | `notify` | Nobody waits for the result: the call is done when it is on its way. The method returns `Result<()>`. |
 /// | `no_cancel` | The tool goes on when its caller stops waiting. |
@@ -355,7 +357,7 @@ pub fn tool(attribute: TokenStream, item: TokenStream) -> TokenStream {
 /// | `description = "What it does."` | Without it the function's documentation. |
 /// | `exposed_to_python = true` | Python may call it. Otherwise it is hidden: only Rust may. |
 /// | `timeout = "5s"` | How long it may take. |
-/// | `metadata(key = "value")` | For Python to read: at most 32 entries, and 4096 bytes. |
+/// | `metadata(key = "value")` | For Python to read: at most 32 entries, and 4096 bytes. What is no literal is counted when the tool is registered. |
 /// | `crate = path` | Where the generated code finds `snakebridge`, if it is exported by another crate. |
 ///
 /// # Parameters and results
@@ -398,4 +400,11 @@ pub fn tool(attribute: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn elixir_style_tool(attribute: TokenStream, item: TokenStream) -> TokenStream {
     self::elixir::elixir_style_tool(attribute.into(), &item.into()).into()
+}
+
+/// What `snakebridge::tools![..]` is made of: use that.
+#[doc(hidden)]
+#[proc_macro]
+pub fn __tools(tokens: TokenStream) -> TokenStream {
+    self::tools::tools(tokens.into()).into()
 }

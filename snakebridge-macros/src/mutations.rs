@@ -57,6 +57,16 @@ const MACROS: &[(Entry, &[(&str, &str)])] = &[
                 ) -> Result<Report, Error> { Ok(Report { document, name, strict, limit }) }"#,
             ),
             ("", "fn shout(text: String) -> String { text.to_uppercase() }"),
+            // Texts that would end a comment, a string or an item, and names that are keywords.
+            (
+                r###"name = "type", description = "*/ \"# \u{202e} ''' }} fn evil() {} //""###,
+                r####"#[doc = "*/ \"# r#type \n}} fn evil() {} /*"]
+                fn r#type(
+                    /// `"##` */ {} {{}}
+                    r#fn: String,
+                    #[py(name = "None", default = "\"#\n'''")] none: String,
+                ) -> String { r#fn + &none }"####,
+            ),
             (
                 r#"hidden, session, max_concurrency = 2, metadata(owner = "us", "cost" = 1 + 2)"#,
                 r"fn words(

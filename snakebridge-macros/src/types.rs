@@ -23,7 +23,7 @@ pub(crate) fn referenced(ty: &Type) -> &Type {
 
 /// Whether the last segment of the type's path is `name`.
 pub(crate) fn is_named(ty: &Type, name: &str) -> bool {
-    matches!(peel(ty), Type::Path(path) if path.path.segments.last().is_some_and(|last| last.ident == name))
+    last_segment(ty).is_some_and(|last| last.ident == name)
 }
 
 /// `impl Stream<..>`, if that is what the type is.
@@ -38,14 +38,36 @@ pub(crate) fn as_stream(ty: &Type) -> Option<&TypeImplTrait> {
 
 /// What a type called `Result` or `Outcome` holds when all is well; any other type itself.
 pub(crate) fn success(ty: &Type) -> &Type {
-    let Type::Path(path) = peel(ty) else { return ty };
-    let Some(segment) = path.path.segments.last() else { return ty };
-    let PathArguments::AngleBracketed(arguments) = &segment.arguments else { return ty };
-    let first = arguments.args.iter().find_map(|argument| match argument {
-        GenericArgument::Type(first) => Some(first),
+    held(ty, &["Result", "Outcome"])
+}
+
+/// What an `Option` holds; any other type itself.
+pub(crate) fn optional(ty: &Type) -> &Type {
+    held(ty, &["Option"])
+}
+
+/// The first type in the angle brackets of a type of one of these names; any other type itself.
+fn held<'a>(ty: &'a Type, names: &[&str]) -> &'a Type {
+    let segment = last_segment(ty).filter(|segment| names.iter().any(|name| segment.ident == name));
+    segment.and_then(|segment| arguments(segment).first().copied()).unwrap_or(ty)
+}
+
+/// The name of a type, with what stands in its angle brackets.
+pub(crate) fn last_segment(ty: &Type) -> Option<&PathSegment> {
+    match peel(ty) {
+        Type::Path(path) => path.path.segments.last(),
+        _ => None,
+    }
+}
+
+/// The types in the angle brackets of a name.
+pub(crate) fn arguments(segment: &PathSegment) -> Vec<&Type> {
+    let PathArguments::AngleBracketed(arguments) = &segment.arguments else { return Vec::new() };
+    let types = arguments.args.iter().filter_map(|argument| match argument {
+        GenericArgument::Type(ty) => Some(ty),
         _ => None,
     });
-    if segment.ident == "Result" || segment.ident == "Outcome" { first.unwrap_or(ty) } else { ty }
+    types.collect()
 }
 
 /// The `Item` of `impl Stream<Item = ..>`.

@@ -35,7 +35,7 @@ mod _native {
     #[pymodule_export]
     use super::worker::fork::{after_fork_in_child, after_fork_in_parent, before_fork};
     #[pymodule_export]
-    use super::worker::frames::{check_value, decode_frame, decode_value, encode_frame};
+    use super::worker::frames::{check_value, decode_frame, decode_value, encode_frame, recode_value};
     #[pymodule_export]
     use super::worker::host_call::{abandon_host_call, begin_host_call, host_call, take_answer};
     #[pymodule_export]

@@ -3,11 +3,11 @@
 import asyncio
 import inspect
 
-import msgspec
-
 from snakebridge import tool
 from snakebridge.decorator import options_of
 from snakebridge.definitions import define_tool
+from snakebridge.encoding import encode
+from snakebridge.extensions import decode
 from snakebridge.trampoline import build_trampoline
 
 
@@ -22,10 +22,10 @@ def trampoline(function):
 def call(function, /, *positional, **named):
     """Call a function and decode its result; positional arguments travel in the array form."""
     body = [positional, named] if positional else named
-    result = trampoline(function)(msgspec.msgpack.encode(body))
-    return msgspec.msgpack.decode(asyncio.run(result) if inspect.iscoroutine(result) else result)
+    result = trampoline(function)(encode(body))
+    return decode(asyncio.run(result) if inspect.iscoroutine(result) else result)
 
 
 def stream(function, /, **named):
     """Call a streaming function and list the values that it yields."""
-    return list(trampoline(function)(msgspec.msgpack.encode(named)))
+    return list(trampoline(function)(encode(named)))

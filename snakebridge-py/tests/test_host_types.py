@@ -1,5 +1,6 @@
 """Types of the host's tools, in Rust's words, as annotations."""
 
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -17,6 +18,10 @@ from snakebridge.host.types import annotation_of
         ("bool", bool),
         ("u64", int),
         ("isize", int),
+        ("i128", int),
+        ("Vec<BigInt>", list[int]),
+        ("snakebridge::value::Timestamp", datetime),
+        ("Option<Complex>", complex | None),
         ("f32", float),
         ("Bytes", bytes),
         ("bytes::Bytes", bytes),

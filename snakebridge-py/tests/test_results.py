@@ -3,6 +3,7 @@
 import math
 from collections import Counter, OrderedDict, deque
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from ipaddress import IPv4Address
 from pathlib import Path
 from types import MappingProxyType
@@ -16,10 +17,11 @@ from hypothesis import strategies as st
 from calling import call
 from snakebridge import Unserializable
 from snakebridge.encoding import CONVERSIONS, encode
+from snakebridge.extensions import decode
 
 
 def sent(value):
-    return msgspec.msgpack.decode(encode(value))
+    return decode(encode(value))
 
 
 def refused(value):
@@ -134,10 +136,39 @@ def test_the_place_of_a_bad_key_is_the_map():
     assert refused({"a": {Secret(): 1}}).path == "a key of $.a"
 
 
-def test_a_number_beyond_64_bits_is_refused_by_name():
-    error = refused({"n": [2**64]})
-    assert error.path == "$.n[0]"
-    assert "beyond 64 bits" in str(error)
+def test_integers_beyond_64_bits_leave_exactly_wherever_they_stand():
+    @dataclass
+    class Row:
+        number: int
+        rest: object = None
+
+    class Tagged(msgspec.Struct, tag="t", rename={"number": "n"}, omit_defaults=True):
+        number: int
+        rest: object = None
+
+    class Converted:
+        def to_dict(self):
+            return {"number": 2**64}
+
+    numbers = [2**64, -(2**63) - 1, 2**1000, -(2**1000)]
+    assert sent({"n": [*numbers, (2**64, {2**65})]}) == {"n": [*numbers, [2**64, [2**65]]]}
+    assert sent({2**64: 1, "x": 2**64}) == {2**64: 1, "x": 2**64}
+    assert sent([Row(2**64, Tagged(2**65))]) == [{"number": 2**64, "rest": {"type": "t", "n": 2**65}}]
+    subclass = type("Subclass", (int,), {})
+    moment = datetime(2024, 2, 29, tzinfo=UTC)
+    besides = [Converted(), subclass(2**70), b"x", moment, 1j, math.inf, Path("/x"), None]
+    assert sent(besides) == [{"number": 2**64}, 2**70, b"x", moment, 1j, math.inf, "/x", None]
+
+
+def test_what_is_wrong_beside_an_integer_beyond_64_bits_is_named_by_its_place():
+    error = refused({"n": [2**64, {"owner": Secret()}]})
+    assert error.path == "$.n[1].owner"
+    error = refused({"n": [1, 1 << 40_000]})
+    assert error.path == "$.n[1]"
+    assert "40001 bits" in str(error)
+    cycle = [2**64]
+    cycle.append(cycle)
+    assert "contains itself" in str(refused(cycle))
 
 
 def test_a_lone_surrogate_is_refused_by_name():

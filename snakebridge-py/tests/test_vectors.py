@@ -3,13 +3,18 @@
 import functools
 import json
 import struct
+import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
+import numpy
 import pytest
 
 from snakebridge import _native, batches
 from snakebridge.batches import _Calls, encode_calls, encode_outcomes, is_batch
+from snakebridge.encoding import encode
+from snakebridge.extensions import ArrowStream, Opaque, decode
 
 VECTORS = Path(__file__).parents[2] / "tests" / "vectors"
 
@@ -40,6 +45,21 @@ def tagged(value):
             return struct.unpack(">d", bytes.fromhex(content))[0]
         case "bytes":
             return bytes.fromhex(content)
+        case "timestamp":
+            seconds, nanoseconds = content
+            return datetime.fromtimestamp(int(seconds), UTC) + timedelta(microseconds=nanoseconds / 1000)
+        case "big":
+            return int(content)
+        case "complex":
+            return complex(*(tagged({"float": part}) for part in content))
+        case "ndarray":
+            dtype, shape, order, data = content
+            flat = numpy.frombuffer(bytes.fromhex(data), dtype)
+            return flat.reshape(shape, order=order)
+        case "arrow":
+            return ArrowStream(bytes.fromhex(content))
+        case "opaque":
+            return Opaque(*content)
         case "array":
             return [tagged(element) for element in content]
         case "map":
@@ -72,12 +92,33 @@ def test_the_extension_refuses_every_forbidden_frame_by_its_kind(vector):
 
 
 @pytest.mark.parametrize("vector", load("values.json", "values"))
-def test_msgspec_and_the_protocol_agree_on_every_value(vector):
+def test_python_and_the_protocol_agree_on_every_value(vector, monkeypatch):
     encoded, value = bytes.fromhex(vector["bytes"]), tagged(vector["value"])
-    decoded = msgspec.msgpack.decode(encoded)
+    # What is no table of Arrow's is one only where nobody looks into it.
+    monkeypatch.delitem(sys.modules, "pyarrow", raising=False)
     # Compared as encoded, because NaN is not equal to itself and 1 is equal to True.
-    assert msgspec.msgpack.encode(decoded) == msgspec.msgpack.encode(value)
+    assert encode(decode(encoded)) == encode(value)
+    assert encode(value) == encoded
     _native.check_value(encoded)
+
+
+@pytest.mark.parametrize("vector", load("values.json", "values"))
+def test_a_value_is_the_same_where_numpy_is_not_imported(vector, monkeypatch):
+    monkeypatch.delitem(sys.modules, "numpy")
+    monkeypatch.delitem(sys.modules, "pyarrow", raising=False)
+    encoded = bytes.fromhex(vector["bytes"])
+    assert encode(decode(encode(decode(encoded)))) == encode(decode(encoded))
+
+
+@pytest.mark.parametrize("vector", load("values.json", "meaningless"))
+@pytest.mark.parametrize("has_numpy", [True, False])
+def test_an_extension_that_means_nothing_is_refused(vector, has_numpy, monkeypatch):
+    if not has_numpy:
+        monkeypatch.delitem(sys.modules, "numpy")
+    encoded = bytes.fromhex(vector["bytes"])
+    _native.check_value(encoded)
+    with pytest.raises(msgspec.ValidationError):
+        decode(encoded)
 
 
 @pytest.mark.parametrize("vector", load("values.json", "invalid"))

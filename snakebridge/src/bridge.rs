@@ -1,5 +1,6 @@
 //! The facade: a [`Bridge`] to Python, and the builder that starts it.
 
+mod ending;
 mod pool_builder;
 mod sessions;
 mod settings;
@@ -146,7 +147,7 @@ impl Bridge {
         Ok(pools.at(pools.named(pool)?).manifest())
     }
 
-    /// The workers that serve calls at this moment, in all pools.
+    /// The workers of all pools that live at this moment: those that serve calls, those that drain, and spares.
     pub fn workers(&self) -> Vec<WorkerInfo> {
         self.shared.pools.workers()
     }
@@ -182,26 +183,18 @@ impl Bridge {
         self.shared.pools.statistics()
     }
 
+    /// What calls and workers of the pool of this name have come to since the bridge started, in all and by tool.
+    ///
+    /// # Errors
+    /// `InvalidArgument` when there is no such pool; the message lists the pools.
+    pub fn statistics_of(&self, pool: &str) -> Result<Statistics> {
+        let pools = &self.shared.pools;
+        Ok(pools.at(pools.named(pool)?).statistics())
+    }
+
     /// What happens from now on. A subscriber that lags behind by more than 1024 events loses the oldest.
     pub fn events(&self) -> broadcast::Receiver<Event> {
         self.events.subscribe()
-    }
-
-    /// Admits no more calls, answers those that wait with `ShuttingDown`, lets running ones finish for at most the
-    /// drain time, then ends the workers and closes the session store. Can be called more than once.
-    ///
-    /// # Errors
-    /// When the session store has failed.
-    pub async fn shutdown(&self) -> Result<()> {
-        self.shared.shutdown().await
-    }
-
-    /// As [`shutdown`](Self::shutdown), waited for on this thread: see [`Call::wait`] for where that is possible.
-    ///
-    /// # Errors
-    /// As those of `shutdown`, and `InvalidArgument` where waiting is not possible.
-    pub fn shutdown_blocking(&self) -> Result<()> {
-        self.wait_for(self.shutdown())?
     }
 
     /// Waits on this thread for anything that the bridge can be asked for: `bridge.wait_for(bridge.session("demo"))??`. See
@@ -406,6 +399,8 @@ fn check_names(pools: &[(String, PoolBuilder)]) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::wire::Limits;
     use crate::worker::Profile;
@@ -428,6 +423,27 @@ mod tests {
         assert!(refused(builder().max_concurrency(0)).await.contains("max_concurrency(0)"));
         let limits = Limits { window: 0, ..Limits::default() };
         assert!(refused(builder().limits(limits)).await.contains("window: 0"));
+        let zero = Duration::ZERO;
+        for (setting, builder) in [
+            ("start_timeout", builder().start_timeout(zero)),
+            ("call_timeout", builder().call_timeout(zero)),
+            ("stream_timeout", builder().stream_timeout(zero)),
+            ("max_calls", builder().max_calls(0)),
+            ("max_age", builder().max_age(zero)),
+            ("max_memory", builder().max_memory(0)),
+        ] {
+            assert!(refused(builder).await.contains(&format!("`.{setting}(..)` is 0")), "{setting}");
+        }
+        for name in ["", "A=B", "A\0"] {
+            assert!(refused(builder().env(name, "value")).await.contains("is no name of a variable"), "{name:?}");
+            assert!(refused(builder().pass_env(name)).await.contains("is no name of a variable"), "{name:?}");
+        }
+        let message = refused(builder().env("KEY", "a secret\0")).await;
+        assert!(message.contains("`.env(\"KEY\", ..)`") && !message.contains("secret"), "{message}");
+        assert!(
+            refused(Bridge::builder().command(["sh", "a\0b"])).await.contains("`.command(..)`: `a\\0b` has a zero")
+        );
+        assert!(refused(builder().python_path("a\0b")).await.contains("`.python_path(..)`: `a\\0b` has a zero"));
         let good = |pool: PoolBuilder| pool.adapter("b");
         assert!(refused(builder().pool("default", good)).await.contains("own settings"));
         assert!(refused(builder().pool("x", good).pool("x", good)).await.contains("each other pool once"));

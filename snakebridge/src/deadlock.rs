@@ -17,7 +17,7 @@ use crate::error::{Error, ErrorKind, Executed, Result};
 pub(crate) enum Resource {
     /// A session, in one pool, by the key of its binding. There is one unit of it, and its chain may use it again.
     Session(u64),
-    /// A tool that only so many calls may run at a time, by the address of its semaphore.
+    /// A tool that only so many calls may run at a time, by the address of its semaphore, or of its limit in a pool.
     Permit {
         /// Which.
         tool: usize,
@@ -76,6 +76,11 @@ impl Waits {
         let mut claims = self.lock();
         let again = matches!(resource, Resource::Session(_)) && claims.has(chain, resource);
         (!again).then(|| claims.add(self, Entry { chain, resource, waits: false }))
+    }
+
+    /// `chain` waits for a unit of `resource`, and has nothing that anybody waits for: it closes no circle.
+    pub(crate) fn expect(self: &Arc<Self>, chain: u64, resource: Resource) -> Claim {
+        self.lock().add(self, Entry { chain, resource, waits: true })
     }
 
     /// `chain` waits for a unit of `resource`, named `what` in the error. `None` for what it has already and may use again.

@@ -1,6 +1,8 @@
 //! The one error type: what went wrong, whether the call ran, and what to do about it.
 
+mod display;
 mod exit;
+mod queue;
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,8 +10,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::display::shown;
 use self::exit::ended;
 pub use self::exit::{Crash, Exit};
+pub use self::queue::QueueLimit;
 use crate::value::Value;
 pub use crate::wire::Executed;
 use crate::wire::Violation;
@@ -156,9 +160,9 @@ pub enum ErrorKind {
     /// The call was cancelled.
     #[error("the call was cancelled")]
     Cancelled,
-    /// The pool's queue is full.
-    #[error("the queue is full ({limit} calls wait); try again later or raise `queue_limit`")]
-    QueueFull { limit: usize },
+    /// The pool's queue has no room for another call.
+    #[error("the queue is full: {limit}; try again in {retry_after:?}")]
+    QueueFull { limit: QueueLimit, retry_after: Duration },
     /// The call waited in the queue for as long as it may.
     #[error("no worker was free for {waited:?}; raise `queue_timeout` or the number of workers")]
     QueueTimeout { waited: Duration },
@@ -380,6 +384,27 @@ impl Error {
         passes && self.executed() == Executed::Never
     }
 
+    /// After which time it is worth trying again, where that can be told: for `QueueFull` it is when those that wait will
+    /// have gone to workers, by how long workers had calls lately; for `CircuitOpen` it is when the pause is over. Who makes
+    /// many calls waits a random part longer, so that they do not all come back together.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use snakebridge::error::{Error, ErrorKind, Executed, QueueLimit};
+    ///
+    /// let (limit, retry_after) = (QueueLimit::Calls(1000), Duration::from_millis(250));
+    /// let error = Error::new(ErrorKind::QueueFull { limit, retry_after }, Executed::Never);
+    /// assert_eq!(error.retry_after(), Some(retry_after));
+    /// assert_eq!(Error::invalid_argument("no").retry_after(), None);
+    /// ```
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self.kind() {
+            ErrorKind::QueueFull { retry_after, .. } | ErrorKind::CircuitOpen { retry_after } => Some(*retry_after),
+            _ => None,
+        }
+    }
+
     /// Whether trying to start again without changing anything is pointless.
     pub fn is_permanent(&self) -> bool {
         matches!(self.kind(), ErrorKind::StartFailed { why, .. } if why.is_permanent())
@@ -391,6 +416,16 @@ impl Error {
             ErrorKind::Tool(exception) | ErrorKind::Other { exception, .. } => Some(exception),
             _ => None,
         }
+    }
+
+    /// Says that the call may have run, unless it is known that it did.
+    #[cfg(feature = "host")]
+    #[must_use]
+    pub(crate) fn that_may_have_run(mut self) -> Self {
+        if self.0.executed == Executed::Never {
+            self.0.executed = Executed::Maybe;
+        }
+        self
     }
 
     /// Adds the tool's name.
@@ -412,35 +447,6 @@ impl Error {
     pub fn after_attempts(mut self, attempts: u32) -> Self {
         self.0.attempts = attempts;
         self
-    }
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(tool) = self.tool() {
-            write!(f, "tool `{tool}`: ")?;
-        }
-        write!(f, "{}", self.kind())?;
-        // For failures before any call, and for a tool's own exception, it goes without saying.
-        if self.tool().is_some() && !matches!(self.kind(), ErrorKind::Tool(_)) {
-            write!(f, " (executed: {}", self.executed())?;
-            if self.attempts() > 1 {
-                write!(f, ", after {} attempts", self.attempts())?;
-            }
-            f.write_str(")")?;
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Debug for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // `main` prints errors with Debug: give a reader sentences, then the traceback.
-        write!(f, "{self}")?;
-        match self.exception().and_then(|exception| exception.traceback.as_deref()) {
-            Some(traceback) => write!(f, "\n{}", traceback.trim_end()),
-            None => Ok(()),
-        }
     }
 }
 

@@ -83,7 +83,7 @@ pub use snakebridge_macros::{elixir_style_tool, python_tool, tool};
 pub use tools::ToolContext;
 pub use value::Value;
 #[cfg(feature = "host")]
-pub use worker::{Compat, Profile, Restrictions, Sandbox};
+pub use worker::{Compat, Profile, Restrictions, Sandbox, Unserializable};
 
 #[cfg(all(feature = "host", not(target_os = "linux")))]
 compile_error!("snakebridge's host runs on Linux; macOS is not supported yet, and Windows is not");
@@ -95,7 +95,9 @@ compile_error!("snakebridge's host runs on Linux; macOS is not supported yet, an
 #[doc = include_str!("../../docs/macros.md")]
 #[doc = include_str!("../../docs/migrating-from-snakepit.md")]
 #[doc = include_str!("../../docs/pools.md")]
+#[doc = include_str!("../../docs/sandbox.md")]
 #[doc = include_str!("../../docs/sessions.md")]
 #[doc = include_str!("../../docs/rust-tools.md")]
+#[doc = include_str!("../../docs/shutdown.md")]
 #[doc = include_str!("../../docs/supervision.md")]
 struct Documents;

@@ -6,7 +6,7 @@ pub use crate::body::Input;
 pub use crate::client::Priority;
 pub use crate::tools::{Outcome, Params, ToolError};
 pub use crate::{
-    Bridge, Bytes, Call, Error, Profile, Result, Session, TimeoutProfile, ToolContext, ToolStream, Value, args, tools,
+    Bridge, Bytes, Call, Error, Profile, Result, Session, TimeoutProfile, ToolContext, ToolStream, Value, args,
 };
 #[cfg(feature = "macros")]
-pub use crate::{elixir_style_tool, python_tool, tool};
+pub use crate::{elixir_style_tool, python_tool, tool, tools};

@@ -30,6 +30,18 @@ pub enum Event {
         /// From spawn to READY.
         after: Duration,
     },
+    /// A worker is ready and serves no calls yet: it takes the place of the next one that is lost or replaced, which its
+    /// `WorkerReady` tells.
+    WorkerSpare {
+        /// Its pool.
+        pool: Arc<str>,
+        /// Its number.
+        worker: u64,
+        /// Its process.
+        pid: u32,
+        /// From spawn to READY.
+        after: Duration,
+    },
     /// A worker that is ready has restricted itself before it ran anything of the user's. Comes before its `WorkerReady`.
     WorkerSandboxed {
         /// Its pool.
@@ -206,7 +218,10 @@ impl Events {
 
     pub(crate) fn emit(&self, event: Event) {
         match &event {
-            Event::WorkerReady { .. } | Event::WorkerSandboxed { .. } | Event::WorkerRetired { .. } => {
+            Event::WorkerReady { .. }
+            | Event::WorkerSpare { .. }
+            | Event::WorkerSandboxed { .. }
+            | Event::WorkerRetired { .. } => {
                 tracing::debug!(target: "snakebridge::worker", ?event);
             }
             Event::WorkerDraining { .. } => tracing::info!(target: "snakebridge::worker", ?event),

@@ -5,6 +5,7 @@
 use serde_json::Value as Json;
 use snakebridge::Value;
 use snakebridge::body;
+use snakebridge::value::Order;
 use snakebridge::wire::codec;
 use snakebridge::wire::{Header, Limits};
 
@@ -121,6 +122,26 @@ fn assert_is(value: &Value, described: &Json) {
                 assert_is(value, &entry[1]);
             }
         }
+        ("timestamp", Value::Timestamp(value)) => {
+            assert_eq!(content[0], value.seconds().to_string());
+            assert_eq!(content[1], value.nanoseconds());
+        }
+        ("big", Value::BigInt(value)) => assert_eq!(content, &value.to_string()),
+        ("complex", Value::Complex(value)) => {
+            assert_eq!(content[0], format!("{:016x}", value.re.to_bits()));
+            assert_eq!(content[1], format!("{:016x}", value.im.to_bits()));
+        }
+        ("ndarray", Value::NdArray(value)) => {
+            assert_eq!(content[0], value.dtype().name());
+            assert_eq!(content[1], Json::from(value.shape().to_vec()));
+            assert_eq!(content[2], if value.order() == Order::C { "C" } else { "F" });
+            assert_eq!(bytes(&content[3]), value.bytes());
+        }
+        ("arrow", Value::Arrow(value)) => assert_eq!(bytes(content), value.stream()),
+        ("opaque", Value::Opaque(value)) => {
+            assert_eq!(content[0], value.type_name);
+            assert_eq!(content[1], Json::from(value.repr.clone()));
+        }
         // Not written out: JSON readers have depth limits of their own.
         ("nested_arrays", value) => {
             let (mut depth, mut value) = (0, value);
@@ -132,6 +153,17 @@ fn assert_is(value: &Value, described: &Json) {
             assert_eq!(content, depth);
         }
         (kind, value) => panic!("expected {kind} {content}, got {value}"),
+    }
+}
+
+#[test]
+fn every_extension_that_means_nothing_is_an_error_of_its_value_alone() {
+    for vector in vectors("values", "meaningless") {
+        let (name, encoded) = (&vector["name"], bytes(&vector["bytes"]));
+        body::check(&encoded, &Limits::default()).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let error = body::decode::<Value>(&encoded).expect_err(name.as_str().unwrap());
+        assert_eq!(error.code(), "unserializable", "{name}: {error}");
+        body::decode::<serde::de::IgnoredAny>(&encoded).unwrap_or_else(|error| panic!("{name}: {error}"));
     }
 }
 

@@ -33,6 +33,11 @@ class DeadlockAdapter(BaseAdapter):
         answer: list[str] = self._ask("only_place", path=path)
         return answer
 
+    @tool
+    def cross(self, path: list[str]) -> int:
+        """Have the host cross over to the next pool of the path meanwhile."""
+        return 1 + (int(self._ask("cross_next", path=path)) if path else 0)
+
     def _ask(self, tool_name: str, **arguments: Any) -> Any:
         """Call a tool of the host, and tell with which code it failed."""
         try:

@@ -98,6 +98,7 @@ RESULTS: dict[str, Any] = {
     "2^63": lambda: 2**63,
     "2^64 - 1": lambda: 2**64 - 1,
     "2^64": lambda: {"n": [2**64]},
+    "2^40000": lambda: {"n": [2**40_000]},
     "-2^63": lambda: -(2**63),
     "-2^63 - 1": lambda: {"n": [-(2**63) - 1]},
     "lone surrogate": lambda: {"text": ["\ud800"]},
@@ -184,6 +185,11 @@ class OddAdapter(BaseAdapter):
     def give(self, what: str) -> Any:
         """Return one of the odd values."""
         return RESULTS[what]()
+
+    @tool(unserializable="refuse")
+    def strict(self) -> Any:
+        """Return what has no form, and want no mark of it."""
+        return object()
 
     @tool
     def throw(self, what: str) -> None:

@@ -1,14 +1,18 @@
 //! What the end-to-end tests share: bridges to the test tools, and the ledger of what ran.
 
 pub mod chaos;
+mod orphans;
 
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
 use snakebridge::{Bridge, Builder};
 use tempfile::TempDir;
+
+pub use self::orphans::{OrphanState, WayToDie};
 
 /// The folder with the Python side of the tests.
 pub fn python_folder() -> PathBuf {
@@ -155,8 +159,16 @@ pub async fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T
 /// # Panics
 /// When there is no such process.
 pub fn kill(pid: u32) {
-    let pid = rustix::process::Pid::from_raw(pid.try_into().expect("a pid")).expect("not 0");
-    rustix::process::kill_process(pid, rustix::process::Signal::KILL).expect("the process lives");
+    signal(pid, Signal::KILL);
+}
+
+/// Sends a signal to a process.
+///
+/// # Panics
+/// When there is no such process.
+pub fn signal(pid: u32, signal: Signal) {
+    let pid = Pid::from_raw(pid.try_into().expect("a pid")).expect("not 0");
+    kill_process(pid, signal).expect("the process lives");
 }
 
 /// Whether a process exists and is more than a zombie.

@@ -2,12 +2,13 @@
 
 #![allow(missing_docs, clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
 
 use snakebridge::error::{Crash, ErrorKind, Executed, Exit};
 use snakebridge::prelude::*;
 use snakebridge::telemetry::Event;
-use snakebridge_tests::{Ledger, eventually, is_alive, kill};
+use snakebridge_tests::{Ledger, eventually, is_alive, kill, python_folder};
 
 #[tokio::test]
 async fn a_thousand_calls_and_one_killed_worker_lose_exactly_what_it_had_started() -> Result<()> {
@@ -53,14 +54,43 @@ async fn a_thousand_calls_and_one_killed_worker_lose_exactly_what_it_had_started
 }
 
 #[tokio::test]
+async fn a_call_that_is_to_be_repeated_waits_anew_and_its_end_says_that_it_may_have_run() -> Result<()> {
+    let (ledger, folder, patience) = (Ledger::new(), tempfile::TempDir::new().unwrap(), Duration::from_millis(300));
+    // Workers get ready while the door is open.
+    let door = folder.path().join("door");
+    std::fs::write(&door, "").unwrap();
+    let config = BTreeMap::from([("ledger", ledger.path()), ("door", door.clone())]);
+    let builder = Bridge::builder().adapter("load_tools:LoadAdapter").python_path(python_folder()).config(&config);
+    let bridge = builder.workers(1).queue_timeout(patience).start().await?;
+    let arguments = args! { call: 1, gate: folder.path().join("gate").to_str().unwrap() };
+    let call = tokio::spawn(bridge.call::<u64>("wait", arguments).idempotent().into_future());
+    let worker = ledger.noted(1).await.pid;
+    // It has run for longer than a call may wait.
+    tokio::time::sleep(patience).await;
+    std::fs::remove_file(&door).unwrap();
+    let killed = Instant::now();
+    kill(worker);
+    let error = call.await.unwrap().unwrap_err();
+    assert!(killed.elapsed() >= patience, "it waited for {:?}", killed.elapsed());
+    assert_eq!((error.code(), error.executed(), error.attempts()), ("queue_timeout", Executed::Maybe, 1));
+    assert_eq!(ledger.runs()[&1], 1);
+    std::fs::write(&door, "").unwrap();
+    bridge.shutdown().await
+}
+
+#[tokio::test]
 async fn an_idempotent_call_is_repeated_by_another_worker_and_a_plain_one_is_not() -> Result<()> {
     let ledger = Ledger::new();
     let bridge = ledger.tools().workers(2).start().await?;
     let mut events = bridge.events();
     // Declared by `@tool(idempotent=True)`; `.idempotent()` on a call does the same.
     let again = tokio::spawn(bridge.call::<u64>("work_again", args! { call: 7, seconds: 0.3 }));
-    kill(ledger.noted(7).await.pid);
+    let worker = ledger.noted(7).await.pid;
+    let killed = Instant::now();
+    kill(worker);
     assert_eq!(again.await.unwrap()?, 49);
+    // The pause is 100 ms, give or take a quarter.
+    assert!(killed.elapsed() >= Duration::from_millis(300 + 75), "again after {:?}", killed.elapsed());
     assert_eq!(ledger.runs()[&7], 2);
     let repeated = std::iter::from_fn(|| events.try_recv().ok()).find_map(|event| match event {
         Event::CallRepeated { tool, executed, attempts, .. } => Some((tool, executed, attempts)),
@@ -98,8 +128,8 @@ async fn every_way_to_die_is_told_apart_and_the_pool_recovers() -> Result<()> {
         let call = 100 + call;
         assert_eq!(bridge.call::<String>("ends", args! { call: call, how: "nothing" }).await?, "nothing");
     }
-    // No core of any of them was written: the limit for cores is 0.
-    assert_eq!(bridge.call::<u64>("core_limit", args! {}).await?, 0);
+    // No core of any of them was written: the limit for cores is one byte, which forbids those too that are piped.
+    assert_eq!(bridge.call::<u64>("core_limit", args! {}).await?, 1);
     bridge.shutdown().await
 }
 
@@ -122,7 +152,7 @@ async fn a_grandchild_that_holds_the_pipe_does_not_delay_the_news_and_does_not_s
     let bridge = ledger.tools().workers(1).start().await?;
     let error = bridge
         .execute("ends", args! { call: 1, how: "grandchild" })
-        .timeout(std::time::Duration::from_secs(10))
+        .timeout(Duration::from_secs(10))
         .await
         .unwrap_err();
     let ErrorKind::WorkerLost { exit, .. } = error.kind() else { panic!("{error}") };
@@ -242,7 +272,7 @@ async fn a_worker_that_does_not_end_when_told_to_is_ended() -> Result<()> {
 async fn a_stopped_worker_costs_its_call_the_deadline_and_then_itself() -> Result<()> {
     let ledger = Ledger::new();
     let bridge = ledger.tools().workers(1).start().await?;
-    let timeout = std::time::Duration::from_millis(500);
+    let timeout = Duration::from_millis(500);
     let call = tokio::spawn(bridge.call::<u64>("work", args! { call: 1, seconds: 30 }).timeout(timeout));
     let stopped = ledger.noted(1).await.pid;
     rustix::process::kill_process(

@@ -18,6 +18,8 @@ trait Deadlocks {
 
     async fn work(&self, depth: u32) -> Result<u32>;
 
+    async fn cross(&self, path: &[&str]) -> Result<u32>;
+
     #[py(session = "exclusive")]
     async fn meet_and_enter(&self) -> Result<Vec<String>>;
 
@@ -80,6 +82,14 @@ async fn in_place(context: &ToolContext, #[py(state)] meeting: &Meeting, depth: 
         0 => Ok(1),
         depth => DeadlocksClient::new(context).work(depth - 1).await,
     }
+}
+
+/// Crosses over to the next pool of the path, and those behind it.
+#[tool]
+async fn cross_next(context: &ToolContext, #[py(state)] meeting: &Meeting, path: Vec<String>) -> Result<u32> {
+    meeting.meet().await;
+    let path: Vec<&str> = path.iter().map(String::as_str).collect();
+    DeadlocksClient::new(context).cross(&path[1..]).pool(path[0]).await
 }
 
 #[tool]
@@ -175,5 +185,26 @@ async fn of_a_chain_that_has_a_session_and_one_that_has_a_place_each_of_which_th
     // Both are free again.
     assert_eq!(in_session.meet_and_enter().await?, ["place"]);
     assert_eq!(client.enter_and_visit(&["one"]).await?, ["one"]);
+    bridge.shutdown().await
+}
+
+#[tokio::test]
+async fn of_two_chains_that_want_each_others_place_of_a_tool_in_a_pool_one_is_refused_at_once() -> Result<()> {
+    let limited = |pool: snakebridge::PoolBuilder| {
+        let pool = pool.adapter("deadlock_tools:DeadlockAdapter").python_path(python_folder());
+        pool.workers(2).queue_timeout(TIMEOUT).tool_concurrency("cross", 1)
+    };
+    let builder = Bridge::builder().pool("one", limited).pool("other", limited);
+    let bridge = builder.state(Meeting::of(2)).tools(tools![cross_next]).start().await?;
+    while bridge.workers().len() < 4 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let client = bridge.client_in::<DeadlocksClient>("one")?;
+    let crossing = || [client.cross(&["other"]).pool("one"), client.cross(&["one"]).pool("other")];
+    let (refused, gone_on) = one_refused(crossing()).await;
+    assert!(refused.contains("a place of the tool `cross`"), "{refused}");
+    assert_eq!(gone_on, [2]);
+    // Their places are free again, and a chain that comes back takes no second one.
+    assert_eq!(client.cross(&["other", "one", "other"]).await?, 4);
     bridge.shutdown().await
 }

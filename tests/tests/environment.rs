@@ -9,12 +9,16 @@ use std::process::Command;
 use tempfile::TempDir;
 
 const TOKEN: &str = "canary-of-the-environment-4711";
+const IDENTITY: &str = "canary-of-names-1234";
 const ARGUMENT: &str = "canary-of-the-arguments-0815";
 
 /// A host that goes through everything that can go wrong, and what is seen of it.
 fn host(change: impl FnOnce(&mut Command)) -> String {
     let mut host = Command::new(env!("CARGO_BIN_EXE_canary_host"));
-    host.env("CANARY_TOKEN", TOKEN).env("CANARY_ARGUMENT", ARGUMENT).env("RUST_BACKTRACE", "0");
+    host.env("CANARY_IDENTITY", IDENTITY)
+        .env("CANARY_TOKEN", TOKEN)
+        .env("CANARY_ARGUMENT", ARGUMENT)
+        .env("RUST_BACKTRACE", "0");
     change(&mut host);
     let output = host.output().unwrap();
     let seen = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
@@ -22,6 +26,7 @@ fn host(change: impl FnOnce(&mut Command)) -> String {
     seen
 }
 
+// P1, P2, P6
 #[test]
 fn no_canary_is_seen_in_logs_errors_or_events_whatever_goes_wrong() {
     let seen = host(|_| ());
@@ -48,13 +53,21 @@ fn no_canary_is_seen_in_logs_errors_or_events_whatever_goes_wrong() {
         "printed on purpose",
         "event: CallLost",
         "no_such_module",
+        "no tool: ",
+        "in a session: ",
+        "metrics: Statistics",
     ] {
         assert!(seen.contains(part), "`{part}` in: {seen}");
     }
     let leaks: Vec<&str> = seen.lines().filter(|line| line.contains(TOKEN) || line.contains(ARGUMENT)).collect();
     assert!(leaks.is_empty(), "{leaks:#?}");
+    // Who subscribes to events hears of sessions by their ids.
+    let is_told = |line: &&str| line.contains(IDENTITY) && !line.contains("no tool") && !line.starts_with("event: ");
+    let leaks: Vec<&str> = seen.lines().filter(is_told).collect();
+    assert!(leaks.is_empty(), "names in logs and metrics: {leaks:#?}");
 }
 
+// R3
 #[test]
 fn modules_in_the_current_folder_and_variables_of_python_change_nothing() {
     let folder = TempDir::new().unwrap();

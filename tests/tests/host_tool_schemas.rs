@@ -135,7 +135,7 @@ fn a_tool_is_listed_as_a_function_with_the_schema_of_its_arguments() {
 
 #[test]
 fn the_result_is_described_without_the_error() {
-    let descriptor = forecast {}.descriptor();
+    let descriptor = forecast::Tool.descriptor();
     assert_eq!(descriptor.returns, "Forecast");
     assert_eq!(json(&descriptor.returns_schema.unwrap())["properties"]["degrees"]["type"].as_str(), Some("number"));
 }

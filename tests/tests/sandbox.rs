@@ -190,6 +190,23 @@ async fn memory_open_files_and_processor_time_are_bounded() -> Result<()> {
 }
 
 #[tokio::test]
+async fn the_size_of_files_is_bounded_and_the_capabilities_of_root_are_gone() -> Result<()> {
+    let (scratch, _) = folder();
+    let Some(bridge) = sandboxed(Restrictions::new().writable(scratch.path()).file_size(1000)).await else {
+        return Ok(());
+    };
+    let path = scratch.path().join("new");
+    assert_eq!(bridge.call::<u64>("write", args! { path: &path, text: "x".repeat(1000) }).await?, 1000);
+    assert_eq!(raised(&bridge, "write", args! { path: &path, text: "x".repeat(1001) }).await, "OSError");
+    let status: String = bridge.call("read", args! { path: "/proc/self/status" }).await?;
+    for set in ["CapInh", "CapPrm", "CapEff"] {
+        assert!(status.contains(&format!("{set}:\t0000000000000000\n")), "{status}");
+    }
+    assert!(status.contains("NoNewPrivs:\t1\n") && status.contains("Seccomp:\t2\n"), "{status}");
+    bridge.shutdown().await
+}
+
+#[tokio::test]
 async fn what_is_enforced_is_told_of_each_worker() -> Result<()> {
     let Some(bridge) = sandboxed(Restrictions::new().memory(2 << 30)).await else { return Ok(()) };
     let mut events = bridge.events();

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use snakebridge::Unserializable;
 use snakebridge::body::Arguments;
 use snakebridge::error::{ErrorKind, Executed};
 use snakebridge::prelude::*;
@@ -82,7 +83,7 @@ async fn a_list_that_contains_itself_is_refused() -> Result<()> {
 
 // F8, F9
 #[tokio::test]
-async fn integers_of_64_bits_are_exact_and_larger_ones_are_refused_with_their_place() -> Result<()> {
+async fn integers_are_exact_whatever_their_size_and_too_large_ones_are_refused_with_their_place() -> Result<()> {
     let ledger = Ledger::new();
     let bridge = odd(&ledger).await?;
     assert_eq!(given(&bridge, "2^63").await?, Value::UInt(1 << 63));
@@ -99,7 +100,9 @@ async fn integers_of_64_bits_are_exact_and_larger_ones_are_refused_with_their_pl
     // Nothing is rounded to fit: a type that cannot hold the number says so.
     let narrow = bridge.call::<i64>("give", args! { what: "2^63" }).await.unwrap_err();
     assert_eq!((narrow.code(), narrow.executed()), ("unserializable", Executed::Yes));
-    assert_refused(&bridge, &[("2^64", "beyond 64 bits"), ("-2^63 - 1", "$.n[0]")]).await;
+    assert_eq!(given(&bridge, "2^64").await?["n"][0], Value::from(1_u128 << 64));
+    assert_eq!(given(&bridge, "-2^63 - 1").await?["n"][0], Value::from(i128::from(i64::MIN) - 1));
+    assert_refused(&bridge, &[("2^40000", "40001 bits"), ("2^40000", "$.n[0]")]).await;
     bridge.shutdown().await
 }
 
@@ -209,6 +212,8 @@ async fn what_has_a_natural_form_leaves_in_it_and_the_rest_is_named_by_type_and_
         ("decimal", r#""1.10""#),
         ("uuid", r#""00000000-0000-0000-0000-000000000001""#),
         ("array", "[[1.0, 2.0], [3.0, 4.0]]"),
+        ("complex", "[0+1j]"),
+        ("aware datetime", "2024-02-29T12:00:00Z"),
     ] {
         assert_eq!(given(&bridge, what).await?.to_string(), form, "{what}");
     }
@@ -216,11 +221,39 @@ async fn what_has_a_natural_form_leaves_in_it_and_the_rest_is_named_by_type_and_
         ("object", "object has no form on the wire"),
         ("object", "$.a[3].owner"),
         ("object in a record", "$[0].cell.cell"),
-        ("complex", "complex has no form"),
-        ("aware datetime", "extension type"),
     ];
     assert_refused(&bridge, &nameless).await;
     bridge.shutdown().await
+}
+
+// F14
+#[tokio::test]
+async fn objects_without_a_form_are_marks_where_tool_or_pool_says_so() -> Result<()> {
+    let ledger = Ledger::new();
+    for (policy, mark) in [
+        (Unserializable::Type, "<object>"),
+        (Unserializable::Repr, "<object object at 0x"),
+        (Unserializable::Redacted, "<object object at …>"),
+    ] {
+        let builder = Bridge::builder().adapter("odd_tools:OddAdapter").python_path(python_folder()).workers(1);
+        let config = BTreeMap::from([("ledger", ledger.path())]);
+        let bridge = builder.config(&config).unserializable(policy).start().await?;
+        let marked = given(&bridge, "object").await?;
+        let Value::Opaque(object) = &marked["a"][3]["owner"] else { panic!("{marked}") };
+        assert_eq!(object.type_name, "object");
+        assert!(object.to_string().starts_with(mark), "{policy:?}: {object}");
+        let items: Vec<_> = bridge.stream::<Value>("yield_then", args! { n: 1, what: "object" }).collect().await;
+        assert!(matches!(items[1].as_ref().unwrap()["a"][3]["owner"], Value::Opaque(_)), "{items:?}");
+        let raising = given(&bridge, "raising").await?;
+        let Value::Opaque(mark) = &raising["rows"][0] else { panic!("{raising}") };
+        assert_eq!((mark.type_name.as_str(), &mark.repr), ("odd_tools.Raising", &None), "its `repr` raises");
+        assert_eq!(described(&bridge, &marked["a"][3]["owner"]).await?, object.to_string());
+        assert_refused(&bridge, &[("itself", "contains itself"), ("lone surrogate", "$.text[0]")]).await;
+        let strict = bridge.execute("strict", args! {}).await.unwrap_err();
+        assert_eq!((strict.code(), strict.executed()), ("unserializable", Executed::Yes), "the tool's own word counts");
+        bridge.shutdown().await?;
+    }
+    Ok(())
 }
 
 // F16

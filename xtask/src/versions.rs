@@ -6,24 +6,13 @@ use std::path::Path;
 
 use crate::failure::{Failure, Result};
 
-/// Crates of which there are more, until those that want the older one have followed.
-///
-/// - `syn` 2 is wanted by enumflags2, by landlock, by the Python extension; no program in Rust that uses snakebridge builds
-///   it. Landlock by hand would be a second way to do what a well-kept crate does, in the one place where a mistake is a
-///   hole in the sandbox.
-const EXCEPTIONS: [&str; 1] = ["syn"];
-
 /// Fails when `Cargo.lock` has a crate twice.
 pub(crate) fn check(root: &Path) -> Result<()> {
     let path = root.join("Cargo.lock");
     let lock = fs::read_to_string(&path).map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
     let twice = twice(&lock);
-    if let Some(crate_) = EXCEPTIONS.iter().find(|exception| !twice.contains_key(*exception)) {
-        return Err(Failure::new(format!("there is one version of `{crate_}` now: take it out of the exceptions")));
-    }
     let complaints: Vec<_> = twice
         .iter()
-        .filter(|(name, _)| !EXCEPTIONS.contains(name))
         .map(|(name, versions)| format!("`{name}` {}: see `cargo tree --invert {name}@..`", versions.join(" and ")))
         .collect();
     if complaints.is_empty() { Ok(()) } else { Err(Failure::new(complaints.join("\n"))) }

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use quote::ToTokens;
 use syn::{Expr, ExprLit, Lit, Signature, Type};
 
-use super::model::Service;
+use super::model::{Service, ServiceMethod};
 use crate::diag::Diagnostics;
 use crate::tool::check::{check_receiver, check_tool};
 use crate::tool::model::{Output, Parameter, Tool, ToolFn};
@@ -16,7 +16,7 @@ use crate::types;
 /// How long a name may be.
 pub(super) const NAME_LIMIT: usize = 64;
 const METADATA_ENTRIES: usize = 32;
-const METADATA_BYTES: usize = 4096;
+pub(super) const METADATA_BYTES: usize = 4096;
 
 /// Reports every broken rule of a function.
 pub(super) fn check_function(function: &ToolFn, diagnostics: &mut Diagnostics) {
@@ -44,7 +44,7 @@ pub(super) fn check_service(service: &mut Service, diagnostics: &mut Diagnostics
         diagnostics.report(&item.ident, "the trait has no methods, so there would be no tools");
     }
     let mut seen = HashSet::new();
-    service.methods.retain(|method| {
+    service.methods.retain(|ServiceMethod { method, .. }| {
         let before = diagnostics.count();
         let signature = &method.signature;
         if signature.receiver().is_none() {
@@ -81,12 +81,13 @@ fn check_common(tool: &Tool, signature: &Signature, diagnostics: &mut Diagnostic
     }
 }
 
-/// The bytes of a literal, and of anything else as it is written.
+/// The bytes of a literal. Anything else is counted when the tool is registered.
 fn size(value: &Expr) -> usize {
     match value {
         Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => text.value().len(),
         Expr::Lit(ExprLit { lit: Lit::ByteStr(bytes), .. }) => bytes.value().len(),
-        other => other.to_token_stream().to_string().len(),
+        Expr::Lit(other) => other.to_token_stream().to_string().len(),
+        _ => 0,
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a trait says about a service of the host.
 
-use syn::{ItemTrait, Path};
+use syn::{Attribute, ItemTrait, Path};
 
 use crate::tool::model::ToolMethod;
 
@@ -11,5 +11,12 @@ pub(super) struct Service {
     /// The trait as written, without our attributes and without documentation on parameters.
     pub(super) item: ItemTrait,
     /// Its methods, each a tool.
-    pub(super) methods: Vec<ToolMethod>,
+    pub(super) methods: Vec<ServiceMethod>,
+}
+
+/// A method of the trait.
+pub(super) struct ServiceMethod {
+    /// Its documentation, which its client has too.
+    pub(super) docs: Vec<Attribute>,
+    pub(super) method: ToolMethod,
 }

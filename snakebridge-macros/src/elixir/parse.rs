@@ -3,9 +3,9 @@
 use proc_macro2::TokenStream;
 use syn::{Attribute, ItemFn, ItemTrait, PatType, Signature, TraitItem, TraitItemFn};
 
-use super::check::NAME_LIMIT;
-use super::model::Service;
-use crate::attrs::Entries;
+use super::check::{METADATA_BYTES, NAME_LIMIT};
+use super::model::{Service, ServiceMethod};
+use crate::attrs::{Entries, is_doc};
 use crate::diag::Diagnostics;
 use crate::tool::keys::{ELIXIR_FUNCTION, ELIXIR_METHOD, ELIXIR_TRAIT, Naming, read_tool};
 use crate::tool::model::{Parameter, Tool, ToolFn, ToolMethod};
@@ -49,13 +49,14 @@ fn method(
     of_trait: &Entries,
     naming: Naming<'_>,
     diagnostics: &mut Diagnostics,
-) -> ToolMethod {
+) -> ServiceMethod {
     let keys = Entries::take(&mut function.attrs, &ELIXIR_METHOD, diagnostics);
     let mut tool = read(&keys, &function.attrs, &mut function.sig, naming, diagnostics);
     tool.exposed = keys.switch("exposed_to_python").or(of_trait.switch("exposed_to_python")).unwrap_or_default();
     tool.timeout = tool.timeout.or(of_trait.duration("timeout"));
     let conditions = function.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg")).cloned().collect();
-    ToolMethod { signature: function.sig.clone(), conditions, tool }
+    let docs = function.attrs.iter().filter(|attribute| is_doc(attribute)).cloned().collect();
+    ServiceMethod { docs, method: ToolMethod { signature: function.sig.clone(), conditions, tool } }
 }
 
 fn naming(prefix: &str) -> Naming<'_> {
@@ -73,6 +74,7 @@ fn read(
     let mut tool = read_tool(keys, attributes, signature, naming, diagnostics, parameter);
     tool.exposed = keys.switch("exposed_to_python").unwrap_or_default();
     tool.session = true;
+    tool.metadata_limit = Some(METADATA_BYTES);
     tool
 }
 

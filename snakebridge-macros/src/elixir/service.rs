@@ -5,9 +5,8 @@ use quote::{format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::{Attribute, Ident, ItemTrait, ReturnType, TraitItem, Type, WherePredicate};
 
-use super::model::Service;
+use super::model::{Service, ServiceMethod};
 use super::{check, parse};
-use crate::attrs::is_doc;
 use crate::diag::Diagnostics;
 use crate::quoting::{moved, place_of};
 use crate::tool::model::{Output, Parameter, ToolMethod};
@@ -65,12 +64,13 @@ fn tools(service: &Service) -> TokenStream {
     let set = format_ident!("{}Tools", name.unraw(), span = name.span());
     let bounds = quote!(#name + ::core::marker::Send + ::core::marker::Sync + 'static);
     let conditions = conditions(&item.attrs);
-    let tools = methods.iter().map(|method| {
+    let tools = methods.iter().map(|ServiceMethod { method, .. }| {
         let (ident, conditions) = (&method.signature.ident, &method.conditions);
         let callee = Callee {
             krate,
             tool: &method.tool,
             function: quote!(<Implementation as #name>::#ident),
+            ident,
             is_async: method.signature.asyncness.is_some(),
             method: true,
         };
@@ -88,7 +88,7 @@ fn tools(service: &Service) -> TokenStream {
             }
         }
     });
-    let registered = methods.iter().map(|method| {
+    let registered = methods.iter().map(|ServiceMethod { method, .. }| {
         let (tool, conditions) = (type_name(&method.signature.ident), &method.conditions);
         let shared = share(&quote!(self.0));
         quote! {
@@ -163,14 +163,9 @@ fn client(service: &Service) -> TokenStream {
     }
 }
 
-fn client_method(service: &Service, method: &ToolMethod) -> TokenStream {
+fn client_method(service: &Service, method: &ServiceMethod) -> TokenStream {
     let (krate, visibility) = (&service.crate_path, &service.item.vis);
-    let ToolMethod { signature, conditions, tool } = method;
-    let attributes = service.item.items.iter().find_map(|entry| match entry {
-        TraitItem::Fn(function) if function.sig.ident == signature.ident => Some(&function.attrs),
-        _ => None,
-    });
-    let docs = attributes.into_iter().flatten().filter(|attribute| is_doc(attribute));
+    let ServiceMethod { docs, method: ToolMethod { signature, conditions, tool } } = method;
     let (ident, name) = (&signature.ident, &tool.name);
     let params = tool.parameters.iter().find_map(|parameter| match parameter {
         Parameter::All(ty) => Some(ty),

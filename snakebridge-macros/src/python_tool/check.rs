@@ -6,7 +6,7 @@ use syn::{Attribute, Ident, Receiver, ReceiverKind, TraitItem, TraitItemFn, Type
 
 use super::model::{Answer, Method, Passing, PythonName, ToolTrait};
 use crate::diag::Diagnostics;
-use crate::{rules, types};
+use crate::{defaults, rules, types};
 
 /// Reports every broken rule, and leaves only the methods that break none.
 pub(super) fn check(tools: &mut ToolTrait, diagnostics: &mut Diagnostics) {
@@ -95,6 +95,10 @@ fn arguments(method: &Method, diagnostics: &mut Diagnostics) {
                 rules::parameter_type(&argument.ty, diagnostics);
                 rules::trait_object(&argument.ty, diagnostics);
             }
+        }
+        if let (Passing::Default, Some(default)) = (argument.passing, &argument.default) {
+            let held = types::optional(types::referenced(&argument.ty));
+            defaults::check(default, &argument.ident, held, diagnostics);
         }
         if argument.passing == Passing::Fields {
             if kwargs {

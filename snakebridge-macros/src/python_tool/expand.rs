@@ -1,6 +1,6 @@
 //! From the model to Rust: the trait, its client, and the client's implementations.
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::TokenStream;
 use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{
@@ -12,7 +12,7 @@ use super::declare::{declaration, schemas};
 use super::model::{Answer, Argument, Method, Passing, ToolTrait};
 use crate::attrs::is_doc;
 use crate::quoting::{self, moved, place_of};
-use crate::types::{bound_named, peel, referenced};
+use crate::types::{bound_named, optional, peel, referenced};
 
 /// All of it.
 pub(super) fn expand(tools: &ToolTrait) -> TokenStream {
@@ -77,7 +77,7 @@ fn trait_output(method: &Method, captured: &TokenStream) -> TokenStream {
     let answer = &method.answer;
     match answer {
         Answer::Unary(output) => {
-            let span = answer_span(answer);
+            let span = answer.place();
             quote_spanned!(span=> impl ::core::future::Future<Output = #output> + ::core::marker::Send)
         }
         Answer::Stream { stream: TypeImplTrait { bounds, .. }, .. } => {
@@ -85,7 +85,7 @@ fn trait_output(method: &Method, captured: &TokenStream) -> TokenStream {
                 .iter()
                 .filter(|bound| !matches!(bound, TypeParamBound::PreciseCapture(_)))
                 .filter(|bound| bound_named(bound, "Send").is_none());
-            let span = answer_span(answer);
+            let span = answer.place();
             let takes_streams = method.arguments.iter().any(|argument| argument.passing == Passing::Stream);
             let captured = (!takes_streams).then(|| moved(captured, span));
             let captured = captured.map(|captured| quote_spanned!(span=> + #captured));
@@ -158,10 +158,11 @@ fn client_method(krate: &Path, visibility: &Visibility, method: &Method) -> Toke
     // `self` as the user wrote it: in a trait that `macro_rules!` made, another `self` would be unknown.
     let this = signature.receiver().map(|receiver| receiver.self_token);
     let arguments = method.arguments.iter().map(|argument| encoded(krate, argument));
-    let span = answer_span(&method.answer);
-    let (output, make) = match &method.answer {
-        Answer::Unary(output) => (returned(krate, output, "Call", "CallOutput"), "call"),
-        Answer::Stream { item, .. } => (returned(krate, item, "ToolStream", "StreamOutput"), "stream"),
+    let span = method.answer.place();
+    let output = returned(krate, &method.answer);
+    let make = match &method.answer {
+        Answer::Unary(_) => "call",
+        Answer::Stream { .. } => "stream",
     };
     let (make, krate) = (Ident::new(make, span), moved(krate, span));
     let body =
@@ -177,29 +178,23 @@ fn client_method(krate: &Path, visibility: &Visibility, method: &Method) -> Toke
     }
 }
 
-/// Where an error about what a method returns belongs: at the user's type, and the same place each time, so that the
-/// compiler prints it once.
-fn answer_span(answer: &Answer) -> Span {
-    place_of(answer.result())
-}
-
-/// `Call<T, E>` or `ToolStream<T, E>` for a `Result<T, E>`, whatever it is called.
-fn returned(krate: &Path, result: &Type, future: &str, bound: &str) -> TokenStream {
-    let span = place_of(result);
-    let (future, bound, krate) = (Ident::new(future, span), Ident::new(bound, span), moved(krate, span));
-    quote_spanned! {span=>
-        #krate::client::#future<
-            <#result as #krate::client::#bound>::Value,
-            <#result as #krate::client::#bound>::Error,
-        >
-    }
+/// `Call<T, E>` or `ToolStream<T, E>` for a `Result<T, E>`, whatever it is called. All of it comes out of the bound: where
+/// that is not met, the compiler has nothing more to say about the method.
+fn returned(krate: &Path, answer: &Answer) -> TokenStream {
+    let (place, result) = (answer.place(), answer.result());
+    let (krate, bound) = (moved(krate, place), Ident::new(answer.bound(), place));
+    quote_spanned!(place=> <#result as #krate::client::#bound>::Answer)
 }
 
 /// The link of the chain that encodes an argument; an error points at the argument's type.
 fn encoded(krate: &Path, argument: &Argument) -> TokenStream {
     let Argument { ident, ty, name, passing, .. } = argument;
     let name = &name.text;
-    let span = place_of(referenced(ty));
+    let sent = referenced(argument.sent());
+    let span = match passing {
+        Passing::Optional | Passing::Default => place_of(referenced(optional(sent))),
+        Passing::Named | Passing::Fields | Passing::Stream => place_of(sent),
+    };
     let mut value = ident.clone();
     value.set_span(ident.span().located_at(span));
     let borrow = (!matches!(peel(ty), Type::Reference(_))).then(|| quote_spanned!(span=> &));
@@ -256,7 +251,7 @@ fn implementation(tools: &ToolTrait) -> TokenStream {
         let output = trait_output(method, &quote!(use<>));
         let this = signature.receiver().map(|receiver| receiver.self_token);
         let arguments = method.arguments.iter().map(|argument| &argument.ident);
-        let call = quote_spanned!(answer_span(&method.answer)=> Self::#ident(#this, #(#arguments),*));
+        let call = quote_spanned!(method.answer.place()=> Self::#ident(#this, #(#arguments),*));
         quote! {
             #(#conditions)*
             fn #ident(#inputs) -> #output {

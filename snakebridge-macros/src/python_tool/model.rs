@@ -7,7 +7,8 @@ use syn::{Attribute, Expr, Ident, ItemTrait, LitStr, Path, Signature, TraitItemF
 
 use super::options::Options;
 use super::shape::{Shape, result_value};
-use crate::types::{as_stream, stream_item};
+use crate::quoting::place_of;
+use crate::types::{arguments, as_stream, last_segment, stream_item, success};
 
 /// A trait with `#[python_tool]`.
 pub(super) struct ToolTrait {
@@ -103,6 +104,22 @@ impl Answer {
         match self {
             Self::Unary(ty) | Self::Stream { item: ty, .. } => ty,
         }
+    }
+
+    /// What the crate asks of that, as a trait.
+    pub(super) fn bound(&self) -> &'static str {
+        match self {
+            Self::Unary(_) => "CallOutput",
+            Self::Stream { .. } => "StreamOutput",
+        }
+    }
+
+    /// Where an error about what a method returns belongs, and the same place each time, so that the compiler prints it
+    /// once: at what a `Result<T>` holds, or at all of the type where it may be another part that is wrong.
+    pub(super) fn place(&self) -> Span {
+        let result = self.result();
+        let one = last_segment(result).is_some_and(|name| arguments(name).len() == 1);
+        place_of(if one { success(result) } else { result })
     }
 
     /// The type of the value in that `Result`; all of it where that does not show.

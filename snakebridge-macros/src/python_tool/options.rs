@@ -35,7 +35,7 @@ impl Options {
     pub(super) fn of(method: &Entries, of_trait: &Entries) -> Self {
         Self {
             timeout: method.duration("timeout").or_else(|| of_trait.duration("timeout")),
-            idempotent: method.has("idempotent") || of_trait.has("idempotent"),
+            idempotent: method.switch("idempotent").unwrap_or_else(|| of_trait.has("idempotent")),
             retries: method.number("retry"),
             notify: method.has("notify"),
             no_cancel: method.has("no_cancel"),

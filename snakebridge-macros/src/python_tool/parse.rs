@@ -37,7 +37,7 @@ const METHOD: Table = Table {
     keys: &[
         Key { name: "name", shape: Shape::Text, example: "name = \"name_in_python\"" },
         Key { name: "timeout", shape: Shape::Duration, example: "timeout = \"30s\"" },
-        Key { name: "idempotent", shape: Shape::Flag, example: "idempotent" },
+        Key { name: "idempotent", shape: Shape::Switch, example: "idempotent" },
         Key { name: "retry", shape: Shape::Number, example: "retry = 3" },
         Key { name: "notify", shape: Shape::Flag, example: "notify" },
         Key { name: "no_cancel", shape: Shape::Flag, example: "no_cancel" },

@@ -2,9 +2,9 @@
 
 use proc_macro2::TokenStream;
 use quote::quote;
-use syn::{GenericArgument, Path, PathArguments, PathSegment, Type};
+use syn::{Path, PathSegment, Type};
 
-use crate::types::{peel, referenced};
+use crate::types::{arguments, last_segment, referenced};
 
 /// The same as `snakebridge::client::Shape`.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -36,7 +36,7 @@ impl Shape {
     }
 
     fn named(segment: &PathSegment) -> Self {
-        let arguments: Vec<&Type> = types(&segment.arguments);
+        let arguments = arguments(segment);
         let name = segment.ident.to_string();
         match (name.as_str(), arguments.as_slice()) {
             ("bool", []) => Self::Bool,
@@ -86,24 +86,7 @@ impl Shape {
 
 /// The value of a `Result`: the first argument of a type that is called so. An alias by another name shows nothing.
 pub(super) fn result_value(ty: &Type) -> Option<&Type> {
-    match peel(ty) {
-        Type::Path(path) => path
-            .path
-            .segments
-            .last()
-            .filter(|last| last.ident == "Result")
-            .and_then(|last| types(&last.arguments).first().copied()),
-        _ => None,
-    }
-}
-
-fn types(arguments: &PathArguments) -> Vec<&Type> {
-    let PathArguments::AngleBracketed(arguments) = arguments else { return Vec::new() };
-    let types = arguments.args.iter().filter_map(|argument| match argument {
-        GenericArgument::Type(ty) => Some(ty),
-        _ => None,
-    });
-    types.collect()
+    last_segment(ty).filter(|last| last.ident == "Result").and_then(|last| arguments(last).first().copied())
 }
 
 #[cfg(test)]

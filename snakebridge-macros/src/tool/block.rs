@@ -1,12 +1,13 @@
 //! An `impl` block whose methods are tools that share a value.
 
 use proc_macro2::TokenStream;
-use quote::{ToTokens, format_ident, quote};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::{Ident, ImplItem};
 
 use super::model::{ToolImpl, ToolMethod};
 use super::run::{Callee, members, share};
+use crate::quoting::place_of;
 
 /// The block, and the value's type as a set of tools.
 pub(super) fn expand(block: &ToolImpl) -> TokenStream {
@@ -19,12 +20,16 @@ pub(super) fn expand(block: &ToolImpl) -> TokenStream {
         }
     }
     let ty = &item.self_ty;
+    // Said of each implementation, in the same words at the same place: a type that cannot be shared is reported once.
+    let place = place_of(ty);
+    let shared = quote_spanned!(place=> #ty: ::core::marker::Send + ::core::marker::Sync + 'static);
     let tools = methods.iter().map(|method| {
         let ident = &method.signature.ident;
         let callee = Callee {
             krate,
             tool: &method.tool,
             function: quote!(<#ty>::#ident),
+            ident,
             is_async: method.signature.asyncness.is_some(),
             method: true,
         };
@@ -36,8 +41,11 @@ pub(super) fn expand(block: &ToolImpl) -> TokenStream {
 
             #(#conditions)*
             #[automatically_derived]
-            #[allow(deprecated, unused_variables)]
-            impl #krate::tools::HostTool for #name {
+            #[allow(deprecated, trivial_bounds, unused_variables)]
+            impl #krate::tools::HostTool for #name
+            where
+                #shared
+            {
                 #members
             }
         }
@@ -57,7 +65,11 @@ pub(super) fn expand(block: &ToolImpl) -> TokenStream {
             #(#tools)*
 
             #[automatically_derived]
-            impl #krate::tools::ToolSet for #ty {
+            #[allow(trivial_bounds)]
+            impl #krate::tools::ToolSet for #ty
+            where
+                #shared
+            {
                 fn into_tools(self: ::std::sync::Arc<Self>) -> #krate::tools::Tools {
                     let tools = #krate::tools::Tools::new();
                     #(#registered)*

@@ -4,9 +4,9 @@ use std::collections::HashSet;
 
 use syn::{ReceiverKind, Signature, Type};
 
-use super::model::{Given, Output, Tool, ToolFn, ToolImpl};
+use super::model::{Absent, Given, Output, Tool, ToolFn, ToolImpl};
 use crate::diag::Diagnostics;
-use crate::{rules, types};
+use crate::{defaults, rules, types};
 
 /// Reports every broken rule of a function.
 pub(super) fn check_function(function: &ToolFn, diagnostics: &mut Diagnostics) {
@@ -107,6 +107,9 @@ fn output(tool: &Tool, signature: &Signature, diagnostics: &mut Diagnostics) {
 
 fn parameter(given: &Given, diagnostics: &mut Diagnostics) {
     let Given { ident, ty, .. } = given;
+    if let Absent::Expression(default) = &given.absent {
+        defaults::check(default, ident, ty, diagnostics);
+    }
     if !rules::parameter_type(ty, diagnostics) {
         return;
     }

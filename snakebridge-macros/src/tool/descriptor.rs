@@ -14,6 +14,9 @@ pub(crate) fn descriptor(krate: &Path, tool: &Tool) -> TokenStream {
     let timeout = quoting::timeout(tool.timeout);
     let parameters = parameters(krate, tool);
     let max_concurrency = quoting::option(tool.max_concurrency.map(|limit| quote!(#limit as usize)));
+    let metadata_limit = tool.metadata_limit.filter(|_| !tool.metadata.is_empty());
+    let metadata_limit =
+        metadata_limit.map(|limit| quote!(descriptor.metadata_limit = ::core::option::Option::Some(#limit);));
     let metadata = tool.metadata.iter().map(|(key, value)| {
         let (place, krate) = (place_of(value), quoting::moved(krate, place_of(value)));
         let value = quote_spanned!(place=> #krate::tools::generated::metadata(#value));
@@ -44,6 +47,7 @@ pub(crate) fn descriptor(krate: &Path, tool: &Tool) -> TokenStream {
         descriptor.session = #session;
         descriptor.max_concurrency = #max_concurrency;
         descriptor.metadata = ::std::vec![#(#metadata),*];
+        #metadata_limit
         descriptor
     }
 }
@@ -63,7 +67,8 @@ fn parameters(krate: &Path, tool: &Tool) -> TokenStream {
         let schema = schema(krate, ty, &quote!(deserialized));
         let (place, krate) = (place_of(ty), quoting::moved(krate, place_of(ty)));
         return quote_spanned! {place=>
-            (descriptor.parameters, descriptor.open) = #krate::tools::generated::parameters_of::<#ty>(#schema.as_ref());
+            (descriptor.parameters, descriptor.open) =
+                #krate::tools::generated::parameters::<#ty>().described(#schema.as_ref());
         };
     }
     let parameters = tool.given().map(|given| {

@@ -124,6 +124,7 @@ pub(crate) fn read_tool(
         session: keys.has("session"),
         max_concurrency,
         metadata: keys.entries("metadata").to_vec(),
+        metadata_limit: None,
         blocking: keys.key("blocking").cloned(),
         parameters,
         output: output(&signature.output),

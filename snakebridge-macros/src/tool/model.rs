@@ -44,6 +44,8 @@ pub(crate) struct Tool {
     pub(crate) session: bool,
     pub(crate) max_concurrency: Option<u32>,
     pub(crate) metadata: Vec<(String, Expr)>,
+    /// How many bytes of it there may be.
+    pub(crate) metadata_limit: Option<usize>,
     /// The key that sends it to the blocking pool.
     pub(crate) blocking: Option<Ident>,
     /// Its parameters behind the receiver, in order.

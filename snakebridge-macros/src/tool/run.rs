@@ -16,6 +16,8 @@ pub(crate) struct Callee<'a> {
     pub(crate) tool: &'a Tool,
     /// The function's path, where the user's names mean what they mean to the user.
     pub(crate) function: TokenStream,
+    /// Its name as written.
+    pub(crate) ident: &'a Ident,
     pub(crate) is_async: bool,
     /// Whether the tool's type holds the value that the method is called on, as its only field.
     pub(crate) method: bool,
@@ -30,7 +32,7 @@ pub(crate) fn members(callee: &Callee<'_>) -> TokenStream {
         .states()
         .map(|ty| {
             let (place, krate) = (place_of(ty), moved(krate, place_of(ty)));
-            quote_spanned!(place=> #krate::tools::generated::note_missing::<#ty>(states, &mut missing);)
+            quote_spanned!(place=> #krate::tools::generated::state::<#ty>().note_missing(states, &mut missing);)
         })
         .collect();
     let missing = (!missing.is_empty()).then(|| {
@@ -87,7 +89,9 @@ fn call(callee: &Callee<'_>) -> TokenStream {
             Parameter::State(ty) => {
                 let place = place_of(ty);
                 let krate = moved(krate, place);
-                lent.push(quote_spanned!(place=> let #name = #krate::tools::generated::state::<#ty>(&#context)?;));
+                lent.push(quote_spanned! {place=>
+                    let #name = #krate::tools::generated::state::<#ty>().lent(&#context)?;
+                });
                 quote!(&*#name)
             }
             Parameter::Lent(ty) => {
@@ -114,21 +118,25 @@ fn call(callee: &Callee<'_>) -> TokenStream {
             let (yielder, one) = (local("yielder"), local("item"));
             let place = item.as_ref().map_or_else(|| place_of(tokens), place_of);
             let encode = encoded(krate, &one, place);
-            quote! {
+            // What cannot be sent between threads is reported where the function says what it returns.
+            let place = place_of(tokens);
+            let near = moved(krate, place);
+            let answer = quote! {
+                #decoded
+                #(#lent)*
+                #imports
+                #yielder.pass(#run, |#one| #encode).await
+            };
+            quote_spanned! {place=>
                 #shared
-                #krate::tools::Answer::Stream(::std::boxed::Box::pin(#krate::tools::generated::stream(
-                    move |#yielder| async move {
-                        #decoded
-                        #(#lent)*
-                        #imports
-                        #yielder.pass(#run, |#one| #encode).await
-                    },
+                #near::tools::Answer::Stream(::std::boxed::Box::pin(#near::tools::generated::stream(
+                    move |#yielder| async move { #answer },
                 )))
             }
         }
         Output::Value(ty) => {
             let place = if matches!(ty, syn::Type::Tuple(unit) if unit.elems.is_empty()) {
-                place_of(&tool_place(tool))
+                place_of(callee.ident)
             } else {
                 place_of(ty)
             };
@@ -144,13 +152,17 @@ fn call(callee: &Callee<'_>) -> TokenStream {
             } else {
                 reply
             };
-            quote! {
+            let answer = quote! {
+                #decoded
+                #(#lent)*
+                #reply
+            };
+            // What cannot be sent between threads is reported at the function's name.
+            let place = place_of(callee.ident);
+            let near = moved(krate, place);
+            quote_spanned! {place=>
                 #shared
-                #krate::tools::Answer::Value(::std::boxed::Box::pin(async move {
-                    #decoded
-                    #(#lent)*
-                    #reply
-                }))
+                #near::tools::Answer::Value(::std::boxed::Box::pin(async move { #answer }))
             }
         }
     }
@@ -159,10 +171,6 @@ fn call(callee: &Callee<'_>) -> TokenStream {
 /// One more owner of what an `Arc` holds.
 pub(crate) fn share(arc: &TokenStream) -> TokenStream {
     quote!(<::std::sync::Arc<_> as ::core::clone::Clone>::clone(&#arc))
-}
-
-fn tool_place(tool: &Tool) -> Ident {
-    Ident::new("place", tool.name_span)
 }
 
 /// A statement that takes the arguments out of the message, and the variables it leaves them in.
@@ -175,7 +183,7 @@ fn decoded(krate: &Path, tool: &Tool) -> (TokenStream, Vec<Ident>) {
     if let Some(ty) = all {
         let (place, params) = (place_of(ty), local("params"));
         let krate = moved(krate, place);
-        let take = quote_spanned!(place=> #krate::tools::generated::parameters::<#ty>(#name, &#arguments)?);
+        let take = quote_spanned!(place=> #krate::tools::generated::parameters::<#ty>().taken(#name, &#arguments)?);
         return (quote!(let #params = #take;), vec![params]);
     }
     let names = tool.given().map(|given| &given.name);

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from snakebridge import telemetry
     from snakebridge._native import Cancelled
     from snakebridge.base_adapter import BaseAdapter
+    from snakebridge.conversion.arrays import RawArray
     from snakebridge.decorator import Batch, tool
     from snakebridge.errors import (
         AdapterError,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
         ToolError,
         Unserializable,
     )
+    from snakebridge.extensions import ArrowStream, Opaque
     from snakebridge.host.state import SessionState
     from snakebridge.host.tools import HostTool, HostTools
     from snakebridge.registration import ParameterSpec, ToolRegistration
@@ -50,6 +52,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AdapterError",
+    "ArrowStream",
     "BaseAdapter",
     "Batch",
     "Cancelled",
@@ -59,7 +62,9 @@ __all__ = [
     "HostTools",
     "InvalidArgument",
     "InvalidResult",
+    "Opaque",
     "ParameterSpec",
+    "RawArray",
     "SessionContext",
     "SessionError",
     "SessionExpired",
@@ -77,6 +82,7 @@ __all__ = [
 
 _HOMES = {
     "AdapterError": "errors",
+    "ArrowStream": "extensions",
     "BaseAdapter": "base_adapter",
     "Batch": "decorator",
     "Cancelled": "_native",
@@ -86,7 +92,9 @@ _HOMES = {
     "HostTools": "host.tools",
     "InvalidArgument": "errors",
     "InvalidResult": "errors",
+    "Opaque": "extensions",
     "ParameterSpec": "registration",
+    "RawArray": "conversion.arrays",
     "SessionContext": "session",
     "SessionError": "errors",
     "SessionExpired": "errors",

@@ -166,8 +166,8 @@ class Functions(TypedDict):
 
     encode: Callable[[Any], bytes]
     """Encodes a stream item, or a generator's return value."""
-    refuse: Callable[[Any, Exception], NoReturn]
-    """Raises what to tell the caller for a value and what `encode` raised for it."""
+    encode_rest: Callable[[Any, Exception], bytes]
+    """Encodes a value for which `encode` has raised something, or raises what to tell the caller."""
     chunk_type: type
     """`StreamChunk`."""
     encode_chunk: Callable[[Any], tuple[int, bytes]]
@@ -296,6 +296,14 @@ def decode_value(data: bytes) -> Any:
     """One MessagePack document as the host's decoder reads it; for tests that compare decoders.
 
     Raises:
-        ValueError: If it is refused; the message is the kind of violation, or `value`.
+        ValueError: If it is refused; the message is the kind of violation, or `value`, or `extension` for
+            one that means something but is no integer.
         TypeError: If a map has a key that Python cannot hash.
+    """
+
+def recode_value(data: bytes) -> bytes:
+    """One MessagePack document, decoded and encoded again by the host, for tests.
+
+    Raises:
+        ValueError: If it is refused.
     """

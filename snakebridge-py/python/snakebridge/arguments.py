@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import msgspec
 
 from snakebridge.annotations import type_text, undecodable
-from snakebridge.conversion.decoding import decoder
+from snakebridge.conversion.decoding import decode, decoder
+from snakebridge.encoding import encode as _encode
 from snakebridge.errors import AdapterError, InvalidArgument, Problem
 from snakebridge.suggestions import nearest
 
@@ -27,7 +28,6 @@ each time, which is what Python does."""
 _Pieces = dict[str, msgspec.Raw]
 _decode_map = msgspec.msgpack.Decoder(_Pieces).decode
 _decode_array = msgspec.msgpack.Decoder(tuple[list[msgspec.Raw], _Pieces]).decode
-_encode = msgspec.msgpack.Encoder().encode
 
 
 class ArgumentReader:
@@ -64,7 +64,7 @@ class ArgumentReader:
         self._decode_positional = self._positional_decoder()
         if self._open is not None:
             extra = self._open.wire_type
-            self._decode_extra = decoder(extra)
+            self._open_type = extra
             self._decode_all = decoder(dict[str, extra])  # type: ignore[valid-type]
 
     @property
@@ -99,6 +99,11 @@ class ArgumentReader:
                 return self.decode(_encode(pieces))
             except Exception as second:
                 error = second
+        if not problems:
+            try:
+                return self._one_by_one(pieces)
+            except Exception:
+                pass  # explained below, argument by argument
         self._refuse(problems + self._explain(pieces), error)
 
     def read_open(self, body: bytes) -> tuple[Any, dict[str, Any]]:
@@ -113,11 +118,18 @@ class ArgumentReader:
         error = None
         if not problems:
             try:
-                named = self.decode(_encode(pieces)) if self._named else None
-                return named, {name: self._decode_extra(piece) for name, piece in extra.items()}
+                named = self._one_by_one(pieces) if self._named else None
+                return named, {name: decode(piece, self._open_type) for name, piece in extra.items()}
             except Exception as caught:
                 error = caught
         self._refuse(problems + self._explain(pieces) + self._explain_extra(extra), error)
+
+    def _one_by_one(self, pieces: _Pieces) -> Any:
+        """Decode each argument by itself, with a second attempt for those that have extensions in them."""
+        if unknown := pieces.keys() - self._named.keys():
+            raise TypeError(f"unknown arguments {unknown}")
+        values = {name: decode(piece, self._named[name].wire_type) for name, piece in pieces.items()}
+        return self._struct(**values)
 
     def _positional_decoder(self) -> Callable[[bytes], Any] | None:
         """A decoder for arguments that are all given by position, which needs no splicing."""

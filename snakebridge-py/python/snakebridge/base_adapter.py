@@ -44,6 +44,9 @@ class BaseAdapter:
     lifecycle: Literal["worker", "request", "session"] = "worker"
     """How long an instance lives."""
 
+    unserializable: Literal["refuse", "type", "repr", "redacted"] | None = None
+    """What becomes of objects that have no form on the wire, where a tool does not say it; see `tool`."""
+
     def initialize(self) -> Awaitable[None] | None:
         """Prepare what the tools need, before the first call. May be ``async def``."""
         return None

@@ -19,6 +19,7 @@ from snakebridge.current import current_context
 from snakebridge.encoding import encode_checked
 from snakebridge.errors import AdapterError, InvalidArgument, InvalidResult
 from snakebridge.inputs import input_type
+from snakebridge.marks import note
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -241,6 +242,7 @@ class BatchRunner:
     def _outcome(self, result: Any) -> Outcome:
         """A result encoded; or the exception that it is, or that it is the reason of."""
         if isinstance(result, Exception):
+            note(result)
             return result
         try:
             body = encode_checked(result)

@@ -20,6 +20,7 @@ from snakebridge.errors import (
     SessionNotFound,
     SessionQuota,
 )
+from snakebridge.extensions import decode
 from snakebridge.session import CallMetadata, SessionContext
 
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ def host_error(error: _native.RemoteError) -> HostToolError:
     body: dict[str, Any] = {}
     if error.body:
         try:
-            decoded = msgspec.msgpack.decode(error.body)
+            decoded = decode(error.body)
         except msgspec.DecodeError:
             decoded = None
         body = decoded if isinstance(decoded, dict) else {}

@@ -77,6 +77,7 @@ class ToolOptions(msgspec.Struct, frozen=True):
     hidden: bool = False
     session: Literal["none", "affine", "exclusive"] = "none"
     required_variables: tuple[str, ...] = ()
+    unserializable: Literal["refuse", "type", "repr", "redacted"] | None = None
     batch: Batch | None = None
     cache: float | None = None
     """Seconds for which a result is kept."""
@@ -103,6 +104,7 @@ def tool(
     hidden: bool = False,
     session: Literal["none", "affine", "exclusive"] = "none",
     required_variables: Iterable[str] = (),
+    unserializable: Literal["refuse", "type", "repr", "redacted"] | None = None,
     batch: Batch | None = None,
     cache: str | float | timedelta | None = None,
 ) -> Callable[[Decorated], Decorated]: ...
@@ -132,6 +134,10 @@ def tool(function: Any = None, /, **options: Any) -> Any:
             `session`, what the tool needs of its session: nothing (``"none"``), the same worker for all its
             calls (``"affine"``), or that no other call of the session runs meanwhile (``"exclusive"``).
             `required_variables`, keys that the state of the session must have: else the tool does not run.
+            `unserializable`, what becomes of an object that has no form on the wire: it is refused
+            (``"refuse"``), or a mark stands for it, with its type (``"type"``), the first 256 characters of
+            its `repr` (``"repr"``), or those without quoted texts and numbers (``"redacted"``). Default:
+            what the adapter says, else the pool, else ``"refuse"``.
             `cache`, for how long the host keeps a result for calls with the same arguments (``"1h30m"``,
             seconds, or a timedelta): a promise that it depends on nothing else.
             `batch`, a `Batch`: the function takes many calls at once, with a list for each parameter, and

@@ -132,7 +132,20 @@ def tools_of_instance(adapter: object) -> list[ToolDefinition]:
         for name, value in named.items()
         if (options := options_of(getattr(value, "__func__", value))) is not None
     )
-    return _distinct(chain(methods, _included_tools(adapter), _listed_by_adapter(adapter)))
+    tools = _distinct(chain(methods, _included_tools(adapter), _listed_by_adapter(adapter)))
+    policy = getattr(type(adapter), "unserializable", None)
+    return tools if not isinstance(policy, str) else [_with_policy(tool, policy, adapter) for tool in tools]
+
+
+def _with_policy(tool: ToolDefinition, policy: str, adapter: object) -> ToolDefinition:
+    """The tool with what its adapter says of objects without a form, if it says nothing of them itself."""
+    if tool.options.unserializable is not None:
+        return tool
+    try:
+        options = check_options({**msgspec.structs.asdict(tool.options), "unserializable": policy})
+    except TypeError as error:
+        raise AdapterError(f"{type(adapter).__qualname__}.unserializable is {policy!r}: {error}") from None
+    return msgspec.structs.replace(tool, options=options)
 
 
 def tools_of_module(module: ModuleType) -> list[ToolDefinition]:

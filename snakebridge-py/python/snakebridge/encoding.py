@@ -1,11 +1,12 @@
 """Values that leave the worker: results, stream items, arguments for the host's tools, data of errors.
 
-What MessagePack can say goes as it is: None is nil, bytes are bin, tuples are arrays, NaN stays NaN. A table
-of pandas, polars or Arrow is a map of its columns. Any other object is converted by the first of its own
-methods ``model_dump``, ``to_dict``, ``_asdict``, ``tolist`` and ``isoformat``; else a mapping is a map, a
-sequence, set or view an array, and a path or network address its text. What is none of these is refused with
-its type and its place in the value. `repr` is never called: it may be slow, may raise, and may show what
-should not leave.
+What MessagePack can say goes as it is: None is nil, bytes are bin, tuples are arrays, NaN stays NaN. Integers
+beyond 64 bits, complex numbers, arrays of numpy and tables of Arrow are extensions. A table of pandas or
+polars is a map of its columns. Any other object is converted by the first of its own methods ``model_dump``,
+``to_dict``, ``_asdict``, ``tolist`` and ``isoformat``; else a mapping is a map, a sequence, set or view an
+array, and a path or network address its text. What is none of these is refused with its type and its place in
+the value, or becomes a mark where its tool asks for that, see `snakebridge.marks`. `repr` is not called
+unless it says so: it may be slow, may raise, and may show what should not leave.
 """
 
 from __future__ import annotations
@@ -14,11 +15,15 @@ import math
 from collections import deque
 from collections.abc import Mapping, Sequence, ValuesView
 from collections.abc import Set as AbstractSet
+from datetime import date, datetime, time
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import msgspec
+from msgspec.msgpack import Ext
 
 from snakebridge.errors import Unserializable
+from snakebridge.extensions import extension_to_wire, integer_to_wire
+from snakebridge.marks import mark
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,7 +41,6 @@ _COLUMNS: dict[tuple[str, str], Callable[[Any], Any]] = {
     ("pandas", "Series"): lambda column: column.tolist(),
     ("polars", "DataFrame"): lambda table: table.to_dict(as_series=False),
     ("polars", "Series"): lambda column: column.to_list(),
-    ("pyarrow", "Table"): lambda table: table.to_pydict(),
     ("pyarrow", "ChunkedArray"): lambda column: column.to_pylist(),
 }
 """By library and class: tables and their columns as lists. pandas itself would number the rows of each."""
@@ -71,6 +75,9 @@ def to_wire(value: Any) -> Any:
     for scalar, exact in _SCALARS:
         if isinstance(value, scalar):
             return exact(value)
+    extension = extension_to_wire(value)
+    if extension is not None:
+        return extension
     kind = type(value)
     columns = _COLUMNS.get((kind.__module__.partition(".")[0], kind.__qualname__))
     if columns is not None:
@@ -89,6 +96,9 @@ def to_wire(value: Any) -> Any:
         return list(value)
     if kind.__module__.partition(".")[0] in _TEXTS:
         return str(value)
+    marked = mark(value)
+    if marked is not None:
+        return marked
     raise Unserializable(f"{_type_name(value)} has no form on the wire{_hint(value)}")
 
 
@@ -104,7 +114,55 @@ def encode(value: Any) -> bytes:
     try:
         return result_encoder.encode(value)
     except Exception as error:
-        refuse(value, error)
+        return encode_rest(value, error)
+
+
+def encode_rest(value: Any, error: Exception) -> bytes:
+    """Encode what the encoder has given up on with `error`: a value with integers beyond 64 bits in it.
+
+    msgspec asks no hook about those, so a value that has one is taken apart here.
+
+    Raises:
+        Unserializable: If that is not the reason, or not the only one.
+    """
+    if not isinstance(error, OverflowError):
+        _refuse(value, error)
+    out: list[bytes] = []
+    try:
+        _put(out, msgspec.to_builtins(value, builtin_types=_NATIVE, enc_hook=to_wire))
+    except Exception as problem:
+        _refuse(value, problem)
+    return b"".join(out)
+
+
+_NATIVE = (bytes, bytearray, memoryview, datetime, date, time, Ext)
+"""What msgspec encodes for MessagePack in another way than as text, or in the same."""
+
+
+def _put(out: list[bytes], value: Any) -> None:
+    """Append a value of builtin types, piece by piece."""
+    kind = type(value)
+    if kind is dict:
+        out.append(_head(0x80, 0xDE, len(value)))
+        for key, item in value.items():
+            _put(out, key)
+            _put(out, item)
+    elif kind in (list, tuple, set, frozenset):
+        out.append(_head(0x90, 0xDC, len(value)))
+        for item in value:
+            _put(out, item)
+    elif kind is int and not -(1 << 63) <= value < 1 << 64:
+        out.append(result_encoder.encode(integer_to_wire(value)))
+    else:
+        out.append(result_encoder.encode(value))
+
+
+def _head(short: int, long: int, length: int) -> bytes:
+    if length < 16:
+        return bytes([short | length])
+    if length < 1 << 16:
+        return bytes([long]) + length.to_bytes(2, "big")
+    return bytes([long + 1]) + length.to_bytes(4, "big")
 
 
 def encode_checked(value: Any) -> bytes:
@@ -135,7 +193,7 @@ def encode_chunk(chunk: StreamChunk) -> tuple[int, bytes]:
     return flags | CHUNK_HAS_METADATA, encode([chunk.data, chunk.metadata])
 
 
-def refuse(value: Any, error: Exception) -> NoReturn:
+def _refuse(value: Any, error: Exception) -> NoReturn:
     """Raise Unserializable for what encoding `value` raised.
 
     It names the place of the problem where that can be found.
@@ -146,8 +204,6 @@ def refuse(value: Any, error: Exception) -> NoReturn:
     place = f" (at {path})" if path not in (None, "$") else ""
     if isinstance(error, Unserializable):
         raise Unserializable(f"{error}{place}", path) from None
-    if isinstance(error, OverflowError):
-        raise Unserializable(f"an integer beyond 64 bits has no form on the wire yet{place}", path) from None
     if isinstance(error, UnicodeEncodeError):
         raise Unserializable(f"a string that is not valid Unicode (a lone surrogate){place}", path) from None
     raise Unserializable(f"a value could not be converted: {type(error).__name__}{place}", path) from error
@@ -188,7 +244,7 @@ def _locate(value: Any) -> str | None:
             children = [(f"an item of {path}", member) for member in item]
         else:
             try:
-                result_encoder.encode(item)
+                _put([], item) if type(item) is int else result_encoder.encode(item)
                 continue
             except Exception:
                 inner = _open(item)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from snakebridge.encoding import encode, encode_checked
 from snakebridge.errors import HostToolError, InvalidArgument, InvalidResult, ToolError, Unserializable
+from snakebridge.marks import encode_as_noted
 from snakebridge.trampoline import FILE_NAME
 
 if TYPE_CHECKING:
@@ -120,7 +121,9 @@ def _with_data(parts: dict[str, Any], error: BaseException) -> bytes:
     elif isinstance(error, Unserializable) and error.path:
         parts["data"] = {"path": error.path}
     try:
-        return encode(parts) if parts["data"] is None else encode_checked(parts)
+        if parts["data"] is None:
+            return encode(parts)
+        return encode_as_noted(error, lambda: encode_checked(parts))
     except Unserializable as refusal:
         parts["data"] = None
         parts["notes"] = [*(parts["notes"] or []), f"the error's data was left out: {refusal}"]

@@ -14,16 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from snakebridge.conversion.decoding import decoder, wire_annotation
+from snakebridge.conversion.decoding import decode, decoder, wire_annotation
 from snakebridge.errors import InvalidArgument, Problem, mismatch
+from snakebridge.extensions import STREAM
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
     from snakebridge import _native
-
-STREAM = 6
-"""The extension type of a stream among the arguments; its data is the stream's number."""
 
 _SYNCHRONOUS = (collections.abc.Iterator, collections.abc.Iterable, collections.abc.Generator)
 _ASYNCHRONOUS = (
@@ -71,7 +69,8 @@ class InputReader:
     def __init__(self, parameter: str, kind: InputType) -> None:
         self._parameter = parameter
         self._is_async = kind.is_async
-        self._decode = decoder(wire_annotation(kind.item))
+        self._item = wire_annotation(kind.item)
+        self._decode = decoder(self._item)
 
     def open(self, value: Any) -> Any:
         """The iterator of a call's argument: `value` is a stream's number, a list, or a default."""
@@ -93,6 +92,10 @@ class InputReader:
         """
         try:
             return self._decode(body)
+        except Exception:
+            pass
+        try:
+            return decode(body, self._item)
         except Exception as error:
             problem = mismatch(self._parameter, f"{self._parameter}[{number}]", error)
             raise InvalidArgument(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from snakebridge.annotations import type_text, undecodable
-from snakebridge.conversion.decoding import decoder, wire_annotation
+from snakebridge.conversion.decoding import decode, decoder, wire_annotation
 from snakebridge.encoding import encode
 from snakebridge.errors import AdapterError, InvalidResult
 from snakebridge.inputs import input_type
@@ -100,6 +100,11 @@ class ResultCheck:
     def _check(self, place: str, body: bytes) -> bytes:
         try:
             self._decode(body)
+            return body
+        except Exception:
+            pass
+        try:
+            decode(body, self._annotation)
         except Exception:
             from snakebridge.conversion.problems import find_problems  # only where something is wrong
 

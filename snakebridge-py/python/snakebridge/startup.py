@@ -13,7 +13,7 @@ import msgspec
 
 from snakebridge import _native
 from snakebridge.current import set_context
-from snakebridge.encoding import encode, encode_chunk, refuse, result_encoder
+from snakebridge.encoding import encode, encode_chunk, encode_rest, result_encoder
 from snakebridge.errors import AdapterError
 from snakebridge.loading import (
     LoadedAdapter,
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from snakebridge.definitions import ToolDefinition
+    from snakebridge.marks import Policy
 
 Why = Literal["import", "init", "adapter"]
 
@@ -48,7 +49,7 @@ def describe(error: BaseException) -> tuple[str, int, bytes]:
 
 FUNCTIONS: _native.Functions = {
     "encode": result_encoder.encode,
-    "refuse": refuse,
+    "encode_rest": encode_rest,
     "chunk_type": StreamChunk,
     "encode_chunk": encode_chunk,
     "describe": describe,
@@ -67,6 +68,8 @@ class HostHello(msgspec.Struct, frozen=True):
     python_path: list[str] = []
     compat: Literal["snakepit"] | None = None
     """For which other bridge the adapter was written."""
+    unserializable: Literal["refuse", "type", "repr", "redacted"] | None = None
+    """What becomes of objects without a form on the wire where neither tool nor adapter says it."""
     threads: int = 0
     """Executor threads for the tools that do not say where they run; none: they run on the main thread."""
 
@@ -179,7 +182,13 @@ def _load(hello: HostHello) -> tuple[LoadedAdapter, bytes, list[_native.ToolEntr
         why = "adapter"
         adapter = collect_tools(source, instance, hello.config, _complete)
         tools = [
-            (tool.name, tool.streams, tool.place(hello.threads), _trampoline(tool)) for tool in adapter.tools
+            (
+                tool.name,
+                tool.streams,
+                tool.place(hello.threads),
+                _trampoline(tool, hello.unserializable or "refuse"),
+            )
+            for tool in adapter.tools
         ]
         manifest = build_manifest(
             adapter.spec, adapter.name, adapter.version, adapter.description, adapter.tools
@@ -191,13 +200,13 @@ def _load(hello: HostHello) -> tuple[LoadedAdapter, bytes, list[_native.ToolEntr
     return adapter, manifest, tools
 
 
-def _trampoline(tool: ToolDefinition) -> Callable[[bytes], Any]:
+def _trampoline(tool: ToolDefinition, unserializable: Policy) -> Callable[[bytes], Any]:
     record = os.environ.get("SNAKEBRIDGE_RECORD")
     if not record:
-        return build_trampoline(tool)
+        return build_trampoline(tool, unserializable=unserializable)
     from snakebridge.testing.recorded_worker import recording_trampoline  # only where it is asked for
 
-    return recording_trampoline(tool, record)
+    return recording_trampoline(tool, record, unserializable)
 
 
 def _complete(awaitable: Awaitable[Any]) -> Any:

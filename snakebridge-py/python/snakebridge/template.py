@@ -39,6 +39,7 @@ def main() -> None:
     host = _take_socket()
     os.dup2(2, 1)  # what is printed is for the log
     _die_with_the_host()
+    this = os.getpid()
     while (message := _receive(host)) is not None:
         (name, content), descriptors = message
         if name == "prepare":
@@ -48,7 +49,7 @@ def main() -> None:
             pid = os.fork()
             if pid == 0:
                 host.close()
-                _become_worker(content["environment"], descriptors)
+                _become_worker(this, content["environment"], descriptors)
                 return
             for descriptor in descriptors:
                 os.close(descriptor)
@@ -107,13 +108,13 @@ def _unsafe() -> str | None:
     return None
 
 
-def _become_worker(environment: list[tuple[str, str]], descriptors: list[int]) -> None:
+def _become_worker(template: int, environment: list[tuple[str, str]], descriptors: list[int]) -> None:
     os.setpgid(0, 0)
     for target, descriptor in enumerate(descriptors):
         os.dup2(descriptor, target)
         os.close(descriptor)
     os.environ.update(environment)
-    os.environ[PARENT] = str(os.getppid())
+    os.environ[PARENT] = str(template)  # not whoever is the parent now: the template may have died
     _seed_anew()
     from snakebridge.worker import main as work
 

@@ -13,15 +13,17 @@ import msgspec
 
 from snakebridge.arguments import ArgumentReader
 from snakebridge.current import current_context
-from snakebridge.encoding import encode, refuse, result_encoder
+from snakebridge.encoding import encode, encode_rest, result_encoder
 from snakebridge.errors import AdapterError, InvalidArgument
 from snakebridge.inputs import input_type, opener
+from snakebridge.marks import under
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from snakebridge.batches import BatchRunner
     from snakebridge.definitions import ToolDefinition
+    from snakebridge.marks import Policy
     from snakebridge.results import ResultCheck
     from snakebridge.signature import Parameter
 
@@ -35,7 +37,7 @@ def run(body):
     try:
         return encode(result)
     except Exception as error:
-        refuse(result, error)
+        return encode_rest(result, error)
 """
 
 _STREAM = """\
@@ -54,7 +56,7 @@ async def run(body):
     try:
         return encode(result)
     except Exception as error:
-        refuse(result, error)
+        return encode_rest(result, error)
 """
 
 _ASYNC_STREAM = """\
@@ -75,7 +77,9 @@ try:
 _OPEN = "arguments, extra = read_open(body)"
 
 
-def build_trampoline(definition: ToolDefinition, send_all: Any = None) -> Callable[[bytes], Any]:
+def build_trampoline(
+    definition: ToolDefinition, send_all: Any = None, unserializable: Policy = "refuse"
+) -> Callable[[bytes], Any]:
     """Generate the function that runs a tool from the body of a CALL.
 
     It returns the encoded result, or, for a streaming tool, an iterator of values. For an asynchronous tool
@@ -85,6 +89,7 @@ def build_trampoline(definition: ToolDefinition, send_all: Any = None) -> Callab
     Args:
         definition: The tool.
         send_all: Sends the items of an asynchronous stream (default: to the host, from the worker's loop).
+        unserializable: What becomes of objects without a form on the wire, where the tool does not say it.
 
     Raises:
         AdapterError: If a parameter's type is one that arguments cannot be decoded into.
@@ -96,7 +101,10 @@ def build_trampoline(definition: ToolDefinition, send_all: Any = None) -> Callab
         send_all = asynchronous.send_all
     if definition.columns is not None:
         batches = batch_runner(definition)
-        return batches.run_later if signature.is_async else batches.run
+        run_batch = batches.run_later if signature.is_async else batches.run
+        return under(
+            definition.options.unserializable or unserializable, run_batch, signature.is_async, False
+        )
     reader = _reader(definition)
     result = _result_check(definition)
     is_open = any(parameter.kind == "var_keyword" for parameter in definition.parameters)
@@ -107,7 +115,7 @@ def build_trampoline(definition: ToolDefinition, send_all: Any = None) -> Callab
         "read_open": reader.read_open,
         "current_context": current_context,
         "encode": result_encoder.encode,
-        "refuse": refuse,
+        "encode_rest": encode_rest,
     }
 
     for parameter in definition.parameters:
@@ -131,7 +139,10 @@ def build_trampoline(definition: ToolDefinition, send_all: Any = None) -> Callab
     # What varies in the source are the names of parameters, which are identifiers.
     exec(compile(source, FILE_NAME, "exec"), namespace)
     run: Callable[[bytes], Any] = namespace["run"]
-    return run if result is None or definition.streams else result.after(run, signature.is_async)
+    if result is not None and not definition.streams:
+        run = result.after(run, signature.is_async)
+    policy = definition.options.unserializable or unserializable
+    return under(policy, run, signature.is_async, definition.streams)
 
 
 def batch_runner(definition: ToolDefinition) -> BatchRunner:

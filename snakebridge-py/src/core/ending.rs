@@ -1,4 +1,5 @@
-//! An end that was asked for by SIGTERM: no new calls, those that were accepted are finished, and then the worker ends.
+//! Ends. One that was asked for by SIGTERM: no new calls, those that were accepted are finished, and then the worker ends.
+//! And that of the wire, behind which the host may have died.
 //!
 //! The signal handler only raises a flag and wakes the watcher, which says GOAWAY whatever Python is doing. It goes on waking
 //! the main thread, where that waits, until it has seen that nothing is left to be done: a signal that lands just before a
@@ -8,6 +9,9 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
 use super::Core;
+use crate::system::exit;
+#[cfg(target_os = "linux")]
+use crate::system::orphans;
 
 /// Why we go away, for the host's log.
 const REASON: &str = "SIGTERM";
@@ -41,6 +45,18 @@ impl Core {
         }
         self.say_go_away();
         self.state().peer.serving() == 0
+    }
+
+    /// The host has gone: ends the process with what it has started.
+    pub(super) fn end_without_host(&self, how: &str) -> ! {
+        self.leave_none_behind();
+        exit::because(exit::HOST_GONE, how)
+    }
+
+    /// The wire has ended, and so will this process; with what it has started if the host has died.
+    pub(crate) fn leave_none_behind(&self) {
+        #[cfg(target_os = "linux")]
+        orphans::leave_none_behind(&self.output_end);
     }
 
     /// For the watcher: the main thread may wait for calls that will not come.

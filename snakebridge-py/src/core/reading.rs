@@ -235,7 +235,7 @@ impl Core {
             match self.read_or_wait(&mut reader, left, written) {
                 Waited::Frames => {}
                 Waited::Signal => return Awaited::Signal,
-                Waited::End => exit::because(exit::HOST_GONE, "the host has gone while a tool was waiting for it"),
+                Waited::End => self.end_without_host("the host has gone while a tool was waiting for it"),
             }
         }
     }
@@ -286,7 +286,7 @@ impl Core {
             // Nothing runs, so everything is answered and the host may well have ended the connection on purpose: the
             // main thread is on its way to see that for itself, and then Python cleans up.
             Ok(Fill::End) if self.serves() && !self.running.is_something() => return false,
-            Ok(Fill::End) => exit::because(exit::HOST_GONE, "the host has gone while Python was busy"),
+            Ok(Fill::End) => self.end_without_host("the host has gone while Python was busy"),
             Ok(Fill::Bytes | Fill::Nothing) | Err(_) => {}
         }
         self.route_all(&mut reader);

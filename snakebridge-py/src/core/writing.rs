@@ -233,7 +233,7 @@ impl Core {
                 Ok(length) => output.advance(length),
                 Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) => return false,
-                Err(Errno::PIPE) => exit::because(exit::HOST_GONE, "the host does not read any more"),
+                Err(Errno::PIPE) => self.end_without_host("the host does not read any more"),
                 Err(error) => {
                     exit::because(exit::DESCRIPTORS_LOST, format_args!("the wire cannot be written: {error}"))
                 }

@@ -9,9 +9,8 @@ use super::exit;
 pub(crate) fn arm(parent: Option<i32>) {
     #[cfg(target_os = "linux")]
     {
-        use rustix::process::{Signal, set_parent_process_death_signal};
-        // Both refuse only what is no signal and no flag.
-        let _ = set_parent_process_death_signal(Some(Signal::KILL));
+        super::orphans::arm(parent);
+        // Refuses only what is no flag.
         let _ = rustix::thread::set_no_new_privs(true);
     }
     if let Some(expected) = parent {
@@ -23,8 +22,9 @@ pub(crate) fn arm(parent: Option<i32>) {
             );
         }
     }
-    // A core dump would write callers' arguments to a disk.
-    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+    // A core dump would write callers' arguments to a disk. Not 0, which does not bind a program that dumps are piped to:
+    // the kernel takes 1 as a sign that there is to be none at all, and no dump fits it.
+    let _ = setrlimit(Resource::Core, Rlimit { current: Some(1), maximum: Some(1) });
 }
 
 /// Lets the kernel deliver the calling thread's timers a little late, together with others: saves wake-ups.

@@ -5,6 +5,8 @@ pub(crate) mod descriptors;
 pub(crate) mod exit;
 pub(crate) mod hardening;
 #[cfg(target_os = "linux")]
+pub(crate) mod orphans;
+#[cfg(target_os = "linux")]
 pub(crate) mod sandbox;
 pub(crate) mod signal;
 pub(crate) mod status_page;

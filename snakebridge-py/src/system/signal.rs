@@ -84,13 +84,16 @@ pub(crate) fn on_termination(terminate: fn()) {
     }
 }
 
-/// Makes the calling thread one that no signal is delivered to, so that handlers run where Python expects them.
+/// Makes the calling thread one that no signal is delivered to, so that handlers run where Python expects them; but for the
+/// one that says that the host has died, which a tool may have blocked everywhere else.
 pub(crate) fn block_all() {
     // SAFETY: an all-zero signal set is a valid value to be overwritten, `sigfillset` fills it, and a null pointer says
     // that the old mask is not wanted. Only the calling thread, which is ours, is changed.
     unsafe {
         let mut all: libc::sigset_t = std::mem::zeroed();
         libc::sigfillset(&raw mut all);
+        #[cfg(target_os = "linux")]
+        libc::sigdelset(&raw mut all, super::orphans::HOST_DIED);
         libc::pthread_sigmask(libc::SIG_BLOCK, &raw const all, std::ptr::null_mut());
     }
 }

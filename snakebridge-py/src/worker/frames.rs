@@ -2,7 +2,7 @@
 
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
+use pyo3::types::{IntoPyDict, PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
 use snakebridge::Value;
 use snakebridge::body;
 use snakebridge::error::ErrorKind;
@@ -48,12 +48,21 @@ pub(crate) fn check_value(data: &[u8]) -> PyResult<()> {
 }
 
 /// One MessagePack document as Python values, decoded by the host's decoder. `ValueError` where it refuses: the kind of violation,
-/// or `value` for what a `Value` has no form for; `TypeError` for a key that Python cannot have.
+/// `value` for an extension that means nothing, or `extension` for one that does but for integers; `TypeError` for a key that Python
+/// cannot have.
 #[pyfunction]
 pub(crate) fn decode_value<'py>(py: Python<'py>, data: &[u8]) -> PyResult<Bound<'py, PyAny>> {
     check_value(data)?;
     let value: Value = body::decode(data).map_err(|_| forbidden("value"))?;
     to_python(py, &value)
+}
+
+/// One MessagePack document, decoded and encoded again by the host. `ValueError` where it refuses.
+#[pyfunction]
+pub(crate) fn recode_value<'py>(py: Python<'py>, data: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
+    let recode = |data| body::encode(&body::decode::<Value>(data)?);
+    let encoded = recode(data).map_err(|error| PyValueError::new_err(error.to_string()))?;
+    Ok(PyBytes::new(py, &encoded))
 }
 
 fn to_python<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyAny>> {
@@ -76,6 +85,12 @@ fn to_python<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyAny>>
             }
             map.into_any()
         }
+        Value::BigInt(value) => {
+            let bytes = PyBytes::new(py, value.as_bytes());
+            let signed = [("signed", true)].into_py_dict(py)?;
+            py.get_type::<PyInt>().call_method("from_bytes", (bytes, "big"), Some(&signed))?
+        }
+        _ => return Err(forbidden("extension")),
     })
 }
 

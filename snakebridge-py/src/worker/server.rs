@@ -44,7 +44,12 @@ impl Server {
 
     /// The wire has ended: a watcher would take that for the death of the host and end the process under Python's clean-up.
     pub(super) fn end(&mut self, py: Python<'_>) {
-        py.detach(|| fork::end_watching(self.serving.core));
+        py.detach(|| {
+            fork::end_watching(self.serving.core);
+            if !self.serving.core.is_terminating() {
+                self.serving.core.leave_none_behind();
+            }
+        });
         for stream in self.streams.drain(..).chain(nested::drain()) {
             stream.abandon(py, self.serving);
         }

@@ -31,8 +31,8 @@ pub(super) fn serving() -> PyResult<&'static Serving> {
 pub(crate) struct Functions {
     /// Encodes a stream item, or a generator's return value.
     encode: Py<PyAny>,
-    /// Raises what to tell the caller for a value and what `encode` raised for it.
-    refuse: Py<PyAny>,
+    /// Encodes a value for which `encode` has raised something, or raises what to tell the caller.
+    encode_rest: Py<PyAny>,
     chunk_type: Py<PyType>,
     /// Item flags and body of a chunk.
     encode_chunk: Py<PyAny>,
@@ -78,7 +78,7 @@ impl Serving {
             Ok(body) => Ok(body.cast_into()?),
             // Called from here, so that a value that can be encoded costs no Python frame.
             Err(error) if error.is_instance_of::<PyException>(py) => {
-                Ok(self.functions.refuse.bind(py).call1((value, error))?.cast_into()?)
+                Ok(self.functions.encode_rest.bind(py).call1((value, error))?.cast_into()?)
             }
             Err(cancelled) => Err(cancelled),
         }

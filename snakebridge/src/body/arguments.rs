@@ -7,6 +7,17 @@ use crate::error::{Error, Result};
 use crate::wire::msgpack::{Reader, put_array, put_map, put_str};
 use crate::wire::{Limits, Violation};
 
+/// What an argument of a call may be: it is encoded for Python.
+#[diagnostic::on_unimplemented(
+    message = "Python cannot be given a `{Self}`: it is not `Serialize`",
+    label = "an argument of a call goes to Python",
+    note = "derive it with `#[derive(serde::Serialize)]`"
+)]
+pub trait Argument: Serialize {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Serialize + ?Sized> Argument for T {}
+
 /// Arguments of a call on their way out: positional ones, named ones, or both.
 ///
 /// An encoding error is kept and comes out of [`finish`](Arguments::finish), so that building is one chain.
@@ -102,7 +113,7 @@ impl Arguments {
 
     /// Adds the next positional argument.
     #[must_use]
-    pub fn positional<T: Serialize + ?Sized>(mut self, value: &T) -> Self {
+    pub fn positional<T: Argument + ?Sized>(mut self, value: &T) -> Self {
         self.positional += 1;
         let mut out = std::mem::take(&mut self.positional_bytes);
         let encoded = self.encode(&mut out, value);
@@ -113,7 +124,7 @@ impl Arguments {
 
     /// Adds a named argument.
     #[must_use]
-    pub fn named<T: Serialize + ?Sized>(mut self, name: &str, value: &T) -> Self {
+    pub fn named<T: Argument + ?Sized>(mut self, name: &str, value: &T) -> Self {
         self.named += 1;
         put_str(&mut self.named_bytes, name);
         let mut out = std::mem::take(&mut self.named_bytes);
@@ -130,7 +141,7 @@ impl Arguments {
 
     /// Adds a named argument that is left out when it is `None`, so that Python's own default applies.
     #[must_use]
-    pub fn optional<T: Serialize>(self, name: &str, value: &Option<T>) -> Self {
+    pub fn optional<T: Argument>(self, name: &str, value: &Option<T>) -> Self {
         match value {
             Some(value) => self.named(name, value),
             None => self,
@@ -139,7 +150,7 @@ impl Arguments {
 
     /// Adds a named argument that is something else when it is `None`.
     #[must_use]
-    pub fn optional_or<T: Serialize>(self, name: &str, value: &Option<T>, default: impl FnOnce() -> T) -> Self {
+    pub fn optional_or<T: Argument>(self, name: &str, value: &Option<T>, default: impl FnOnce() -> T) -> Self {
         match value {
             Some(value) => self.named(name, value),
             None => self.named(name, &default()),
@@ -148,7 +159,7 @@ impl Arguments {
 
     /// Adds every field of a struct, or every entry of a map with string keys, as a named argument.
     #[must_use]
-    pub fn fields<T: Serialize + ?Sized>(mut self, fields: &T) -> Self {
+    pub fn fields<T: Argument + ?Sized>(mut self, fields: &T) -> Self {
         let mut bytes = Vec::new();
         let encoded = self.encode(&mut bytes, fields);
         if encoded.is_ok() {

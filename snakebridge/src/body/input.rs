@@ -1,6 +1,7 @@
 //! Streams as arguments of a call.
 
 use std::cell::RefCell;
+use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
 
@@ -8,15 +9,16 @@ use futures::{Stream, StreamExt};
 use serde::ser::Error as _;
 use serde::{Serialize, Serializer};
 
-use super::encode;
+use super::{Argument, encode};
 use crate::error::Result;
+use crate::value::extension::EXTENSION;
 use crate::wire::limits::MAX_INPUTS;
 
 /// The items of a stream among a call's arguments, encoded when they are pulled.
 pub type InputStream = Pin<Box<dyn Stream<Item = Result<bytes::Bytes>> + Send>>;
 
 /// The extension type that stands for a stream among the arguments of a call.
-const STREAM_TYPE: i8 = 6;
+const STREAM: u8 = 6;
 
 thread_local! {
     /// The streams that the arguments being encoded on this thread contain so far.
@@ -39,12 +41,19 @@ thread_local! {
 /// # Ok(())
 /// # }
 /// ```
-pub struct Input<T>(Mutex<Option<Pin<Box<dyn Stream<Item = T> + Send>>>>);
+pub struct Input<T> {
+    items: Mutex<Option<InputStream>>,
+    item: PhantomData<fn() -> T>,
+}
 
 impl<T> Input<T> {
     /// A stream that is to be an argument.
-    pub fn new(stream: impl Stream<Item = T> + Send + 'static) -> Self {
-        Self(Mutex::new(Some(Box::pin(stream))))
+    pub fn new(stream: impl Stream<Item = T> + Send + 'static) -> Self
+    where
+        T: Argument,
+    {
+        let items: InputStream = Box::pin(stream.map(|item| encode(&item)));
+        Self { items: Mutex::new(Some(items)), item: PhantomData }
     }
 }
 
@@ -55,28 +64,29 @@ impl<T> std::fmt::Debug for Input<T> {
 }
 
 /// Encoding it takes the stream out: it is possible once, and only as part of the arguments of a call.
-impl<T: Serialize + 'static> Serialize for Input<T> {
+impl<T> Serialize for Input<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let number = COLLECTED.with_borrow_mut(|collected| {
             let collected = collected.as_mut().ok_or("a stream can only be an argument of a call of Python")?;
-            let stream = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let stream = self.items.lock().unwrap_or_else(PoisonError::into_inner).take();
             let stream = stream.ok_or("the stream was given to a call before")?;
             if collected.len() as u64 >= MAX_INPUTS {
                 return Err("more than 16 of the arguments are streams");
             }
-            collected.push(Box::pin(stream.map(|item| encode(&item))));
+            collected.push(stream);
             Ok(collected.len())
         });
         let number = number.map_err(S::Error::custom)?.to_le_bytes()[0]; // at most 16, which is its own encoding
-        serializer.serialize_newtype_struct(rmp_serde::MSGPACK_EXT_STRUCT_NAME, &(STREAM_TYPE, Raw(&[number])))
+        serializer.serialize_newtype_struct(EXTENSION, &Content([STREAM, number]))
     }
 }
 
-struct Raw<'a>(&'a [u8]);
+/// The type and data of the extension.
+struct Content([u8; 2]);
 
-impl Serialize for Raw<'_> {
+impl Serialize for Content {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_bytes(self.0)
+        serializer.serialize_bytes(&self.0)
     }
 }
 

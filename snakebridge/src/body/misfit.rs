@@ -1,34 +1,65 @@
 //! Why a body does not fit a Rust type, in words: looked for only after decoding has failed.
 
-use rmp_serde::decode::Error as Reason;
-use serde::de::DeserializeOwned;
+use std::fmt;
 
+use serde::de::DeserializeOwned;
+use serde::{de, ser};
+
+use super::deserializer::Deserializer;
 use super::unserializable;
 use crate::error::Error;
+use crate::wire::Violation;
+use crate::wire::msgpack::Reader;
+
+/// Why a value could not be read or written.
+#[derive(Debug)]
+pub(super) enum Reason {
+    /// An array or map of so many values, of which the type has taken only some.
+    Length(u64),
+    /// In serde's words, or a type's own.
+    Said(String),
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Length(length) => write!(f, "{length} elements"),
+            Self::Said(text) => f.write_str(&without_repetition(text)),
+        }
+    }
+}
+
+impl std::error::Error for Reason {}
+
+impl de::Error for Reason {
+    fn custom<T: fmt::Display>(message: T) -> Self {
+        Self::Said(message.to_string())
+    }
+}
+
+impl ser::Error for Reason {
+    fn custom<T: fmt::Display>(message: T) -> Self {
+        Self::Said(message.to_string())
+    }
+}
+
+impl From<Violation> for Reason {
+    fn from(violation: Violation) -> Self {
+        Self::Said(violation.to_string())
+    }
+}
 
 /// The error for a body that is no `T`: what was expected, what came, and where.
 pub(super) fn explain<T: DeserializeOwned>(body: &[u8]) -> Error {
     let expected = std::any::type_name::<T>();
-    let mut deserializer = rmp_serde::Deserializer::from_read_ref(body).with_human_readable();
-    match serde_path_to_error::deserialize::<_, T>(&mut deserializer) {
+    match serde_path_to_error::deserialize::<_, T>(Deserializer::new(&mut Reader::new(body))) {
         Err(error) => {
             let path = error.path().to_string();
             let place = if path == "." { String::new() } else { format!(" at `{path}`") };
-            unserializable(format!("expected `{expected}`, got {}{place}", words(error.inner())))
+            unserializable(format!("expected `{expected}`, got {}{place}", error.inner()))
         }
         // A type whose own deserialisation fails now and then.
         Ok(_) => unserializable(format!("expected `{expected}`; decoding failed once and then did not")),
-    }
-}
-
-fn words(reason: &Reason) -> String {
-    match reason {
-        Reason::TypeMismatch(marker) => kind_of(marker.to_u8()).to_owned(),
-        Reason::LengthMismatch(length) => format!("{length} elements"),
-        Reason::OutOfRange => "a number out of range".to_owned(),
-        Reason::Utf8Error(_) => "a string that is not UTF-8".to_owned(),
-        Reason::Syntax(text) | Reason::Uncategorized(text) => without_repetition(text),
-        other => other.to_string(),
     }
 }
 
@@ -38,25 +69,10 @@ fn without_repetition(text: &str) -> String {
     let said = ["invalid type: ", "invalid value: "].into_iter().find_map(|prefix| text.strip_prefix(prefix));
     match said.and_then(|said| said.rsplit_once(", expected ")) {
         Some((got, _)) if got.starts_with("string \"") => "a string".to_owned(),
-        Some((got, _)) => got.replace("unit value", "`None`"),
+        Some((got, _)) => got.replace("unit value", "`None`").replace("newtype struct", "an extension value"),
         None if text.starts_with("missing field ") => text.replacen("missing", "a map without the", 1),
         None if text.starts_with("unknown field ") => text.replacen("unknown", "a map with the unknown", 1),
         None => text.to_owned(),
-    }
-}
-
-/// What a MessagePack marker stands for.
-fn kind_of(marker: u8) -> &'static str {
-    match marker {
-        0x00..=0x7f | 0xe0..=0xff | 0xcc..=0xd3 => "an integer",
-        0xc2 | 0xc3 => "a bool",
-        0xc0 => "`None`",
-        0xca | 0xcb => "a float",
-        0xa0..=0xbf | 0xd9..=0xdb => "a string",
-        0xc4..=0xc6 => "bytes",
-        0x90..=0x9f | 0xdc | 0xdd => "a list",
-        0x80..=0x8f | 0xde | 0xdf => "a map",
-        _ => "an extension value",
     }
 }
 

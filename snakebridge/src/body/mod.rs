@@ -5,16 +5,20 @@
 mod arguments;
 #[cfg(feature = "host")]
 mod batch;
+#[cfg(test)]
+mod codec_tests;
+mod deserializer;
 mod exception;
 #[cfg(feature = "host")]
 mod input;
 mod misfit;
+mod serializer;
 
 use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-pub use self::arguments::{Arguments, Encoded, Received};
+pub use self::arguments::{Argument, Arguments, Encoded, Received};
 #[cfg(feature = "host")]
 pub(crate) use self::batch::{BatchArguments, read_batch};
 #[cfg(feature = "host")]
@@ -34,15 +38,15 @@ pub fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Bytes> {
 }
 
 fn encode_into<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) -> Result<()> {
-    let mut serializer = rmp_serde::Serializer::new(out).with_struct_map().with_human_readable();
-    value.serialize(&mut serializer).map_err(|error| unserializable(format!("cannot encode the value: {error}")))
+    value
+        .serialize(serializer::Serializer::new(out))
+        .map_err(|error| unserializable(format!("cannot encode the value: {error}")))
 }
 
 /// Decodes a body of a peer into a type of ours, within the default depth and item limits.
 pub fn decode<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
     check(body, &Limits::default())?;
-    let mut deserializer = rmp_serde::Deserializer::from_read_ref(body).with_human_readable();
-    T::deserialize(&mut deserializer).map_err(|_| misfit::explain::<T>(body))
+    T::deserialize(deserializer::Deserializer::new(&mut Reader::new(body))).map_err(|_| misfit::explain::<T>(body))
 }
 
 /// Whether `body` is exactly one MessagePack document within the depth and item limits. Iterative, so that what comes

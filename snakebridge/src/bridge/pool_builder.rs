@@ -1,17 +1,21 @@
 //! What one pool is made of: the settings that each of several pools has for itself.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::settings::{check_concurrency, check_limits, configuration, scaling};
+use super::settings::{
+    check_concurrency, check_environment, check_limits, check_not_zero, check_tool_concurrency, check_words,
+    configuration, scaling,
+};
 use super::timeouts::TimeoutProfile;
-use crate::error::Result;
+use crate::error::{Result, shown};
 use crate::pool::{PoolConfig, Recycling};
 use crate::session::Affinity;
 use crate::value::Value;
 use crate::wire::Limits;
-use crate::worker::{Compat, Environment, Launch, Preload, Profile, Sandbox, WorkerConfig};
+use crate::worker::{Compat, Environment, Launch, Preload, Profile, Sandbox, Unserializable, WorkerConfig};
 
 /// One pool of workers: what they load, how many they are, and what bounds them.
 ///
@@ -23,10 +27,12 @@ pub struct PoolBuilder {
     pub(super) command: Option<Vec<OsString>>,
     pub(super) python_path: Vec<PathBuf>,
     pub(super) compat: Option<Compat>,
+    pub(super) unserializable: Unserializable,
     pub(super) config: Result<Value>,
     pub(super) environment: Environment,
     pub(super) sandbox: Sandbox,
     pub(super) workers: Option<usize>,
+    pub(super) spares: usize,
     pub(super) max_workers: Option<usize>,
     pub(super) idle_timeout: Duration,
     pub(super) profile: Profile,
@@ -39,6 +45,9 @@ pub struct PoolBuilder {
     pub(super) stream_timeout: Duration,
     pub(super) queue_timeout: Duration,
     pub(super) queue_limit: usize,
+    pub(super) queue_bytes: u64,
+    pub(super) memory_reserve: Option<u64>,
+    pub(super) tool_concurrency: BTreeMap<String, usize>,
     pub(super) retries: u32,
     pub(super) cancel_grace: Duration,
     pub(super) drain: Duration,
@@ -70,10 +79,12 @@ impl Default for PoolBuilder {
             command: None,
             python_path: Vec::new(),
             compat: None,
+            unserializable: Unserializable::Refuse,
             config: Ok(Value::Nil),
             environment: Environment::default(),
             sandbox: Sandbox::default(),
             workers: None,
+            spares: 0,
             max_workers: None,
             idle_timeout: Duration::from_mins(1),
             profile: Profile::default(),
@@ -86,6 +97,9 @@ impl Default for PoolBuilder {
             stream_timeout: timeouts.stream,
             queue_timeout: timeouts.queue,
             queue_limit: 1000,
+            queue_bytes: 256 << 20,
+            memory_reserve: None,
+            tool_concurrency: BTreeMap::new(),
             retries: 1,
             cancel_grace: Duration::from_millis(500),
             drain: Duration::from_secs(30),
@@ -142,6 +156,14 @@ macro_rules! pool_settings {
         pub fn compat(mut self, other: $crate::worker::Compat) -> Self {
             let $this = &mut self;
             $pool.compat = Some(other);
+            self
+        }
+
+        /// What becomes of objects that have no form on the wire, where neither the tool nor its adapter says it (default: the call
+        /// fails with an error that names their type and place).
+        pub fn unserializable(mut self, policy: $crate::worker::Unserializable) -> Self {
+            let $this = &mut self;
+            $pool.unserializable = policy;
             self
         }
 
@@ -223,6 +245,33 @@ macro_rules! pool_settings {
             self
         }
 
+        /// While less than so many bytes of memory are left, of the machine or of this program's control group, no call begins
+        /// to wait: it is sent if a worker is free, and else refused, before the kernel has to end a process. Looked at four
+        /// times a second. A pool with a larger reserve gives way to one with a smaller. Default: none.
+        pub fn memory_reserve(mut self, bytes: u64) -> Self {
+            let $this = &mut self;
+            $pool.memory_reserve = Some(bytes);
+            self
+        }
+
+        /// How many calls and streams of one tool the workers of the pool have at a time, so that a slow tool does not take all
+        /// of them. Further calls of it wait, and let others pass. It counts for the pool as a whole, which is why the tool
+        /// does not say it itself: it does not know how many workers there are. A name that no tool has is an error when the
+        /// bridge starts. Default: no limit.
+        ///
+        /// ```no_run
+        /// # use snakebridge::prelude::*;
+        /// # async fn example() -> Result<()> {
+        /// let bridge = Bridge::builder().adapter("reports:Reports").workers(4).tool_concurrency("render", 2).start().await?;
+        /// # Ok(())
+        /// # }
+        /// ```
+        pub fn tool_concurrency(mut self, tool: impl Into<String>, calls: usize) -> Self {
+            let $this = &mut self;
+            $pool.tool_concurrency.insert(tool.into(), calls);
+            self
+        }
+
         /// Where calls of a session go in this pool that say nothing about it, nor their tools. Default: what
         /// [`SessionConfig::affinity`](crate::session::SessionConfig::affinity) says for all pools.
         pub fn affinity(mut self, affinity: $crate::session::Affinity) -> Self {
@@ -246,6 +295,10 @@ macro_rules! pool_settings {
         $crate::bridge::pool_builder::plain_settings! { |$this| $pool,
             /// How each worker runs its calls. Default: one at a time.
             profile: $crate::worker::Profile,
+            /// How many workers are ready beside those that serve. When one that serves is lost, is to be replaced, or one more
+            /// is wanted, a spare takes the place at once and another one is started in its stead. Each takes the memory of a
+            /// worker. Default 0.
+            spares: usize,
             /// Imports the adapter's module once, in a process of its own from which the workers are then forked: they are
             /// ready within milliseconds whatever they import, and share its memory. Default: false, because not everything
             /// survives a fork. A module that starts threads or uses a GPU while it is imported is refused.
@@ -262,6 +315,8 @@ macro_rules! pool_settings {
             queue_timeout: std::time::Duration,
             /// How many calls may wait for a free worker. Default 1000.
             queue_limit: usize,
+            /// How many bytes of arguments may wait for a free worker. Default 256 MiB.
+            queue_bytes: u64,
             /// How often an idempotent call is repeated whose worker is lost, if it names no number of its own. Default 1.
             retries: u32,
             /// How long a cancelled call may go on before its worker is killed. Default 500 ms.
@@ -315,7 +370,12 @@ impl PoolBuilder {
         let scaling = scaling(workers, self.max_workers, self.idle_timeout)?;
         self.profile.check()?;
         check_concurrency(self.max_concurrency)?;
+        check_tool_concurrency(&self.tool_concurrency)?;
         check_limits(&self.limits)?;
+        self.check_times()?;
+        check_environment(&self.environment)?;
+        check_words("command", self.command.iter().flatten().map(OsString::as_os_str))?;
+        check_words("python_path", self.python_path.iter().map(|path| path.as_os_str()))?;
         self.check_sandbox()?;
         let worker = WorkerConfig {
             launch: Launch::find(self.command.as_deref(), self.python.as_deref())?,
@@ -323,6 +383,7 @@ impl PoolBuilder {
             config: self.config.map_err(|error| configuration(&format!("`.config(..)`: {}", error.kind())))?,
             python_path: self.python_path.iter().map(|path| absolute(path)).collect::<Result<_>>()?,
             compat: self.compat,
+            unserializable: self.unserializable,
             environment: self.environment,
             sandbox: self.sandbox.checked()?,
             limits: self.limits,
@@ -335,6 +396,7 @@ impl PoolBuilder {
             name: name.into(),
             worker,
             workers,
+            spares: self.spares,
             scaling,
             max_concurrency: self.max_concurrency,
             affinity: self.affinity,
@@ -342,6 +404,9 @@ impl PoolBuilder {
             stream_timeout: self.stream_timeout,
             queue_timeout: self.queue_timeout,
             queue_limit: self.queue_limit,
+            queue_bytes: self.queue_bytes,
+            memory_reserve: self.memory_reserve,
+            tool_concurrency: self.tool_concurrency,
             retries: self.retries,
             cancel_grace: self.cancel_grace,
             drain: self.drain,
@@ -349,6 +414,18 @@ impl PoolBuilder {
             health_interval: self.health_interval,
             recycling: self.recycling,
         })
+    }
+
+    fn check_times(&self) -> Result<()> {
+        let Recycling { calls, age, memory } = self.recycling;
+        check_not_zero(&[
+            ("start_timeout", self.start_timeout.is_zero()),
+            ("call_timeout", self.call_timeout.is_zero()),
+            ("stream_timeout", self.stream_timeout.is_zero()),
+            ("max_calls", calls == Some(0)),
+            ("max_age", age.is_some_and(|age| age.is_zero())),
+            ("max_memory", memory == Some(0)),
+        ])
     }
 
     /// A sandbox is entered by Python's worker, before it imports anything of the user's.
@@ -386,7 +463,7 @@ impl PoolBuilder {
         if !is_adapter(adapter) {
             return Err(configuration(&format!(
                 "adapter `{}`: expected `module:Class` or `module`, with dots between packages",
-                adapter.escape_debug()
+                shown(adapter)
             )));
         }
         Ok(Some(adapter.clone()))

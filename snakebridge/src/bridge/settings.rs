@@ -1,12 +1,15 @@
 //! Whether what a builder was told makes sense.
 
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use crate::error::{Error, ErrorKind, Result, StartFailure};
+use crate::error::{Error, ErrorKind, Result, StartFailure, shown};
 use crate::pool::Scaling;
 use crate::wire::Limits;
 use crate::wire::limits::WINDOWS;
+use crate::worker::Environment;
 
 /// The most calls that one worker can be given at once, whatever it allows itself.
 const MAX_CONCURRENCY: usize = 1_000_000;
@@ -32,6 +35,16 @@ pub(super) fn check_concurrency(number: Option<usize>) -> Result<()> {
             Err(configuration(&format!("`.max_concurrency({number})`: expected 1 to {MAX_CONCURRENCY}")))
         }
         _ => Ok(()),
+    }
+}
+
+pub(super) fn check_tool_concurrency(limits: &BTreeMap<String, usize>) -> Result<()> {
+    match limits.iter().find(|(_, calls)| **calls == 0) {
+        Some((tool, _)) => Err(configuration(&format!(
+            "`.tool_concurrency(\"{}\", 0)` would let no call run; expected at least 1, or none for no limit",
+            tool.escape_debug()
+        ))),
+        None => Ok(()),
     }
 }
 
@@ -69,6 +82,45 @@ pub(super) fn check_limits(limits: &Limits) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Refuses a time or a number that is 0, under which nothing would be done at all, or everything over and over.
+pub(super) fn check_not_zero(settings: &[(&str, bool)]) -> Result<()> {
+    match settings.iter().find(|(_, is_zero)| *is_zero) {
+        Some((name, _)) => {
+            Err(configuration(&format!("`.{name}(..)` is 0: expected more than that; leave it out for the default")))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Refuses words that the operating system cannot pass to a process.
+pub(super) fn check_words<'a>(setting: &str, words: impl IntoIterator<Item = &'a OsStr>) -> Result<()> {
+    match words.into_iter().find(|word| word.as_encoded_bytes().contains(&0)) {
+        Some(word) => {
+            Err(configuration(&format!("`.{setting}(..)`: `{}` has a zero byte in it", shown(&word.to_string_lossy()))))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Refuses names that no variable can have. Values may be secrets, and are not shown.
+pub(super) fn check_environment(environment: &Environment) -> Result<()> {
+    let is_name =
+        |name: &OsStr| !name.is_empty() && !name.as_encoded_bytes().iter().any(|byte| matches!(byte, 0 | b'='));
+    if let Some(name) = environment.set.keys().chain(&environment.passed).find(|name| !is_name(name)) {
+        return Err(configuration(&format!(
+            "`.env(..)` or `.pass_env(..)`: `{}` is no name of a variable: expected one without `=` and zero bytes",
+            shown(&name.to_string_lossy())
+        )));
+    }
+    match environment.set.iter().find(|(_, value)| value.as_encoded_bytes().contains(&0)) {
+        Some((name, _)) => {
+            let name = shown(&name.to_string_lossy());
+            Err(configuration(&format!("`.env(\"{name}\", ..)`: the value has a zero byte in it")))
+        }
+        None => Ok(()),
+    }
 }
 
 #[cfg(test)]

@@ -113,10 +113,11 @@ fn fits_value(shape: &Shape, value: &Value) -> bool {
     match value {
         Value::Nil => *shape == Shape::Nil,
         Value::Bool(_) => *shape == Shape::Bool,
-        Value::Int(_) | Value::UInt(_) => matches!(shape, Shape::Int | Shape::Float),
+        Value::Int(_) | Value::UInt(_) | Value::BigInt(_) => matches!(shape, Shape::Int | Shape::Float),
         Value::Float(_) => *shape == Shape::Float,
         Value::Str(_) => *shape == Shape::Text,
-        Value::Bytes(_) | Value::Array(_) | Value::Map(_) => true,
+        // What else there is has more than one form.
+        _ => true,
     }
 }
 

@@ -25,7 +25,7 @@ pub use self::call::Call;
 pub use self::declaration::{ParameterDeclaration, SessionUse, Shape, ToolDeclaration};
 pub(crate) use self::home::Home;
 pub(crate) use self::options::{CallOptions, Keep};
-pub use self::output::{CallOutput, StreamOutput};
+pub use self::output::{CallOutput, Failure, Returned, StreamOutput};
 pub use self::schemas::{Schemas, ToolSchemas};
 pub(crate) use self::shared::{Driver, OwnRuntime, Shared};
 pub use self::stream::{BlockingItems, Chunk, Chunks, ToolStream};

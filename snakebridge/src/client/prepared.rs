@@ -9,7 +9,7 @@ use super::cache::Key;
 use super::kept::{self, Asked, Asking};
 use super::{CallOptions, Caller, Keep, Shared};
 use crate::body::{self, Encoded};
-use crate::error::{Error, ErrorKind, Executed, Phase, Result};
+use crate::error::{Error, ErrorKind, Executed, Phase, Result, shown};
 use crate::link::{Chain, PendingCall, ToolName};
 use crate::pool::{InSession, PoolHandle, Submission};
 use crate::session::SessionName;
@@ -189,7 +189,7 @@ fn check_name(tool: &str) -> Result<()> {
     }
     let message = format!(
         "`{}` is no tool name: a letter or `_` comes first, then letters, digits, `_`, `.` and `-`, at most 128",
-        tool.escape_debug()
+        shown(tool)
     );
     Err(Error::new(ErrorKind::ToolNotFound { message }, Executed::Never))
 }

@@ -240,11 +240,12 @@ fn kind(value: &Value) -> &'static str {
     match value {
         Value::Nil => "null",
         Value::Bool(_) => "boolean",
-        Value::Int(_) | Value::UInt(_) => "integer",
+        Value::Int(_) | Value::UInt(_) | Value::BigInt(_) => "integer",
         Value::Float(_) => "number",
-        Value::Str(_) | Value::Bytes(_) => "string",
-        Value::Array(_) => "array",
+        Value::Str(_) | Value::Bytes(_) | Value::Timestamp(_) => "string",
+        Value::Array(_) | Value::NdArray(_) => "array",
         Value::Map(_) => "object",
+        Value::Complex(_) | Value::Arrow(_) | Value::Opaque(_) => "something else",
     }
 }
 

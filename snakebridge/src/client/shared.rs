@@ -84,11 +84,6 @@ impl Shared {
         Self { pools, sessions, cache: Mutex::new(cache), driver }
     }
 
-    /// Where everything is driven.
-    pub(crate) fn runtime(&self) -> &Handle {
-        self.driver.handle()
-    }
-
     pub(crate) fn cache(&self) -> MutexGuard<'_, Cache> {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -103,8 +98,13 @@ impl Shared {
         self.driver.run(end).await
     }
 
+    /// Where everything is driven.
+    pub(crate) fn runtime(&self) -> &Handle {
+        self.driver.handle()
+    }
+
     /// Waits on this thread.
     pub(crate) fn wait_for<F: Future>(&self, future: F) -> Result<F::Output> {
-        wait_for(self.driver.handle(), future)
+        wait_for(self.runtime(), future)
     }
 }

@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
-use self::inputs::Inputs;
 use super::batch::{Batch, Ticket};
 use super::host_calls::HostCalls;
+use super::input::Inputs;
 use super::request::OwnedRequest;
 use super::trial::Trial;
 use super::{Chain, Handling, Link};
@@ -57,33 +57,30 @@ struct State {
     attempts: u32,
     /// When it was last sent.
     sent: Option<Instant>,
+    /// Since when it waits, if it does.
+    waits_since: Instant,
+    /// A worker that it was with may have run it.
+    may_have_run: bool,
     items: VecDeque<Item>,
     /// Items that came, delivered or not. With one, the call is committed: it is not repeated.
     received: u64,
     inputs: Option<Box<Inputs>>,
-    /// Its stay in a session, until it is over.
-    stay: Option<Box<Stay>>,
     /// Whoever is to know when it is over.
     ticket: Option<Ticket>,
+    /// Keeps its session until it is over.
+    pin: Option<Pin>,
+    /// What it has for itself, or waits for, until it is over: its session, a place of its tool.
+    claims: Vec<Claim>,
     /// Calls to the host that are made inside it, once there is one.
     host_calls: Option<Box<HostCalls>>,
     outcome: Option<Result<Bytes>>,
     waker: Option<Waker>,
 }
 
-/// A call's stay in a session.
-#[derive(Debug)]
-struct Stay {
-    /// Keeps the session.
-    _pin: Pin,
-    /// What it has of the session for itself, or waits for.
-    claim: Option<Claim>,
-}
-
 impl State {
-    /// Whether it has what it wants of its session, or waits for it.
-    fn has_its_session(&self, has: bool) {
-        if let Some(claim) = self.stay.as_ref().and_then(|stay| stay.claim.as_ref()) {
+    /// Whether it has what it claims, or waits for it.
+    fn has_its_claims(&self, has: bool) {
+        for claim in &self.claims {
             claim.set_waiting(!has);
         }
     }
@@ -143,11 +140,14 @@ impl PendingCall {
             stage: Stage::Queued,
             attempts: 0,
             sent: None,
+            waits_since: admitted,
+            may_have_run: false,
             items: VecDeque::new(),
             received: 0,
             inputs: None,
-            stay: None,
             ticket: None,
+            pin: None,
+            claims: Vec::new(),
             host_calls: None,
             outcome: None,
             waker: None,
@@ -229,15 +229,13 @@ impl PendingCall {
     pub(crate) fn in_session(mut self, pin: Pin, tie: Option<Tie>) -> Self {
         self.tie = tie.map(Box::new);
         self.session = Some(Arc::clone(pin.identity()));
-        self.lock().stay = Some(Box::new(Stay { _pin: pin, claim: None }));
+        self.lock().pin = Some(pin);
         self
     }
 
-    /// Says what it has of its session for itself, or waits for, until it is over.
+    /// Says what it has for itself, or waits for, until it is over.
     pub(crate) fn claim(&self, claim: Claim) {
-        if let Some(stay) = &mut self.lock().stay {
-            stay.claim = Some(claim);
-        }
+        self.lock().claims.push(claim);
     }
 
     /// Makes it the one that tries its tool out.
@@ -266,7 +264,7 @@ impl PendingCall {
         }
         self.note_attempt(&mut state, now);
         state.stage = Stage::Sent { link: Arc::clone(link), id };
-        state.has_its_session(true);
+        state.has_its_claims(true);
         if let Some(chain) = &self.chain {
             chain.count(link, true);
         }
@@ -290,15 +288,23 @@ impl PendingCall {
         is_first
     }
 
-    /// It goes back to the queue after its worker was lost. False when nobody waits for it any more, or it is committed.
-    pub fn requeue(&self) -> bool {
+    /// Since when it waits for a worker, if it does.
+    pub fn waits_since(&self) -> Instant {
+        self.lock().waits_since
+    }
+
+    /// It goes back to the queue after its worker was lost, where it was `executed` so far. False when nobody waits for it
+    /// any more, or it is committed.
+    pub fn requeue(&self, executed: Executed) -> bool {
         let mut state = self.lock();
         let wanted = !matches!(state.stage, Stage::Done) && !state.is_committed();
         if !wanted {
             return false;
         }
         self.leave(&mut state, Stage::Queued);
-        state.has_its_session(false);
+        state.waits_since = Instant::now();
+        state.may_have_run |= executed != Executed::Never;
+        state.has_its_claims(false);
         let begun = state.host_calls.take();
         drop(state);
         end_all(begun);
@@ -338,7 +344,7 @@ impl PendingCall {
     /// It goes back to the queue because its worker took no more calls: it never ran there, and that was no attempt. False
     /// when nobody waits for it any more, or it is committed.
     pub fn hand_back(&self) -> bool {
-        let wanted = self.requeue();
+        let wanted = self.requeue(Executed::Never);
         if wanted {
             let mut state = self.lock();
             state.attempts = state.attempts.saturating_sub(1);
@@ -348,7 +354,7 @@ impl PendingCall {
 
     /// Its answer. Returns false, and does nothing, when it had one already or was given up.
     pub fn complete(&self, outcome: Result<Bytes>) -> bool {
-        let (waker, stay, ticket, host_calls, of_all) = {
+        let (waker, pin, claims, ticket, host_calls, of_all) = {
             let mut state = self.lock();
             if matches!(state.stage, Stage::Done) {
                 return false;
@@ -361,7 +367,10 @@ impl PendingCall {
             if let Some(meter) = &self.meter {
                 meter.ended(outcome.as_ref().err(), state.sent.map(|sent| sent.elapsed()));
             }
+            let may_have_run = state.may_have_run;
             let outcome = outcome.map_err(|error| {
+                // Whoever ends a wait knows nothing of what was before it.
+                let error = if may_have_run { error.that_may_have_run() } else { error };
                 let error = error.for_tool(&self.request.target).after_attempts(attempts);
                 match worker {
                     Some(worker) => error.on_worker(worker),
@@ -374,10 +383,11 @@ impl PendingCall {
                 None => state.outcome = Some(outcome),
             }
             state.tell_inputs();
-            (state.waker.take(), state.stay.take(), state.ticket.take(), state.host_calls.take(), of_all)
+            let (pin, claims) = (state.pin.take(), std::mem::take(&mut state.claims));
+            (state.waker.take(), pin, claims, state.ticket.take(), state.host_calls.take(), of_all)
         };
         // First: whoever hears of the end finds its session without it.
-        drop(stay);
+        drop((pin, claims));
         end_all(host_calls);
         if let Some((batch, outcome, worker)) = of_all {
             batch.deliver(outcome, worker);
@@ -416,9 +426,10 @@ impl PendingCall {
         if let Some(meter) = self.meter.as_ref().filter(|_| !matches!(stage, Stage::Done)) {
             meter.cancelled();
         }
-        let (stay, ticket, host_calls) = (state.stay.take(), state.ticket.take(), state.host_calls.take());
+        let (pin, claims) = (state.pin.take(), std::mem::take(&mut state.claims));
+        let (ticket, host_calls) = (state.ticket.take(), state.host_calls.take());
         drop(state);
-        drop((stay, ticket));
+        drop((pin, claims, ticket));
         end_all(host_calls);
         stage
     }

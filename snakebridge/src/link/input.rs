@@ -9,11 +9,28 @@ use std::time::Instant;
 
 use futures::{FutureExt, StreamExt};
 use tokio::runtime::Handle;
+use tokio::sync::Notify;
 
 use super::{Link, PendingCall};
 use crate::body::InputStream;
 use crate::error::{Error, ErrorKind, Executed};
 use crate::wire::peer::Refused;
+
+/// The streams among a call's arguments.
+pub(super) struct Inputs {
+    /// Until somebody pulls them.
+    pub(super) streams: Option<Vec<InputStream>>,
+    /// Whether something was pulled: the call cannot begin anew elsewhere.
+    pub(super) pulled: bool,
+    /// Told whenever the call has changed its place, has ended, or a stream has got room.
+    pub(super) changed: Arc<Notify>,
+}
+
+impl std::fmt::Debug for Inputs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Inputs").field("pulled", &self.pulled).finish_non_exhaustive()
+    }
+}
 
 /// Pulls each of `streams` for as long as `call` is unanswered.
 pub(super) fn send_all(runtime: &Handle, call: &Arc<PendingCall>, streams: Vec<InputStream>) {

@@ -327,7 +327,7 @@ async fn a_worker_that_goes_away_hands_back_what_it_will_not_run() {
     let Some(Control::GoingAway { reason, never_ran }) = worker.control.recv().await else { panic!("it is reported") };
     assert_eq!(reason, "recycled");
     assert_eq!(never_ran.iter().map(|call| (call.id, call.sent)).collect::<Vec<_>>(), [(3, false)]);
-    assert!(never_ran[0].call.requeue());
+    assert!(never_ran[0].call.requeue(Executed::Never));
     worker.say(|peer, out| peer.reply(1, b"\x01", out).unwrap()).await;
     assert!(outcome(&accepted).await.is_ok());
     assert_eq!(link.send(&call("late", false), Instant::now()), Err(Refused::NotOpen));

@@ -14,8 +14,11 @@ fn write(out: &mut String, value: &Value, level: usize) {
     match value {
         Value::Float(value) if !value.is_finite() => out.push_str("null"),
         // What these look like is JSON already; a float keeps its point.
-        Value::Nil | Value::Bool(_) | Value::Int(_) | Value::UInt(_) | Value::Float(_) => {
+        Value::Nil | Value::Bool(_) | Value::Int(_) | Value::UInt(_) | Value::BigInt(_) | Value::Float(_) => {
             out.push_str(&value.to_string());
+        }
+        Value::Complex(_) | Value::Timestamp(_) | Value::NdArray(_) | Value::Arrow(_) | Value::Opaque(_) => {
+            write_text(out, &value.to_string());
         }
         Value::Str(text) => write_text(out, text),
         Value::Bytes(bytes) => {

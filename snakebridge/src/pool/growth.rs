@@ -29,6 +29,15 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         self.0.places.fetch_sub(1, Ordering::SeqCst);
+        // Those that are left may all have workers.
+        self.0.occupied.notify_waiters();
+    }
+}
+
+impl Pool {
+    /// Places for workers, filled or not.
+    pub(super) fn places(&self) -> usize {
+        self.places.load(Ordering::SeqCst)
     }
 }
 
@@ -66,12 +75,12 @@ impl Pool {
             let since = state.scheduler.idle_since(worker.number, worker.ready)?;
             Some((worker.number, now.saturating_duration_since(since)))
         });
-        let first = state.scheduler.waiting().next();
+        let (waiting, first) = state.scheduler.crowd();
         Load {
-            places: self.places.load(Ordering::SeqCst),
+            places: self.places(),
             serving: serving.len(),
-            waiting: state.scheduler.waiting().count(),
-            waited: first.map_or(Duration::ZERO, |call| now.saturating_duration_since(call.admitted)),
+            waiting,
+            waited: first.map_or(Duration::ZERO, |admitted| now.saturating_duration_since(admitted)),
             idle: idle.collect(),
         }
     }

@@ -14,6 +14,8 @@ pub enum WorkerState {
     Idle,
     /// It has calls.
     Busy,
+    /// It is ready and gets no calls: it takes the place of the next worker that is lost or replaced.
+    Spare,
     /// It gets no more calls, and ends when those it has are done; another one has taken its place, or will.
     Draining,
 }
@@ -48,6 +50,8 @@ pub struct WorkerInfo {
     pub current: Option<CurrentCall>,
     /// It gets no more calls, and ends when these are done; another one has taken its place, or will.
     pub draining: bool,
+    /// It gets no calls yet, and takes the place of the next worker that is lost or replaced.
+    pub spare: bool,
     /// It has restricted itself as `sandbox` says; the event `WorkerSandboxed` has told how.
     pub sandboxed: bool,
 }
@@ -57,6 +61,7 @@ impl WorkerInfo {
     pub fn state(&self) -> WorkerState {
         match self.in_flight {
             _ if self.draining => WorkerState::Draining,
+            _ if self.spare => WorkerState::Spare,
             0 => WorkerState::Idle,
             _ => WorkerState::Busy,
         }
@@ -70,16 +75,17 @@ impl WorkerInfo {
 }
 
 impl Pool {
-    /// The workers that serve calls, or drain, by number.
+    /// The workers that serve calls, drain, or are spare, by number.
     pub(super) fn infos(&self) -> Vec<WorkerInfo> {
         let now = Instant::now();
         let mut workers: Vec<_> = {
             let state = self.lock();
             let answered = |worker: &Worker| state.scheduler.answered_by(worker.number);
-            state.workers.values().map(|worker| (Arc::clone(worker), answered(worker))).collect()
+            let is_spare = |worker: &Worker| !state.workers.contains_key(&worker.number);
+            state.living().map(|worker| (Arc::clone(worker), answered(worker), is_spare(worker))).collect()
         };
-        workers.sort_by_key(|(worker, _)| worker.number);
-        let info = |(worker, calls): &(Arc<Worker>, u64)| WorkerInfo {
+        workers.sort_by_key(|(worker, ..)| worker.number);
+        let info = |(worker, calls, spare): &(Arc<Worker>, u64, bool)| WorkerInfo {
             pool: self.name(),
             number: worker.number,
             pid: worker.pid,
@@ -88,6 +94,7 @@ impl Pool {
             in_flight: worker.link.in_flight(),
             current: current(worker),
             draining: worker.is_retired(),
+            spare: *spare,
             sandboxed: self.config.worker.sandbox != Sandbox::Hardened,
         };
         workers.iter().map(info).collect()

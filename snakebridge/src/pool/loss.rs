@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::{Pool, State};
+use super::{Life, Pool, State};
 use crate::error::{Error, ErrorKind, Executed, Exit, Phase};
 use crate::link::{CloseReason, PendingCall, Unanswered};
 use crate::telemetry::Event;
@@ -20,6 +20,7 @@ impl Pool {
         {
             let mut state = self.lock();
             state.workers.remove(&worker.number);
+            state.spares.remove(worker.number);
             state.scheduler.remove_worker(worker.number);
             state.outliers.gone(worker.number);
         }
@@ -45,23 +46,22 @@ impl Pool {
                 _ => maybe += 1,
             }
             let tool = call.request.target.to_string();
-            if self.may_repeat(&mut self.lock(), worker, &call, executed) && call.requeue() {
+            if self.may_repeat(&mut self.lock(), worker, &call, executed) && call.requeue(executed) {
                 let (lost_worker, attempts) = (worker.number, call.attempts());
                 events.push(Event::CallRepeated { pool: self.name(), tool, lost_worker, executed, attempts });
                 again.push((call, executed));
-            } else if call.complete(Err(lost(ended, &call, executed).on_worker(worker.number))) {
+            } else if call.complete(Err(self.lost(ended, &call, executed).on_worker(worker.number))) {
                 events.push(Event::CallLost { pool: self.name(), tool, worker: worker.number, executed });
             }
         }
         let refused: Vec<_> = {
             let mut state = self.lock();
-            // The oldest goes to the very front.
-            again.into_iter().rev().filter(|(call, _)| !self.put_back(&mut state, call)).collect()
+            again.into_iter().filter(|(call, executed)| !self.wait_again(&mut state, call, *executed)).collect()
         };
         for (call, executed) in refused {
             let error = match executed {
                 Executed::Never => Error::new(ErrorKind::ShuttingDown, executed),
-                _ => lost(ended, &call, executed),
+                _ => self.lost(ended, &call, executed),
             };
             call.complete(Err(error.on_worker(worker.number)));
         }
@@ -84,6 +84,31 @@ impl Pool {
         self.ended.notify_waiters();
         self.dispatch();
         maybe > 0
+    }
+
+    /// A call that its worker will not answer waits for another one, at once if it never ran. False when the pool is shutting
+    /// down: nobody would ever serve it.
+    pub(super) fn wait_again(&self, state: &mut State, call: &Arc<PendingCall>, executed: Executed) -> bool {
+        match executed {
+            Executed::Never => self.put_back(state, call),
+            _ => self.repeat(state, call, Instant::now()),
+        }
+    }
+
+    /// The error of a call whose worker ended.
+    fn lost(&self, ended: &Ended, call: &PendingCall, executed: Executed) -> Error {
+        let kind = match &ended.reason {
+            CloseReason::Violation(violation) => ErrorKind::Protocol(violation.clone()),
+            // Most likely it was ended for that; if not, it would have been.
+            _ if *self.life.borrow() > Life::Running => ErrorKind::ShuttingDown,
+            _ => ErrorKind::WorkerLost {
+                exit: ended.exit,
+                crash: ended.crash,
+                phase: if call.request.stream { Phase::Stream } else { Phase::Run },
+                stderr_tail: ended.stderr_tail.clone(),
+            },
+        };
+        Error::new(kind, executed)
     }
 
     /// Whether a call that `worker` will not answer may be given to another one.
@@ -124,18 +149,4 @@ pub(super) fn apart(call: &Arc<PendingCall>, executed: Executed) -> Vec<Arc<Pend
         return call.come_apart();
     }
     vec![Arc::clone(call)]
-}
-
-/// The error of a call whose worker ended.
-fn lost(ended: &Ended, call: &PendingCall, executed: Executed) -> Error {
-    let kind = match &ended.reason {
-        CloseReason::Violation(violation) => ErrorKind::Protocol(violation.clone()),
-        _ => ErrorKind::WorkerLost {
-            exit: ended.exit,
-            crash: ended.crash,
-            phase: if call.request.stream { Phase::Stream } else { Phase::Run },
-            stderr_tail: ended.stderr_tail.clone(),
-        },
-    };
-    Error::new(kind, executed)
 }

@@ -7,8 +7,8 @@ use super::Pool;
 use crate::link::{PendingCall, ToolName};
 use crate::telemetry::{Meter, Statistics};
 
-/// Tools that have a meter of their own. Names come from callers.
-const METERS: usize = 4096;
+/// Tools that have a meter of their own: as many series as those who collect them bear.
+const METERS: usize = 1000;
 
 #[derive(Debug, Default)]
 pub(super) struct Meters {
@@ -18,12 +18,14 @@ pub(super) struct Meters {
 }
 
 impl Meters {
-    /// The meter of `tool`.
-    pub(super) fn of(&self, tool: &ToolName) -> Arc<Meter> {
+    /// The meter of `tool`: one of its own if the workers have a tool of that name, as `is_there` says. Other names are
+    /// anybody's.
+    pub(super) fn of(&self, tool: &ToolName, is_there: impl FnOnce() -> bool) -> Arc<Meter> {
         let known = self.tools.read().unwrap_or_else(PoisonError::into_inner).get(tool).cloned();
         known.unwrap_or_else(|| {
+            let is_there = is_there();
             let mut tools = self.tools.write().unwrap_or_else(PoisonError::into_inner);
-            if tools.len() >= METERS && !tools.contains_key(tool) {
+            if !is_there || (tools.len() >= METERS && !tools.contains_key(tool)) {
                 return Arc::clone(&self.others);
             }
             Arc::clone(tools.entry(tool.clone()).or_default())
@@ -48,13 +50,19 @@ fn callers<'a>(calls: impl Iterator<Item = &'a Arc<PendingCall>>) -> usize {
 }
 
 impl Pool {
+    /// Counts the calls of `tool`.
+    pub(super) fn meter(&self, tool: &ToolName) -> Arc<Meter> {
+        self.meters.of(tool, || self.lock().manifests.values().any(|manifest| manifest.tool(tool).is_some()))
+    }
+
     /// What it has done so far.
     pub(super) fn statistics(&self) -> Statistics {
         let mut statistics = {
             let state = self.lock();
             let serving = state.workers.values().filter(|worker| !worker.is_retired()).count();
             let mut statistics = state.history.clone();
-            (statistics.workers, statistics.waiting) = (serving, callers(state.scheduler.waiting()));
+            (statistics.workers, statistics.spares) = (serving, state.spares.len());
+            statistics.waiting = callers(state.scheduler.waiting());
             statistics
         };
         statistics.waiting += self.gathering().waiting().count();
@@ -68,15 +76,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_beyond_the_limit_share_a_meter_and_nothing_is_left_out() {
+    fn names_beyond_the_limit_and_names_of_no_tool_share_a_meter_and_nothing_is_left_out() {
         let meters = Meters::default();
         for number in 0..METERS + 10 {
-            meters.of(&ToolName::Named(format!("tool_{number}").into())).requested();
+            meters.of(&ToolName::Named(format!("tool_{number}").into()), || true).requested();
         }
-        meters.of(&ToolName::Declared("tool_0")).requested();
+        meters.of(&ToolName::Declared("tool_0"), || true).requested();
+        meters.of(&ToolName::Declared("no_tool"), || false).requested();
         let mut statistics = Statistics::default();
         meters.read(&mut statistics);
-        assert_eq!(statistics.calls.requests, METERS as u64 + 11);
-        assert_eq!((statistics.tools["tool_0"].requests, statistics.tools[""].requests), (2, 10));
+        assert_eq!(statistics.calls.requests, METERS as u64 + 12);
+        assert_eq!((statistics.tools["tool_0"].requests, statistics.tools[""].requests), (2, 11));
     }
 }

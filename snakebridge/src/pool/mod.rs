@@ -1,9 +1,10 @@
 //! Many workers: who runs what, who waits, and what happens when one dies.
 //!
-//! [`admission`] says which calls are let in; [`scheduler`] decides where they go and is pure; [`routing`] carries out what
-//! it decides; [`gather`] decides which calls go together, and [`batching`] sees to it; [`slot`] keeps one place filled with
-//! a living worker, with [`succession`] when it has served long enough, unless [`restarts`] says that it makes no sense at
-//! the moment; [`loss`] settles what a dead one leaves, and [`blame`] asks which tool, arguments or worker is at fault:
+//! [`entry`] says which calls are let in; [`scheduler`] decides where they go and is pure, with [`admission`] for those that
+//! wait; [`routing`] carries out what it decides, and [`refusals`] tells those that are not admitted; [`gather`] decides
+//! which calls go together, and [`batching`] sees to it; [`slot`] keeps one place filled with a living worker, one of the
+//! [`spares`] where there is one, with [`succession`] when it has served long enough, unless [`restarts`] says that it
+//! makes no sense at the moment; [`loss`] settles what a dead one leaves, and [`blame`] asks which tool, arguments or worker is at fault:
 //! [`breaker`], [`poison`] and [`outliers`] keep count; [`supervisor`] looks after idle workers, and [`growth`] after their
 //! number; [`timekeeper`] ends calls whose time is up, and [`retirement`] workers that do not let go of them; [`unattended`]
 //! stays with calls that nobody waits for; [`exposing`] notes what adapters expose to sessions; [`shutdown`] ends
@@ -16,9 +17,11 @@ mod batching;
 mod blame;
 mod breaker;
 mod circuit;
+mod entry;
 mod exposing;
 mod gather;
 mod growth;
+mod handle;
 mod health;
 mod info;
 mod loss;
@@ -28,6 +31,7 @@ mod permission;
 mod poison;
 mod pools;
 mod recycling;
+mod refusals;
 mod restarts;
 mod retirement;
 mod retries;
@@ -36,14 +40,15 @@ mod scaling;
 mod scheduler;
 mod shutdown;
 mod slot;
+mod spares;
 mod succession;
 mod supervisor;
 mod timekeeper;
 mod trials;
 mod unattended;
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -52,6 +57,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore, mpsc, watch};
 use tokio_util::task::TaskTracker;
 
+use self::admission::Bounds;
 use self::alarm::Alarm;
 use self::batching::Gathering;
 use self::blame::Digests;
@@ -67,12 +73,13 @@ use self::restarts::Restarts;
 use self::retries::Retries;
 pub(crate) use self::scaling::Scaling;
 use self::scheduler::{Scheduler, Task};
+use self::spares::Spares;
 use self::trials::Trials;
 use crate::body::InputStream;
 use crate::error::{Error, ErrorKind, Executed, Result, StartFailure};
 use crate::link::{Chain, Handling, PendingCall, Priority, ToolName};
 use crate::manifest::{Manifest, SessionUse};
-use crate::session::{Affinity, Identity, Pin, Tie};
+use crate::session::{Affinity, Pin, Tie};
 use crate::telemetry::{Events, Statistics};
 use crate::tools::Registry;
 use crate::wire::fragment::FRAGMENT;
@@ -87,6 +94,8 @@ pub(crate) struct PoolConfig {
     pub worker: WorkerConfig,
     /// How many of them. Default: the number of cores.
     pub workers: usize,
+    /// How many more are ready to take the place of one that is lost. Default: none.
+    pub spares: usize,
     /// How far the pool grows beyond that, if it does.
     pub scaling: Option<Scaling>,
     /// How many calls and streams one of them has at once, if it is not what its profile says.
@@ -101,6 +110,13 @@ pub(crate) struct PoolConfig {
     pub queue_timeout: Duration,
     /// How many calls may wait. Default 1000. Lower: load is refused earlier; higher: callers wait longer for a refusal.
     pub queue_limit: usize,
+    /// How many bytes their arguments may have together. Default 256 MiB. Lower: load of large calls is refused earlier;
+    /// higher: it may take more memory.
+    pub queue_bytes: u64,
+    /// How many bytes of memory have to be left for calls to wait, if it matters.
+    pub memory_reserve: Option<u64>,
+    /// How many calls of a tool may be with workers at a time, for those that have a limit.
+    pub tool_concurrency: BTreeMap<String, usize>,
     /// From the cancellation of a running call to the end of its worker. Default 500 ms.
     pub cancel_grace: Duration,
     /// How long a shutdown lets running calls finish. Default 30 s.
@@ -113,6 +129,21 @@ pub(crate) struct PoolConfig {
     pub health_interval: Duration,
     /// When workers have served long enough. Default: never.
     pub recycling: Recycling,
+}
+
+impl PoolConfig {
+    fn bounds(&self) -> Bounds {
+        Bounds {
+            calls: self.queue_limit,
+            bytes: self.queue_bytes,
+            reserve: self.memory_reserve.unwrap_or(0),
+            wait: self.queue_timeout,
+        }
+    }
+
+    fn tool_limits(&self) -> impl Iterator<Item = (&str, usize)> {
+        self.tool_concurrency.iter().map(|(tool, most)| (tool.as_str(), *most))
+    }
 }
 
 /// In which session a call is made, and how.
@@ -170,6 +201,10 @@ impl Task for Arc<PendingCall> {
         self.size() > FRAGMENT
     }
 
+    fn bytes(&self) -> u64 {
+        self.size() as u64
+    }
+
     fn priority(&self) -> Priority {
         self.handling.priority
     }
@@ -201,7 +236,9 @@ async fn ending(life: &mut watch::Receiver<Life>) {
 
 struct State {
     scheduler: Scheduler<Arc<PendingCall>>,
+    /// Those that have a place, or have left it and are not done.
     workers: HashMap<u64, Arc<Worker>>,
+    spares: Spares,
     /// Workers that are about to be killed, and the call for which each is.
     condemned: HashMap<u64, Arc<PendingCall>>,
     manifests: HashMap<String, Arc<Manifest>>,
@@ -268,6 +305,8 @@ struct Pool {
     starts: Semaphore,
     /// Places that are kept filled with workers.
     places: AtomicUsize,
+    /// One of them has a worker, or may have one again.
+    occupied: Notify,
     /// A call has to wait.
     crowded: Notify,
     /// Has one permit: one worker is replaced at a time.
@@ -300,12 +339,13 @@ impl PoolHandle {
     /// `common` is what the pools of a bridge have together.
     pub(crate) async fn start(config: PoolConfig, common: Common) -> Result<Self> {
         let Common { registry, events, numbers } = common;
-        let (workers, scaling) = (config.workers, config.scaling);
+        let (workers, spares, scaling) = (config.workers, config.spares, config.scaling);
         let most = scaling.map_or(workers, |scaling| scaling.most);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let state = State {
-            scheduler: Scheduler::new(config.queue_limit),
+            scheduler: Scheduler::new(config.bounds(), config.tool_limits()),
             workers: HashMap::new(),
+            spares: Spares::default(),
             condemned: HashMap::new(),
             manifests: HashMap::new(),
             manifest_hash: "".into(),
@@ -340,6 +380,7 @@ impl PoolHandle {
             restarting: Notify::new(),
             starts: Semaphore::new(cores),
             places: AtomicUsize::new(0),
+            occupied: Notify::new(),
             crowded: Notify::new(),
             successions: Semaphore::new(1),
             leaving: Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS))),
@@ -358,128 +399,40 @@ impl PoolHandle {
             pool.tasks.spawn(slot::keep(Place::new(&pool), first.clone()));
         }
         drop(first);
+        for _ in 0..spares {
+            pool.tasks.spawn(spares::keep(Arc::clone(&pool)));
+        }
         // One worker is enough to begin with. A failure counts when it is for good, or when no place has done better.
         let mut worst = Error::new(ErrorKind::ShuttingDown, Executed::Never);
         while let Some(report) = firsts.recv().await {
             match report {
-                Ok(()) => return Ok(handle),
+                Ok(()) => return pool.check_tools().map(|()| handle),
                 Err(error) if error.is_permanent() => return Err(error),
                 Err(error) => worst = error,
             }
         }
         Err(worst)
     }
-
-    /// Admits a call: it is sent, or waits, or is refused.
-    pub(crate) fn submit(&self, submission: Submission) -> Result<Arc<PendingCall>> {
-        self.pool.submit(submission)
-    }
-
-    /// The caller of `call` does not wait any more.
-    pub(crate) fn abandon(&self, call: &Arc<PendingCall>) {
-        self.pool.abandon(call);
-    }
-
-    /// The calls of `session` are of no use any more: those that wait leave, and those that run are cancelled.
-    pub(crate) fn cancel_session(&self, session: &Arc<Identity>) {
-        self.pool.cancel_session(session);
-    }
-
-    /// Nobody will wait for `call`: its failure is an event.
-    pub(crate) fn attend(&self, call: Arc<PendingCall>) {
-        self.pool.attend(call);
-    }
-
-    /// Nobody waits any more for `call`, a stream, which runs to its end nonetheless.
-    pub(crate) fn exhaust(&self, call: &Arc<PendingCall>) {
-        self.pool.exhaust(Arc::clone(call));
-    }
-
-    /// The manifest of the newest worker.
-    pub(crate) fn manifest(&self) -> Option<Arc<Manifest>> {
-        let state = self.pool.lock();
-        state
-            .workers
-            .values()
-            .max_by_key(|worker| worker.number)
-            .map(|worker| Arc::clone(&worker.manifest))
-            .or_else(|| state.manifests.values().next().cloned())
-    }
-
-    /// The hash of the manifest of the worker that was ready last.
-    pub(crate) fn manifest_hash(&self) -> Arc<str> {
-        Arc::clone(&self.pool.lock().manifest_hash)
-    }
-
-    /// Whether any of its tools says that its results are kept.
-    pub(crate) fn keeps_any(&self) -> bool {
-        // On its own: what is kept for how long is read under the lock.
-        self.pool.keeps_results.load(Ordering::Relaxed)
-    }
-
-    /// For how long the results of a tool are kept, if it says so.
-    pub(crate) fn keeps(&self, tool: &str) -> Option<Duration> {
-        self.pool.lock().declared_keeping.get(tool).copied()
-    }
-
-    /// How long a call of a tool may take that does not say so itself.
-    pub(crate) fn call_timeout(&self, tool: &str) -> Duration {
-        self.pool.lock().declared_timeouts.get(tool).copied().unwrap_or(self.pool.config.call_timeout)
-    }
-
-    /// A call of a tool was answered with a result that was kept.
-    pub(crate) fn count_kept(&self, tool: &ToolName) {
-        self.pool.meters.of(tool).kept();
-    }
-
-    /// Its name.
-    pub(crate) fn name(&self) -> &str {
-        &self.pool.config.name
-    }
-
-    /// What its workers load.
-    pub(crate) fn adapter(&self) -> Option<&str> {
-        self.pool.config.worker.adapter.as_deref()
-    }
-
-    /// Whether its workers have this tool, as far as it is known.
-    pub(crate) fn has_tool(&self, name: &str) -> bool {
-        self.manifest().is_some_and(|manifest| manifest.tool(name).is_some())
-    }
-
-    /// The workers that serve calls at this moment, by number.
-    pub(crate) fn workers(&self) -> Vec<WorkerInfo> {
-        self.pool.infos()
-    }
-
-    /// What it has done so far.
-    pub(crate) fn statistics(&self) -> Statistics {
-        self.pool.statistics()
-    }
-
-    /// Replaces the worker of that number, and waits until it gets no more calls.
-    pub(crate) async fn recycle(&self, number: u64) -> Result<()> {
-        self.pool.recycle(number).await
-    }
-
-    /// Admits no more, lets running calls finish, ends the workers. Calls that wait are told that it shuts down.
-    pub(crate) async fn shutdown(&self) {
-        self.pool.shutdown().await;
-    }
-}
-
-impl Drop for PoolHandle {
-    fn drop(&mut self) {
-        // No runtime is needed, and none may be there.
-        self.pool.life.send_replace(Life::Killed);
-        let workers: Vec<_> = self.pool.lock().workers.values().cloned().collect();
-        for worker in workers {
-            worker.kill_now();
-        }
-    }
 }
 
 impl Pool {
+    /// Refuses limits of tools that no worker has: they would bound nothing.
+    fn check_tools(&self) -> Result<()> {
+        let state = self.lock();
+        for tool in self.config.tool_concurrency.keys() {
+            let known = |manifest: &Arc<Manifest>| manifest.tool(tool).is_some();
+            if let Some(manifest) = state.manifests.values().next()
+                && !state.manifests.values().any(known)
+            {
+                let hint = manifest.nearest(tool).map_or(String::new(), |name| format!("; did you mean `{name}`?"));
+                let message =
+                    format!("`.tool_concurrency(\"{}\", ..)`: there is no such tool{hint}", tool.escape_debug());
+                return Err(Error::start_failed(StartFailure::Configuration, message));
+            }
+        }
+        Ok(())
+    }
+
     fn name(&self) -> Arc<str> {
         Arc::clone(&self.config.name)
     }

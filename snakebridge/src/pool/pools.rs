@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures::future::{join_all, try_join_all};
 
 use super::{PoolHandle, WorkerInfo};
-use crate::error::{Error, ErrorKind, Executed, Result};
+use crate::error::{Error, ErrorKind, Executed, Result, shown};
 use crate::session::Identity;
 use crate::telemetry::Statistics;
 use crate::tools::Registry;
@@ -39,7 +39,7 @@ impl Pools {
     pub(crate) fn named(&self, name: &str) -> Result<usize> {
         let found = self.pools.iter().position(|pool| pool.name() == name);
         found.ok_or_else(|| {
-            let message = format!("there is no pool `{}`: there are {}", name.escape_debug(), self.names());
+            let message = format!("there is no pool `{}`: there are {}", shown(name), self.names());
             Error::invalid_argument(message)
         })
     }
@@ -127,6 +127,11 @@ impl Pools {
     /// Ends all of them in good order, side by side.
     pub(crate) async fn shutdown(&self) {
         join_all(self.pools.iter().map(PoolHandle::shutdown)).await;
+    }
+
+    /// Ends all of them at once.
+    pub(crate) fn kill(&self) {
+        self.pools.iter().for_each(PoolHandle::kill);
     }
 
     fn places(&self, is_meant: impl Fn(&PoolHandle) -> bool) -> Vec<usize> {

@@ -38,7 +38,7 @@ impl Pool {
         }
     }
 
-    /// `worker` has said that it takes no more calls. Those that it `never_ran` are first in line again, and their callers
+    /// `worker` has said that it takes no more calls. Those that it `never_ran` are in line again, before those that came later, and their callers
     /// notice nothing. Those that it denies and had started are treated like those of a lost worker.
     pub(super) fn going_away(&self, worker: &Worker, reason: &str, never_ran: &[Unanswered]) {
         self.retire(worker, || format!("it takes no more calls: {}", reason.escape_debug()));
@@ -50,14 +50,13 @@ impl Pool {
                 let executed = worker.executed_if_handed_back(*id, call);
                 apart(call, executed).into_iter().map(move |call| (call, executed))
             });
-            // The oldest goes to the very front.
-            for (call, executed) in handed_back.collect::<Vec<_>>().into_iter().rev() {
+            for (call, executed) in handed_back.collect::<Vec<_>>() {
                 let waits_again = match executed {
                     Executed::Never => call.hand_back(),
-                    _ => self.may_repeat(&mut state, worker, &call, executed) && call.requeue(),
+                    _ => self.may_repeat(&mut state, worker, &call, executed) && call.requeue(executed),
                 };
                 // What does not wait again was begun: it ran, or streams among its arguments have begun to flow.
-                if !waits_again || !self.put_back(&mut state, &call) {
+                if !waits_again || !self.wait_again(&mut state, &call, executed) {
                     refused.push((call, executed, waits_again));
                 } else if executed != Executed::Never {
                     let (tool, attempts) = (call.request.target.to_string(), call.attempts());

@@ -1,5 +1,7 @@
-//! How many calls may be repeated: a share of those that are made, so that a pool in trouble is not drowned by its own
-//! second attempts.
+//! How many calls may be repeated, and when: a share of those that are made, and each after a pause, so that a pool in
+//! trouble is not drowned by its own second attempts.
+
+use std::time::Duration;
 
 /// So many calls earn one repetition: a fifth of all calls may be repeated.
 const CALLS: u32 = 5;
@@ -7,6 +9,19 @@ const CALLS: u32 = 5;
 const FREE: u32 = 3;
 /// Repetitions that can be saved up. More would let a long quiet time pay for a storm.
 const SAVED: u32 = 100;
+
+/// The pause before the first repetition of a call; each further one is twice as long.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_millis(1600);
+
+/// How long a call that was with so many workers waits before the next one, give or take a quarter: those that one worker
+/// had do not come back together. Of the time that the call has left at most half. `jitter` is a random number from 0 to
+/// 50.
+pub(super) fn pause(attempts: u32, left: Option<Duration>, jitter: u32) -> Duration {
+    let doubled = FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(attempts.saturating_sub(1)));
+    let pause = doubled.min(LONGEST_PAUSE) * (75 + jitter.min(50)) / 100;
+    left.map_or(pause, |left| pause.min(left / 2))
+}
 
 /// What is left, counted in calls.
 #[derive(Debug)]
@@ -48,6 +63,15 @@ mod tests {
         }
         retries.earn();
         assert!(retries.spend() && !retries.spend());
+    }
+
+    #[test]
+    fn each_pause_is_twice_the_one_before_give_or_take_a_quarter_and_within_the_time_that_is_left() {
+        let millis = Duration::from_millis;
+        let pauses = [1, 2, 3, 4, 5, 6, 100].map(|attempts| pause(attempts, None, 25));
+        assert_eq!(pauses, [100, 200, 400, 800, 1600, 1600, 1600].map(millis));
+        assert_eq!([pause(1, None, 0), pause(1, None, 50)], [75, 125].map(millis));
+        assert_eq!([pause(1, Some(millis(60)), 25), pause(3, Some(millis(2000)), 25)], [30, 400].map(millis));
     }
 
     #[test]

@@ -1,10 +1,12 @@
-//! Getting a call that was admitted to a worker, and away again.
+//! Getting a call that was let in to a worker, and away again.
 
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::refusals::{not_taken, refused};
 use super::scheduler::Refusal;
-use super::{Pool, State};
+use super::slot::jitter;
+use super::{Pool, State, retries};
 use crate::error::{Error, ErrorKind, Executed, StartFailure};
 use crate::link::{Answer, Link, PendingCall, Stage};
 use crate::session::Identity;
@@ -19,17 +21,6 @@ enum Sent {
     BesideOthers,
     /// It is not: it waits again, or is answered. Its place is free.
     Not,
-}
-
-/// The error for a call that a healthy connection does not take.
-fn refusal(refused: Refused, queue_limit: usize) -> Error {
-    let kind = match refused {
-        Refused::TooLarge { size, limit } => ErrorKind::PayloadTooLarge { size, limit },
-        Refused::Invalid(what) => ErrorKind::InvalidArgument { message: what.to_owned() },
-        // Seats have room for as many calls as their worker allows, so this is a worker that changed its mind.
-        _ => ErrorKind::QueueFull { limit: queue_limit },
-    };
-    Error::new(kind, Executed::Never)
 }
 
 /// Whether a call waits for one worker, and is given as long as it has.
@@ -48,28 +39,21 @@ impl Pool {
     }
 
     /// The error for a call that the scheduler refuses.
-    pub(super) fn refused(&self, call: &PendingCall, refusal: Refusal) -> Error {
-        let session = call.request.session.as_deref().unwrap_or_default().to_owned();
-        let kind = match refusal {
-            Refusal::QueueFull => ErrorKind::QueueFull { limit: self.config.queue_limit },
-            Refusal::SessionLost => ErrorKind::SessionLost { session },
-            Refusal::WorkerBusy => ErrorKind::SessionWorkerBusy { session },
-        };
-        // One that was with a worker before may have begun there.
-        Error::new(kind, if call.attempts() == 0 { Executed::Never } else { Executed::Maybe })
+    pub(super) fn refused(call: &PendingCall, refusal: Refusal) -> Error {
+        refused(refusal, call.request.session.as_deref().unwrap_or_default())
     }
 
     /// Tells those that were admitted and go nowhere.
     fn refuse(&self, refused: Vec<(Arc<PendingCall>, Refusal)>) {
         for (call, refusal) in refused {
-            call.complete(Err(self.refused(&call, refusal)));
+            call.complete(Err(Self::refused(&call, refusal)));
         }
     }
 
     /// When something has to be done about `call`.
     pub(super) fn expiry(&self, call: &PendingCall, queued: bool) -> Option<Instant> {
         let queue = (queued && !waits_for_its_worker(call))
-            .then(|| call.admitted.checked_add(self.config.queue_timeout))
+            .then(|| call.waits_since().checked_add(self.config.queue_timeout))
             .flatten();
         [call.deadline, queue].into_iter().flatten().min()
     }
@@ -108,7 +92,7 @@ impl Pool {
             }
             refused => {
                 state.scheduler.release(worker.number, call);
-                Some(refusal(refused, self.config.queue_limit))
+                Some(not_taken(refused, self.config.queue_limit))
             }
         };
         drop(state);
@@ -125,13 +109,25 @@ impl Pool {
         self.ended.notify_waiters();
     }
 
-    /// A call that was with a worker waits again, first in line, if anybody still wants it. False when the pool is shutting
+    /// A call that was with a worker waits again, in its old place, if anybody still wants it. False when the pool is shutting
     /// down: nobody would ever serve it.
     pub(super) fn put_back(&self, state: &mut State, call: &Arc<PendingCall>) -> bool {
         // Who gives up looks for it in the queue, under this lock: before this moment in vain, after it not.
         if !state.draining && !call.is_done() {
             state.scheduler.put_back(Arc::clone(call));
             self.alarm.set(self.expiry(call, true));
+        }
+        !state.draining
+    }
+
+    /// The same for one that may have run and is to be repeated: not before a pause is over.
+    pub(super) fn repeat(&self, state: &mut State, call: &Arc<PendingCall>, now: Instant) -> bool {
+        if !state.draining && !call.is_done() {
+            let expiry = self.expiry(call, true);
+            let left = expiry.map(|expiry| expiry.saturating_duration_since(now));
+            let end = now + retries::pause(call.attempts(), left, jitter());
+            state.scheduler.put_back_after(Arc::clone(call), end);
+            self.alarm.set([expiry, Some(end)].into_iter().flatten().min());
         }
         !state.draining
     }
@@ -201,11 +197,21 @@ impl Pool {
     /// The caller of `call` does not wait any more.
     pub(super) fn abandon(&self, call: &Arc<PendingCall>) {
         match call.abandon() {
-            Stage::Queued => self.lock().scheduler.give_up(call),
+            Stage::Queued => {
+                self.lock().scheduler.give_up(call);
+                self.departed();
+            }
             Stage::Gathering => drop(self.take_gathered(|other| Arc::ptr_eq(other, call))),
             Stage::Together(all) => self.desert(&all),
             Stage::Sent { link, id } => self.cancel(&link, id, call, "the caller dropped it"),
             Stage::Done => {}
+        }
+    }
+
+    /// Calls that waited have left without having been sent: what they would have got may go to others.
+    pub(super) fn departed(&self) {
+        if !self.config.tool_concurrency.is_empty() {
+            self.dispatch();
         }
     }
 
@@ -230,6 +236,7 @@ impl Pool {
         for call in waiting.into_iter().chain(self.take_gathered(is_of_it)) {
             call.complete(Err(Error::new(ErrorKind::Cancelled, Executed::Never)));
         }
+        self.departed();
         for worker in workers {
             let mut running = Vec::new();
             worker.link.for_each(|id, call, _| {

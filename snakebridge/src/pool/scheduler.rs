@@ -2,10 +2,11 @@
 //!
 //! How many calls a worker takes is its [`Capacity`]. One that runs a call at a time may still hold calls that wait
 //! *in* it (which saves a round trip for each), but only while what they wait for is short: together at most
-//! [`PREFETCH_BUDGET`] by what is known of their tools. A tool never seen before counts as long. So a slow tool never
+//! [`PREFETCH_BUDGET`](seat::PREFETCH_BUDGET) by what is known of their tools. A tool never seen before counts as long. So a slow tool never
 //! holds a call that another worker could run. One that runs many calls at once takes so many, streams included.
 //!
-//! Calls that a session ties to one worker wait for it beside the queue, see [`ties`].
+//! Calls that a session ties to one worker wait for it beside the queue, see [`ties`]; so do those of a tool that has as
+//! many running as it may, see [`limits`]. How much may wait in all is said by [`admission`](super::admission).
 //!
 //! A call whose arguments are large keeps nobody busy until they have arrived, nor one whose large result is on its way
 //! back: short calls go past them.
@@ -16,8 +17,13 @@
 
 #[cfg(test)]
 mod accounting;
+mod limits;
+#[cfg(test)]
+mod limits_tests;
 mod nesting;
+mod pauses;
 mod queue;
+mod seat;
 #[cfg(test)]
 mod tests;
 mod ties;
@@ -26,19 +32,19 @@ mod ties_tests;
 
 use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use self::limits::ToolLimits;
+use self::pauses::Pauses;
 use self::queue::Queue;
+pub(super) use self::seat::Capacity;
+use self::seat::{Assigned, Progress, Seat};
+use super::admission::{Admission, Bounds};
+use crate::error::QueueLimit;
 use crate::link::{Priority, ToolName};
-use crate::session::{Binding, Tie};
+use crate::session::Tie;
 use crate::wire::table::IdHasher;
 
-/// How much expected work may stand before a call in a worker. About what a wake-up across cores and a round trip cost
-/// on a small machine, several times over; see `docs/performance.md`.
-const PREFETCH_BUDGET: Duration = Duration::from_millis(1);
-/// The most calls that wait in a worker behind the running one, however short they are.
-const PREFETCH_CALLS: usize = 64;
 /// What a tool that has never answered is taken to need.
 const UNKNOWN: Duration = Duration::from_secs(1);
 /// Tools whose duration is remembered. Names come from callers, so their number must be bounded.
@@ -54,6 +60,8 @@ pub(super) trait Task: Clone {
     fn is_stream(&self) -> bool;
     /// Whether its arguments take a while to travel; [`Scheduler::arrived`] says when they are there.
     fn is_large(&self) -> bool;
+    /// How many bytes its arguments have.
+    fn bytes(&self) -> u64;
     /// Who goes first among those who wait.
     fn priority(&self) -> Priority;
     /// When it came: among equals, who came first goes first.
@@ -74,154 +82,28 @@ pub(super) enum Placement {
 /// Why a call goes nowhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Refusal {
-    /// The queue is full.
-    QueueFull,
+    /// There is no room in the queue. After that time there may be.
+    QueueFull(QueueLimit, Duration),
     /// The worker that its session was bound to is gone.
     SessionLost,
     /// It would have to wait for its session's worker, and does not.
     WorkerBusy,
 }
 
-/// How many calls a worker takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Capacity {
-    /// It runs one at a time; others wait in it while that is short. At most so many, running streams included.
-    Serial(usize),
-    /// It takes so many at once, streams included.
-    Concurrent(usize),
-}
-
 /// Something about each of many calls, by their keys: addresses, which one multiplication spreads as well as ids.
 type ByKey<T> = HashMap<u64, T, BuildHasherDefault<IdHasher>>;
-
-/// How far a call is that is with a worker.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Progress {
-    /// Its arguments are on their way.
-    Arriving,
-    /// It waits or runs.
-    There,
-    /// Its result is on its way.
-    Answering,
-}
-
-#[derive(Debug)]
-struct Assigned {
-    stream: bool,
-    since: Instant,
-    expected: Duration,
-    progress: Progress,
-    /// Nobody waits for it any more: it may end without having run.
-    given_up: bool,
-    /// The session that it has to itself.
-    exclusive: Option<Arc<Binding>>,
-    /// It runs inside another call of its worker, which waits for it.
-    nested: bool,
-}
-
-impl Assigned {
-    /// Whether others wait for it where calls run one at a time.
-    fn occupies(&self) -> bool {
-        !self.stream && self.progress == Progress::There
-    }
-}
-
-/// A worker, as the scheduler sees it.
-#[derive(Debug)]
-struct Seat<C> {
-    worker: u64,
-    capacity: Capacity,
-    /// It finishes what it has.
-    closed: bool,
-    /// What it has not answered.
-    assigned: ByKey<Assigned>,
-    /// How many of them others wait for, and how long those are expected to take together.
-    calls: usize,
-    expected: Duration,
-    /// How many of them have arguments on their way.
-    arriving: usize,
-    last_finished: Option<Instant>,
-    /// When a call was last answered, whatever kind it was.
-    last_left: Option<Instant>,
-    /// How many calls it has answered.
-    answered: u64,
-    /// Calls that wait for this worker and no other.
-    line: Queue<C>,
-    /// How many calls in a row went past one that had waited longer: between those in the line and those that wait for any
-    /// worker.
-    overtaken: u32,
-    /// When it was bound to a session last, as a number in the order of bindings.
-    last_bound: u64,
-}
-
-impl<C: Task> Seat<C> {
-    /// Whether it takes `call`, which waits for any worker, before those that wait for this one.
-    fn takes(&self, call: &C, expected: Duration) -> bool {
-        // For most the line is empty, and that is quickly seen.
-        self.accepts(expected)
-            && (self.line.is_empty() || self.line.front().is_none_or(|first| self.goes_before(call, first)))
-    }
-
-    /// Whether it takes another call, which is expected to take so long.
-    fn accepts(&self, expected: Duration) -> bool {
-        let held = self.assigned.len();
-        match self.capacity {
-            _ if self.closed => false,
-            Capacity::Concurrent(limit) => held < limit,
-            Capacity::Serial(limit) if held >= limit => false,
-            // What is about to arrive would find it busy.
-            Capacity::Serial(_) if self.arriving > 0 && expected > PREFETCH_BUDGET => false,
-            Capacity::Serial(_) => {
-                self.calls == 0 || (self.calls <= PREFETCH_CALLS && self.expected <= PREFETCH_BUDGET)
-            }
-        }
-    }
-
-    fn add(&mut self, key: u64, assigned: Assigned) {
-        if assigned.occupies() {
-            self.calls += 1;
-            self.expected += assigned.expected;
-        }
-        self.arriving += usize::from(assigned.progress == Progress::Arriving);
-        self.assigned.insert(key, assigned);
-    }
-
-    fn take(&mut self, key: u64) -> Option<Assigned> {
-        let assigned = self.assigned.remove(&key)?;
-        if assigned.occupies() {
-            self.calls -= 1;
-            self.expected -= assigned.expected;
-        }
-        self.arriving -= usize::from(assigned.progress == Progress::Arriving);
-        Some(assigned)
-    }
-
-    /// A call has run, or never will. Returns how long it took where that can be told.
-    fn ended(&mut self, assigned: &Assigned, now: Instant) -> Option<Duration> {
-        // A call that never ran would teach that its tool takes no time, and so would the one that runs beside it.
-        if assigned.progress != Progress::There || assigned.given_up {
-            return None;
-        }
-        if assigned.nested {
-            // It began at once, and what it is inside of goes on.
-            return assigned.occupies().then(|| now.saturating_duration_since(assigned.since));
-        }
-        // It began when it was sent, or when the one before it ended.
-        let began = self.last_finished.map_or(assigned.since, |finished| finished.max(assigned.since));
-        self.last_finished = Some(now);
-        let can_be_told = assigned.occupies() && matches!(self.capacity, Capacity::Serial(_));
-        can_be_told.then(|| now.saturating_duration_since(began))
-    }
-}
 
 /// The state of a pool's routing.
 #[derive(Debug)]
 pub(super) struct Scheduler<C> {
     seats: Vec<Seat<C>>,
     queue: Queue<C>,
-    queue_limit: usize,
+    admission: Admission,
+    limits: ToolLimits<C>,
     /// Calls that wait until their session is free, by the key of its binding.
     turns: ByKey<Queue<C>>,
+    /// Calls that are repeated, and wait first.
+    pauses: Pauses<C>,
     /// How many calls wait beside the queue.
     aside: usize,
     /// Calls that were admitted and go nowhere.
@@ -232,12 +114,15 @@ pub(super) struct Scheduler<C> {
 }
 
 impl<C: Task> Scheduler<C> {
-    pub(super) fn new(queue_limit: usize) -> Self {
+    /// With so much room for calls that wait, and tools of which only so many calls may run at a time.
+    pub(super) fn new<'a>(bounds: Bounds, limits: impl IntoIterator<Item = (&'a str, usize)>) -> Self {
         Self {
             seats: Vec::new(),
             queue: Queue::new(),
-            queue_limit,
+            admission: Admission::new(bounds),
+            limits: ToolLimits::new(limits),
             turns: ByKey::default(),
+            pauses: Pauses::new(),
             aside: 0,
             refused: Vec::new(),
             bindings: 0,
@@ -247,21 +132,7 @@ impl<C: Task> Scheduler<C> {
 
     /// A worker is ready. Call [`next`](Self::next) until nothing comes.
     pub(super) fn add_worker(&mut self, worker: u64, capacity: Capacity) {
-        self.seats.push(Seat {
-            worker,
-            capacity,
-            closed: false,
-            assigned: ByKey::default(),
-            calls: 0,
-            expected: Duration::ZERO,
-            arriving: 0,
-            last_finished: None,
-            last_left: None,
-            answered: 0,
-            line: Queue::new(),
-            overtaken: 0,
-            last_bound: 0,
-        });
+        self.seats.push(Seat::new(worker, capacity));
     }
 
     /// A worker takes no more calls, and finishes those it has.
@@ -279,7 +150,7 @@ impl<C: Task> Scheduler<C> {
         let mut seat = self.seats.remove(index);
         self.scatter(seat.line.take(|_| true));
         for assigned in seat.assigned.into_values() {
-            self.leave(assigned.exclusive);
+            self.vacate(assigned);
         }
     }
 
@@ -288,25 +159,62 @@ impl<C: Task> Scheduler<C> {
         if call.tie().is_some() {
             return self.submit_tied(call, now);
         }
+        if self.limits.hold_up(&call) {
+            self.enter(&call)?;
+            self.wait_for_place(call);
+            return Ok(Placement::Queued);
+        }
         // Nobody overtakes those who wait, but by priority.
         if self.queue.is_empty()
             && let Some(worker) = self.assign(&call, now)
         {
             return Ok(Placement::Worker(worker));
         }
-        self.check_room()?;
-        self.queue.push_back(call);
+        self.enter(&call)?;
+        self.enqueue(call);
         Ok(Placement::Queued)
     }
 
-    fn check_room(&self) -> Result<(), Refusal> {
-        if self.queue.len() + self.aside < self.queue_limit { Ok(()) } else { Err(Refusal::QueueFull) }
+    /// Refuses a call with arguments of so many bytes, which nothing ties to a worker, if it is sure to be refused.
+    pub(super) fn expect_room(&self, bytes: u64) -> Result<(), Refusal> {
+        if self.queue.is_empty() { Ok(()) } else { self.check_room(bytes) }
     }
 
-    /// A call that was with a worker goes back to the head of the queue. It was admitted before; no limit applies.
+    fn check_room(&self, bytes: u64) -> Result<(), Refusal> {
+        let retry_after = || self.admission.retry_after(self.assigned());
+        self.admission.check(bytes).map_err(|limit| Refusal::QueueFull(limit, retry_after()))
+    }
+
+    /// A new call begins to wait, if there is room.
+    fn enter(&mut self, call: &C) -> Result<(), Refusal> {
+        self.check_room(call.bytes())?;
+        self.admission.entered(call.bytes());
+        Ok(())
+    }
+
+    /// A call joins the queue of those that wait for any worker.
+    fn enqueue(&mut self, call: C) {
+        self.limits.enqueued(&call);
+        self.queue.join(call);
+    }
+
+    /// The first of the queue leaves it for anywhere but a worker.
+    fn skip_first(&mut self) {
+        if let Some(call) = self.queue.pop_front() {
+            self.dequeued(&call);
+        }
+    }
+
+    /// A call that was with a worker waits again, before those that were admitted after it. No limit applies.
     pub(super) fn put_back(&mut self, call: C) {
+        self.admission.entered(call.bytes());
+        self.wait_again(call);
+    }
+
+    /// A call that was admitted before waits where it has to, in its old place.
+    fn wait_again(&mut self, call: C) {
         match call.tie() {
-            None => self.queue.push_front(call),
+            None => self.enqueue(call),
             Some(_) => self.put_back_tied(call),
         }
     }
@@ -314,7 +222,7 @@ impl<C: Task> Scheduler<C> {
     /// A call leaves the worker it was given to without an answer: it was never sent, or never ran there.
     pub(super) fn release(&mut self, worker: u64, call: &C) {
         if let Some(assigned) = self.seat(worker).and_then(|seat| seat.take(call.key())) {
-            self.leave(assigned.exclusive);
+            self.vacate(assigned);
         }
     }
 
@@ -352,20 +260,28 @@ impl<C: Task> Scheduler<C> {
         let took = assigned.as_ref().and_then(|assigned| seat.ended(assigned, now));
         self.learn(call.tool(), took);
         if let Some(assigned) = assigned {
-            self.leave(assigned.exclusive);
+            self.admission.served(now.saturating_duration_since(assigned.since));
+            self.vacate(assigned);
         }
         drained
     }
 
     /// The next call to send, and where to. One that was given up at this very moment may still come.
     pub(super) fn next(&mut self, now: Instant) -> Option<(u64, C)> {
+        self.end_pauses(now);
         loop {
             if let Some(call) = self.queue.front().cloned() {
                 if call.tie().is_some() && self.step_aside(&call) {
                     continue;
                 }
+                if self.limits.hold_up(&call) {
+                    self.skip_first();
+                    self.wait_for_place(call);
+                    continue;
+                }
                 if let Some(worker) = self.assign(&call, now) {
-                    self.queue.pop_front();
+                    self.skip_first();
+                    self.admission.left(call.bytes());
                     return Some((worker, call));
                 }
             }
@@ -374,6 +290,7 @@ impl<C: Task> Scheduler<C> {
             }
             let seat = self.awaited()?;
             if let Some(next) = self.serve_line(seat, now) {
+                self.admission.left(next.1.bytes());
                 return Some(next);
             }
         }
@@ -386,9 +303,12 @@ impl<C: Task> Scheduler<C> {
 
     /// Nobody waits for a call any more. It leaves the queue, if it is there; in a worker it stays until that has answered.
     pub(super) fn give_up(&mut self, call: &C) {
-        self.queue.remove(call);
-        if self.aside > 0 && call.tie().is_some() {
-            self.remove_aside(call);
+        let queued = self.queue.remove(call);
+        if queued {
+            self.dequeued(call);
+        }
+        if queued || self.remove_aside(call) {
+            self.admission.left(call.bytes());
             self.left(call);
         }
         for assigned in self.seats.iter_mut().filter_map(|seat| seat.assigned.get_mut(&call.key())) {
@@ -398,18 +318,39 @@ impl<C: Task> Scheduler<C> {
 
     /// Everybody who waits.
     pub(super) fn waiting(&self) -> impl Iterator<Item = &C> {
-        let aside = self.seats.iter().map(|seat| &seat.line).chain(self.turns.values());
-        self.queue.iter().chain(aside.flat_map(Queue::iter))
+        let aside = self.seats.iter().map(|seat| &seat.line).chain(self.turns.values()).chain(self.limits.lines());
+        self.queue.iter().chain(aside.flat_map(Queue::iter)).chain(self.pauses.iter())
+    }
+
+    /// How many calls wait.
+    #[cfg(test)]
+    pub(super) fn waiting_calls(&self) -> usize {
+        self.admission.calls()
+    }
+
+    /// So many bytes of memory are left for calls that wait, as far as it can be told.
+    pub(super) fn set_memory_left(&mut self, left: Option<u64>) {
+        self.admission.set_memory_left(left);
+    }
+
+    /// Those of them that any further worker would serve: how many they are, and when the first of them came.
+    pub(super) fn crowd(&self) -> (usize, Option<Instant>) {
+        (self.queue.len(), self.queue.oldest().map(Task::admitted))
     }
 
     /// Takes out of the queue whatever `leaves` says.
     pub(super) fn take_waiting(&mut self, mut leaves: impl FnMut(&C) -> bool) -> Vec<C> {
         let mut gone = self.queue.take(&mut leaves);
+        let queued = gone.len();
         if self.aside > 0 {
             gone.extend(self.take_aside(leaves));
-            for call in &gone {
-                self.left(call);
+        }
+        for (place, call) in gone.iter().enumerate() {
+            self.admission.left(call.bytes());
+            if place < queued {
+                self.dequeued(call);
             }
+            self.left(call);
         }
         gone
     }
@@ -458,6 +399,11 @@ impl<C: Task> Scheduler<C> {
     }
 
     fn give(&mut self, index: usize, call: &C, expected: Duration, now: Instant) -> u64 {
+        let limit = self.limits.take_place(call);
+        self.hand_over(index, call, expected, limit, now)
+    }
+
+    fn hand_over(&mut self, index: usize, call: &C, expected: Duration, limit: Option<usize>, now: Instant) -> u64 {
         let seat = &mut self.seats[index];
         let exclusive = call.tie().and_then(|tie| {
             if tie.bound_to() != Some(seat.worker) {
@@ -469,7 +415,7 @@ impl<C: Task> Scheduler<C> {
         let progress = if call.is_large() { Progress::Arriving } else { Progress::There };
         let stream = call.is_stream();
         let (given_up, nested) = (false, false);
-        seat.add(call.key(), Assigned { stream, since: now, expected, progress, given_up, exclusive, nested });
+        seat.add(call.key(), Assigned { stream, since: now, expected, progress, given_up, exclusive, nested, limit });
         seat.worker
     }
 

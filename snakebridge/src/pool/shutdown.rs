@@ -33,6 +33,17 @@ impl Pool {
         }
     }
 
+    /// Admits no more, and kills the workers, whatever they are doing: their ends are their calls' ends.
+    pub(super) fn kill(&self) {
+        self.refuse_calls();
+        self.life.send_replace(Life::Killed);
+        let workers: Vec<_> = self.lock().workers.values().cloned().collect();
+        for worker in workers {
+            worker.kill("the bridge was shut down without waiting");
+        }
+        self.kill_template();
+    }
+
     /// From now on every call is told that the pool is shutting down, those that wait at once.
     fn refuse_calls(&self) {
         let waiting = {
@@ -50,7 +61,14 @@ impl Pool {
     fn abort(&self) {
         self.life.send_replace(Life::Killed);
         self.refuse_calls();
-        let workers: Vec<_> = self.lock().workers.drain().map(|(_, worker)| worker).collect();
+        let (workers, spares): (Vec<_>, Vec<_>) = {
+            let mut state = self.lock();
+            let spares = state.spares.workers().cloned().collect();
+            (state.workers.drain().map(|(_, worker)| worker).collect(), spares)
+        };
+        for spare in spares {
+            spare.kill_now();
+        }
         for worker in workers {
             worker.kill_now();
             self.lock().scheduler.remove_worker(worker.number);
@@ -60,7 +78,15 @@ impl Pool {
                 PendingCall::complete(&unanswered.call, Err(error));
             }
         }
+        self.kill_template();
         self.ended.notify_waiters();
+    }
+
+    /// Ends what workers are forked from.
+    pub(super) fn kill_template(&self) {
+        if let Some(preload) = &self.config.worker.preload {
+            preload.kill();
+        }
     }
 }
 

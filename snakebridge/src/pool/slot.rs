@@ -8,13 +8,14 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 use super::backoff::Backoff;
 use super::growth::Place;
 use super::permission::Probe;
 use super::restarts::{PROVEN, is_quick};
 use super::scheduler::Capacity;
-use super::{Life, Pool, batching};
+use super::{Life, Pool, State, batching};
 use crate::error::{Error, ErrorKind, Result, StartFailure};
 use crate::link::{Answer, Incoming, Link, PendingCall, Service};
 use crate::telemetry::Event;
@@ -72,6 +73,12 @@ impl Service for Surroundings {
 /// How often a start that ends without a word (killed, say) is tried again before it is reported.
 const SILENT_STARTS: u32 = 3;
 
+/// A worker that is ready, and the task that settles what it leaves when it ends.
+pub(super) struct Occupant {
+    pub(super) worker: Arc<Worker>,
+    end: JoinHandle<Departure>,
+}
+
 /// Starts a worker, waits for its end, starts the next one; until the pool ends. `first` hears how the first start went.
 pub(super) async fn keep(place: Place, first: UnboundedSender<Result<()>>) {
     let pool = place.pool();
@@ -85,21 +92,24 @@ pub(super) async fn keep(place: Place, first: UnboundedSender<Result<()>>) {
     let mut life = pool.life.subscribe();
     loop {
         let begun = Instant::now();
-        let started = async {
+        let occupied = async {
+            if let Some(spare) = pool.seat_spare() {
+                return (0, Ok(spare), None);
+            }
             let probe = pool.permission().await;
             let number = pool.number();
-            (number, pool.start_worker(number).await, probe)
+            let started = pool.start_worker(number).await;
+            (number, started.map(|worker| pool.admit(worker, begun.elapsed())), probe)
         };
-        let (number, started, probe) = tokio::select! {
-            started = started => started,
+        let (number, occupied, probe) = tokio::select! {
+            occupied = occupied => occupied,
             () = super::ending(&mut life) => return,
         };
-        let wait = match started {
-            Ok(worker) => {
+        let wait = match occupied {
+            Ok(occupant) => {
                 failures = 0;
-                pool.admit(&worker, begun.elapsed());
                 report(Ok(()));
-                let (departure, lived) = pool.serve(worker, probe.as_ref()).await;
+                let (departure, lived) = pool.serve(occupant, probe.as_ref()).await;
                 if departure.dismissed {
                     return;
                 }
@@ -147,7 +157,7 @@ pub(super) fn jitter() -> u32 {
 
 /// How a place became free.
 #[derive(Debug, Clone, Copy)]
-struct Departure {
+pub(super) struct Departure {
     /// The host ended its worker.
     by_host: bool,
     /// The worker had done something, or was about to.
@@ -161,18 +171,35 @@ impl Pool {
         self.numbers.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    pub(super) async fn start_worker(self: &Arc<Self>, number: u64) -> Result<Arc<Worker>> {
+    pub(super) async fn start_worker(self: &Arc<Self>, number: u64) -> Result<Worker> {
         // A few at a time: a hundred interpreters that import at once help nobody. Never closed, so never an error.
         let _permit = self.starts.acquire().await;
         let surroundings =
             Arc::new(Surroundings { pool: Arc::downgrade(self), worker: number, runtime: Handle::current() });
         let known = |hash: &str| self.lock().manifests.get(hash).cloned();
         let worker = Worker::start(number, &self.config.worker, surroundings, known).await?;
-        Ok(Arc::new(worker.with_jitter(jitter())))
+        Ok(worker.with_jitter(jitter()))
     }
 
-    /// A worker is ready: it gets its share of what waits.
-    fn admit(&self, worker: &Arc<Worker>, after: Duration) {
+    /// A worker is ready, and a place is free for it: it gets its share of what waits.
+    pub(super) fn admit(self: &Arc<Self>, worker: Worker, after: Duration) -> Occupant {
+        let worker = Arc::new(worker);
+        self.introduce(&worker);
+        self.seat(&mut self.lock(), &worker);
+        let occupant = self.occupant(worker);
+        self.seated(&occupant.worker, after);
+        occupant
+    }
+
+    /// Watches over a worker from now on.
+    pub(super) fn occupant(self: &Arc<Self>, worker: Arc<Worker>) -> Occupant {
+        let (pool, watched, life) = (Arc::clone(self), Arc::clone(&worker), self.life.subscribe());
+        let end = self.tasks.spawn(async move { pool.watch(&watched, life).await });
+        Occupant { worker, end }
+    }
+
+    /// Notes what a worker that is ready says of itself.
+    pub(super) fn introduce(&self, worker: &Worker) {
         {
             let mut state = self.lock();
             let declared = worker.manifest.tools.iter();
@@ -190,8 +217,6 @@ impl Pool {
                 declared.filter_map(|tool| Some((tool.name.clone(), batching::rule(tool.batch?)?))).collect();
             state.manifests.entry(worker.manifest_hash.clone()).or_insert_with(|| Arc::clone(&worker.manifest));
             state.manifest_hash = worker.manifest_hash.as_str().into();
-            state.workers.insert(worker.number, Arc::clone(worker));
-            state.scheduler.add_worker(worker.number, self.capacity(worker));
             state.history.workers_started += 1;
             state.has_served = true;
             state.failed = None;
@@ -204,6 +229,17 @@ impl Pool {
                 enforced,
             });
         }
+    }
+
+    /// Gives a worker a place.
+    pub(super) fn seat(&self, state: &mut State, worker: &Arc<Worker>) {
+        state.workers.insert(worker.number, Arc::clone(worker));
+        state.scheduler.add_worker(worker.number, self.capacity(worker));
+    }
+
+    /// A worker has a place, and serves.
+    pub(super) fn seated(&self, worker: &Worker, after: Duration) {
+        self.occupied.notify_waiters();
         self.events.emit(Event::WorkerReady { pool: self.name(), worker: worker.number, pid: worker.pid, after });
         self.dispatch();
     }
@@ -218,8 +254,9 @@ impl Pool {
 
     /// Has `worker` serve in a place, and those that take its place when it has served long enough, until the place is free
     /// again. Tells how long the last one lived.
-    async fn serve(self: &Arc<Self>, mut worker: Arc<Worker>, probe: Option<&Probe>) -> (Departure, Duration) {
-        let mut occupied = Box::pin(Arc::clone(self).occupied_by(Arc::clone(&worker)));
+    async fn serve(self: &Arc<Self>, occupant: Occupant, probe: Option<&Probe>) -> (Departure, Duration) {
+        let mut worker = Arc::clone(&occupant.worker);
+        let mut occupied = Box::pin(Arc::clone(self).occupied_by(occupant));
         let mut proven = probe.is_none();
         loop {
             tokio::select! {
@@ -232,10 +269,9 @@ impl Pool {
                     }
                 }
                 successor = self.successor(&worker), if proven => {
-                    self.admit(&successor.worker, successor.after);
                     self.retire(&worker, || successor.reason);
-                    worker = successor.worker;
-                    let next = Box::pin(Arc::clone(self).occupied_by(Arc::clone(&worker)));
+                    worker = Arc::clone(&successor.occupant.worker);
+                    let next = Box::pin(Arc::clone(self).occupied_by(successor.occupant));
                     self.tasks.spawn(std::mem::replace(&mut occupied, next));
                     drop(successor.turn);
                 }
@@ -244,9 +280,7 @@ impl Pool {
     }
 
     /// Waits until a place is free again: its worker has ended, or is retired and ends in its own time.
-    async fn occupied_by(self: Arc<Self>, worker: Arc<Worker>) -> Departure {
-        let (pool, watched, life) = (Arc::clone(&self), Arc::clone(&worker), self.life.subscribe());
-        let mut end = self.tasks.spawn(async move { pool.watch(&watched, life).await });
+    async fn occupied_by(self: Arc<Self>, Occupant { worker, mut end }: Occupant) -> Departure {
         let leaves = async {
             worker.retired().await;
             // Never closed, so never an error.

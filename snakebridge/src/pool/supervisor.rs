@@ -1,5 +1,5 @@
 //! One task that looks after the workers of a pool now and then: asks idle ones whether they are there, and measures those
-//! that have a limit.
+//! that have a limit, and the memory that is left for calls that wait.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use super::recycling::Worn;
 use super::{Pool, State};
 use crate::worker::{Worker, memory};
 
-/// How often the memory of workers is measured that may not have too much.
+/// How often memory is measured: that of workers which may not have too much, and what is left.
 const SAMPLE: Duration = Duration::from_millis(250);
 /// The shortest time between two looks: a look costs a system call for each worker.
 const SHORTEST: Duration = Duration::from_millis(10);
@@ -21,7 +21,8 @@ const LONGEST: Duration = Duration::from_hours(24);
 pub(super) async fn run(pool: Arc<Pool>) {
     let mut life = pool.life.subscribe();
     let (interval, limits) = (pool.config.health_interval.clamp(SHORTEST, LONGEST), pool.config.recycling);
-    let sample = if limits.memory.is_some() { SAMPLE } else { interval };
+    let measures = limits.memory.is_some() || pool.config.memory_reserve.is_some();
+    let sample = if measures { SAMPLE } else { interval };
     let age = limits.age.map_or(interval, |age| (age / 20).max(SHORTEST));
     let mut ticks = tokio::time::interval(interval.min(sample).min(age));
     // After a time in which nothing ran, this program's own silence is not the workers'.
@@ -32,7 +33,7 @@ pub(super) async fn run(pool: Arc<Pool>) {
             _ = ticks.tick() => {}
             () = super::ending(&mut life) => return,
         }
-        let workers: Vec<Arc<Worker>> = pool.lock().workers.values().cloned().collect();
+        let workers: Vec<Arc<Worker>> = pool.lock().living().cloned().collect();
         let now = Instant::now();
         if asked.is_none_or(|asked| now.saturating_duration_since(asked) >= interval) {
             asked = Some(now);
@@ -41,7 +42,7 @@ pub(super) async fn run(pool: Arc<Pool>) {
                 pool.ask(&mut health, worker);
             }
         }
-        if limits.memory.is_some() || limits.age.is_some() {
+        if measures || limits.age.is_some() {
             pool.measure(workers, now).await;
         }
     }
@@ -62,16 +63,21 @@ impl Pool {
         }
     }
 
-    /// Looks whether workers have had enough.
+    /// Looks whether workers have had enough, and how much memory is left.
     async fn measure(&self, workers: Vec<Arc<Worker>>, now: Instant) {
-        let weighs = self.config.recycling.memory.is_some();
+        let (weighs, reserves) = (self.config.recycling.memory.is_some(), self.config.memory_reserve.is_some());
         let pids: Vec<u32> = workers.iter().map(|worker| worker.pid).collect();
         // Reading a large process's figures takes the kernel a while.
         let measured = tokio::task::spawn_blocking(move || {
-            pids.into_iter().map(|pid| if weighs { memory::proportional(pid) } else { None }).collect::<Vec<_>>()
+            let left = if reserves { memory::left() } else { None };
+            let weigh = |pid| if weighs { memory::proportional(pid) } else { None };
+            (pids.into_iter().map(weigh).collect::<Vec<_>>(), left)
         });
         // An error means that the runtime is going down.
-        let Ok(measured) = measured.await else { return };
+        let Ok((measured, left)) = measured.await else { return };
+        if reserves {
+            self.lock().scheduler.set_memory_left(left);
+        }
         for (worker, memory) in workers.iter().zip(measured) {
             let calls = self.lock().scheduler.answered_by(worker.number);
             self.recycle_if_worn(worker, Worn { calls, age: worker.age(now), memory });

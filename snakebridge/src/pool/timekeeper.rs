@@ -59,7 +59,7 @@ impl Pool {
     /// Ends everything whose time is up at `now`, and sets the alarm for what is next. Returns how much it looked at.
     fn expire(self: &Arc<Self>, now: Instant) -> u32 {
         let gathered = self.send_due(now);
-        let (expired, together, workers, mut seen) = {
+        let (expired, together, workers, mut seen, pause_is_over) = {
             let mut state = self.lock();
             let expired = state.scheduler.take_waiting(|call| self.expiry(call, true).is_some_and(|when| when <= now));
             let (mut next, mut seen) = (None, gathered);
@@ -71,11 +71,17 @@ impl Pool {
                     together.push(Arc::clone(call));
                 }
             }
-            self.alarm.set(next);
+            let pause_is_over = state.scheduler.end_pauses(now);
+            self.alarm.set([next, state.scheduler.next_pause()].into_iter().flatten().min());
             let workers: Vec<Arc<Worker>> = state.workers.values().cloned().collect();
-            (expired, together, workers, seen)
+            (expired, together, workers, seen, pause_is_over)
         };
         self.alarm.set(self.expire_members(&together, None, now));
+        if pause_is_over {
+            self.dispatch();
+        } else if !expired.is_empty() {
+            self.departed();
+        }
         for call in expired {
             call.complete(Err(waited_too_long(&call, now)));
         }
@@ -140,7 +146,7 @@ fn waited_too_long(call: &PendingCall, now: Instant) -> Error {
     let kind = if call.deadline.is_some_and(|deadline| deadline <= now) {
         ErrorKind::DeadlineExceeded { timeout: call.timeout, phase: Phase::Queue }
     } else {
-        ErrorKind::QueueTimeout { waited: now.saturating_duration_since(call.admitted) }
+        ErrorKind::QueueTimeout { waited: now.saturating_duration_since(call.waits_since()) }
     };
     Error::new(kind, Executed::Never)
 }

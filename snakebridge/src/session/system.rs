@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::{Identity, Sessions};
 use crate::body::{self, Received};
-use crate::error::{Error, ErrorKind, Executed, Result};
+use crate::error::{Error, ErrorKind, Executed, Result, shown};
 use crate::wire::Limits;
 
 const PREFIX: &str = "$state.";
@@ -81,7 +81,7 @@ impl Sessions {
                 encoded(self.keys(session).await.map(|keys| keys.iter().map(ToString::to_string).collect::<Vec<_>>()))
             }
             _ => {
-                let message = format!("no system call `{}`", target.escape_debug());
+                let message = format!("no system call `{}`", shown(target));
                 Err(Error::new(ErrorKind::ToolNotFound { message }, Executed::Never))
             }
         }

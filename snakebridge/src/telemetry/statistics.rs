@@ -128,13 +128,16 @@ impl CallStatistics {
 pub struct Statistics {
     /// All calls together.
     pub calls: CallStatistics,
-    /// The calls of each tool. Beyond 4096 names the rest is together under an empty one.
+    /// The calls of each tool that workers have, a thousand in each pool at most. What is left, and calls of names that are
+    /// no tool's, is together under an empty name.
     pub tools: BTreeMap<String, CallStatistics>,
     /// Workers that serve.
     pub workers: usize,
+    /// Workers that are ready to take the place of one of them.
+    pub spares: usize,
     /// Calls that wait for one.
     pub waiting: usize,
-    /// Workers that have been ready, those of now included.
+    /// Workers that have been ready, those of now and spares included.
     pub workers_started: u64,
     /// Workers that died, or were killed.
     pub workers_lost: u64,
@@ -151,11 +154,12 @@ impl Statistics {
 
     /// Adds what another pool has done.
     pub(crate) fn merge(&mut self, other: Self) {
-        let Self { calls: _, tools, workers, waiting, workers_started, workers_lost, workers_retired } = other;
+        let Self { calls: _, tools, workers, spares, waiting, workers_started, workers_lost, workers_retired } = other;
         for (tool, calls) in tools {
             self.add(&tool, &calls);
         }
         self.workers += workers;
+        self.spares += spares;
         self.waiting += waiting;
         self.workers_started += workers_started;
         self.workers_lost += workers_lost;
@@ -298,13 +302,15 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::error::QueueLimit;
 
     #[test]
     fn each_end_is_counted_as_what_it_was() {
         let meter = Meter::default();
         let error = |kind, executed| Error::new(kind, executed);
         let timeout = Duration::from_secs(1);
-        let full = error(ErrorKind::QueueFull { limit: 1 }, Executed::Never);
+        let limit = QueueLimit::Calls(1);
+        let full = error(ErrorKind::QueueFull { limit, retry_after: timeout }, Executed::Never);
         let late = error(ErrorKind::QueueTimeout { waited: timeout }, Executed::Never);
         let raised = error(ErrorKind::Tool(Box::default()), Executed::Yes);
         for _ in 0..6 {

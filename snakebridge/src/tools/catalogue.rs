@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::limited::limited;
 use super::{Descriptor, HostTool, States, Tools};
-use crate::error::{Error, ErrorKind, Executed, Result};
+use crate::error::{Error, ErrorKind, Executed, Result, shown};
 use crate::manifest::nearest;
 use crate::wire::limits::is_tool_name;
 
@@ -136,7 +136,7 @@ impl Catalogue {
             None if known.is_empty() => "the host offers no tools; give it some with `.tools(tools![..])`".to_owned(),
             None => format!("there are `{listed}`{more}"),
         };
-        let message = format!("no host tool `{}`; {hint}", name.escape_debug());
+        let message = format!("no host tool `{}`; {hint}", shown(name));
         Error::new(ErrorKind::ToolNotFound { message }, Executed::Never)
     }
 }
@@ -177,7 +177,13 @@ impl Addition {
             if !is_tool_name(&name) {
                 return Err(Error::invalid_argument(format!(
                     "`{}` is no tool name; a letter or `_` comes first, then letters, digits, `_`, `.` and `-`, at most 128",
-                    name.escape_debug()
+                    shown(&name)
+                )));
+            }
+            if let Some(limit) = descriptor.metadata_limit.filter(|&limit| descriptor.metadata_bytes() > limit) {
+                return Err(Error::invalid_argument(format!(
+                    "tool `{name}` has {} bytes of metadata, and at most {limit} are allowed; say less about it",
+                    descriptor.metadata_bytes()
                 )));
             }
             if let Some(missing) = tool.missing_states(states).first() {

@@ -84,10 +84,15 @@ fn a_batch_is_registered_as_a_whole_or_not_at_all() {
     let mut catalogue = Catalogue::default();
     catalogue.register("s", set([tool("taken")]), &States::new()).unwrap();
     let generation = catalogue.generation(Some("s"));
+    let wordy = described("wordy", |tool| {
+        tool.metadata = vec![("key".into(), Value::from("x".repeat(4096)))];
+        tool.metadata_limit = Some(4096);
+    });
     let mut stateful = tool("stateful");
     stateful.needs = Some("Db");
     for (bad, part) in [
         (tool("1st"), "`1st` is no tool name"),
+        (wordy, "tool `wordy` has 4099 bytes of metadata, and at most 4096 are allowed"),
         (tool("fine"), "two host tools are called `fine`"),
         (tool("taken"), "there is a host tool `taken` already"),
         (stateful, "tool `stateful` needs a state of type `Db`; give the builder one with `.state(..)`"),

@@ -13,12 +13,11 @@ use serde::forward_to_deserialize_any;
 
 use self::made_up::MadeUp;
 use super::ToolParameter;
-use super::generated::ToolArgument;
 use crate::value::Value;
 
 /// The fields that `T` is made from, from its schema where there is one, and whether it takes others too. There are none
 /// for a map, which takes any.
-pub fn parameters_of<T: ToolArgument>(schema: Option<&Value>) -> (Vec<ToolParameter>, bool) {
+pub(super) fn parameters_of<T: DeserializeOwned>(schema: Option<&Value>) -> (Vec<ToolParameter>, bool) {
     let parameters = schema.and_then(from_schema).unwrap_or_else(from_deserialize::<T>);
     (parameters, takes_others::<T>())
 }
@@ -192,7 +191,7 @@ mod tests {
     use super::*;
     use crate::tools::Params;
 
-    fn shown<T: ToolArgument>() -> Vec<(String, String, bool)> {
+    fn shown<T: DeserializeOwned>() -> Vec<(String, String, bool)> {
         let (parameters, _) = parameters_of::<T>(None);
         parameters
             .into_iter()

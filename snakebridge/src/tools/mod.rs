@@ -97,9 +97,20 @@ pub struct Descriptor {
     pub max_concurrency: Option<usize>,
     /// What else there is to say about it, for Python to read.
     pub metadata: Vec<(Cow<'static, str>, Value)>,
+    /// How many bytes its keys and values may have together; a tool with more is not registered.
+    pub metadata_limit: Option<usize>,
 }
 
 impl Descriptor {
+    /// How many bytes the metadata has: of text its length, of anything else as it is encoded.
+    pub(crate) fn metadata_bytes(&self) -> usize {
+        let bytes = |value: &Value| match value.as_str() {
+            Some(text) => text.len(),
+            None => crate::body::encode(value).map_or(0, |encoded| encoded.len()),
+        };
+        self.metadata.iter().map(|(key, value)| key.len() + bytes(value)).sum()
+    }
+
     /// A tool without parameters that Python may call.
     pub fn new(name: impl Into<Cow<'static, str>>) -> Self {
         Self {
@@ -115,6 +126,7 @@ impl Descriptor {
             session: false,
             max_concurrency: None,
             metadata: Vec::new(),
+            metadata_limit: None,
         }
     }
 }
@@ -140,7 +152,7 @@ impl std::fmt::Debug for Answer {
 /// A tool of the host. `#[tool]` implements it for a type that has the function's name.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a tool",
-    label = "put `#[tool]` on this function",
+    label = "expected a tool",
     note = "`tools![..]` takes functions with the `#[tool]` attribute"
 )]
 pub trait HostTool: Send + Sync + 'static {
@@ -223,11 +235,8 @@ impl std::fmt::Debug for Tools {
 }
 
 /// A set of `#[tool]` functions, by their paths: `tools![validate, text::shout]`.
+#[cfg(feature = "macros")]
 #[macro_export]
 macro_rules! tools {
-    // Token trees. What a `path` has matched cannot become the name in front of `{}` any more, and an error about what an
-    // `ident` has matched points at the whole invocation instead of at the name that is wrong.
-    ($($($segment:tt)::+),* $(,)?) => {
-        $crate::tools::Tools::new()$(.with($($segment)::+ {}))*
-    };
+    ($($paths:tt)*) => { $crate::tools::generated::tools!([$crate] $($paths)*) };
 }

@@ -1,9 +1,14 @@
 //! The few MessagePack primitives that headers and argument maps need, over plain byte slices.
 //!
 //! Written by hand because it is the hot path: a header is some ten bytes, is read in place, and borrows its strings.
-//! User values go through `rmp_serde` (see [`body`](crate::body)).
+//! Values of users' types are read and written through serde, on top of these (see [`body`](crate::body)).
 
-#![expect(clippy::cast_possible_truncation, reason = "every cast stands behind a check of the range it needs")]
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "every cast stands behind a check of the range it needs, or means the same bits"
+)]
 
 use super::Violation;
 
@@ -35,15 +40,7 @@ pub fn put_str(out: &mut Vec<u8>, text: &str) {
     let length = u32::try_from(text.len()).expect("strings on the wire are below 4 GiB");
     match length {
         0..=31 => out.push(0xa0 | length as u8),
-        32..=0xff => out.extend([0xd9, length as u8]),
-        0x100..=0xffff => {
-            out.push(0xda);
-            out.extend((length as u16).to_be_bytes());
-        }
-        _ => {
-            out.push(0xdb);
-            out.extend(length.to_be_bytes());
-        }
+        _ => put_length(out, length, [0xd9, 0xda, 0xdb]),
     }
     out.extend_from_slice(text.as_bytes());
 }
@@ -95,6 +92,87 @@ fn put_container(out: &mut Vec<u8>, length: u32, short: u8, long: u8) {
 /// Appends nil.
 pub fn put_nil(out: &mut Vec<u8>) {
     out.push(0xc0);
+}
+
+/// Appends a signed integer in its shortest form.
+pub fn put_int(out: &mut Vec<u8>, value: i64) {
+    match value {
+        0.. => put_uint(out, value as u64),
+        -0x20.. => out.push(value as u8),
+        -0x80.. => out.extend([0xd0, value as u8]),
+        -0x8000.. => {
+            out.push(0xd1);
+            out.extend((value as i16).to_be_bytes());
+        }
+        -0x8000_0000.. => {
+            out.push(0xd2);
+            out.extend((value as i32).to_be_bytes());
+        }
+        _ => {
+            out.push(0xd3);
+            out.extend(value.to_be_bytes());
+        }
+    }
+}
+
+/// Appends the head of binary data of `length` bytes.
+pub fn put_bin(out: &mut Vec<u8>, length: u32) {
+    put_length(out, length, [0xc4, 0xc5, 0xc6]);
+}
+
+/// Appends the head of an extension value of `length` bytes.
+pub fn put_extension(out: &mut Vec<u8>, code: i8, length: u32) {
+    match length {
+        1 => out.push(0xd4),
+        2 => out.push(0xd5),
+        4 => out.push(0xd6),
+        8 => out.push(0xd7),
+        16 => out.push(0xd8),
+        _ => put_length(out, length, [0xc7, 0xc8, 0xc9]),
+    }
+    out.push(code as u8);
+}
+
+/// Appends a length behind the marker for its size.
+fn put_length(out: &mut Vec<u8>, length: u32, markers: [u8; 3]) {
+    match length {
+        0..=0xff => out.extend([markers[0], length as u8]),
+        0x100..=0xffff => {
+            out.push(markers[1]);
+            out.extend((length as u16).to_be_bytes());
+        }
+        _ => {
+            out.push(markers[2]);
+            out.extend(length.to_be_bytes());
+        }
+    }
+}
+
+/// A value, or the head of one that others stand inside of.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Token<'a> {
+    /// Nil.
+    Nil,
+    /// A boolean.
+    Bool(bool),
+    /// An integer that was written as an unsigned one.
+    UInt(u64),
+    /// An integer that was written as a signed one.
+    Int(i64),
+    /// A float of 32 bits.
+    F32(f32),
+    /// A float of 64 bits.
+    F64(f64),
+    /// A string.
+    Str(&'a str),
+    /// Binary data.
+    Bin(&'a [u8]),
+    /// An extension value: its type, which is one byte, and its data.
+    Extension(&'a [u8]),
+    /// An array of so many values, which follow.
+    Array(u64),
+    /// A map of so many entries, which follow.
+    Map(u64),
 }
 
 /// What one MessagePack marker says: bytes that follow it, and values that follow those.
@@ -157,6 +235,41 @@ impl<'a> Reader<'a> {
             0xcf => self.big_endian(8),
             _ => Err(Violation::Shape("expected an unsigned integer")),
         }
+    }
+
+    /// The next value, or the head of an array or map.
+    pub fn token(&mut self) -> Result<Token<'a>, Violation> {
+        let marker = self.peek().ok_or(TRUNCATED)?;
+        Ok(match marker {
+            0x00..=0x7f | 0xcc..=0xcf => Token::UInt(self.uint()?),
+            0x80..=0x8f | 0xde | 0xdf => Token::Map(self.map()?),
+            0x90..=0x9f | 0xdc | 0xdd => Token::Array(self.array()?),
+            0xa0..=0xbf | 0xd9..=0xdb => Token::Str(self.str()?),
+            _ => {
+                self.position += 1;
+                match marker {
+                    0xc0 => Token::Nil,
+                    0xc2 | 0xc3 => Token::Bool(marker == 0xc3),
+                    0xc4..=0xc6 => {
+                        let length = self.big_endian(1 << (marker - 0xc4))?;
+                        Token::Bin(self.take(length as usize)?)
+                    }
+                    0xc7..=0xc9 => {
+                        let length = self.big_endian(1 << (marker - 0xc7))?;
+                        Token::Extension(self.take(length as usize + 1)?)
+                    }
+                    0xd4..=0xd8 => Token::Extension(self.take((1 << (marker - 0xd4)) + 1)?),
+                    0xca => Token::F32(f32::from_bits(self.big_endian(4)? as u32)),
+                    0xcb => Token::F64(f64::from_bits(self.big_endian(8)?)),
+                    0xd0 => Token::Int(i64::from(self.big_endian(1)? as i8)),
+                    0xd1 => Token::Int(i64::from(self.big_endian(2)? as i16)),
+                    0xd2 => Token::Int(i64::from(self.big_endian(4)? as i32)),
+                    0xd3 => Token::Int(self.big_endian(8)? as i64),
+                    0xe0..=0xff => Token::Int(i64::from(marker as i8)),
+                    _ => return Err(Violation::Decode("marker 0xc1 is never used")),
+                }
+            }
+        })
     }
 
     /// A string.

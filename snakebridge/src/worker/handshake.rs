@@ -10,7 +10,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use super::output::Tail;
 use super::process::Process;
 use super::status::StatusPage;
-use super::{Compat, Launch, Restrictions, WorkerConfig, diagnosis};
+use super::{Compat, Launch, Restrictions, Unserializable, WorkerConfig, diagnosis};
 use crate::body;
 use crate::error::{Error, Exception, Exit, Result, StartFailure};
 use crate::link::{CloseReason, Control, Link, OwnedRequest, PendingCall, ToolName};
@@ -36,6 +36,7 @@ struct HostHello<'a> {
     pid: u32,
     adapter: Option<&'a str>,
     compat: Option<Compat>,
+    unserializable: Unserializable,
     config: &'a Value,
     python_path: Vec<&'a str>,
     status_fd: Option<i32>,
@@ -71,6 +72,7 @@ pub(super) fn hello(config: &WorkerConfig, status: Option<&StatusPage>) -> Resul
         pid: std::process::id(),
         adapter: config.adapter.as_deref(),
         compat: config.compat,
+        unserializable: config.unserializable,
         config: &config.config,
         python_path,
         status_fd: status.map(StatusPage::descriptor),

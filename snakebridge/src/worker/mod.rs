@@ -21,6 +21,7 @@ mod sandbox;
 mod spawner;
 mod status;
 mod template;
+mod unserializable;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -43,6 +44,7 @@ pub use self::sandbox::{Restrictions, Sandbox};
 use self::spawner::{Input, Invocation};
 use self::status::StatusPage;
 pub(crate) use self::template::Preload;
+pub use self::unserializable::Unserializable;
 use crate::error::{Crash, Error, Executed, Exit, Result, StartFailure};
 use crate::link::{CloseReason, Control, Greeting, Link, PendingCall, Pipes, Service, Unanswered, WriteFailure};
 use crate::manifest::Manifest;
@@ -58,6 +60,8 @@ pub(crate) struct WorkerConfig {
     pub adapter: Option<String>,
     /// The bridge for which it was written, where that is another one.
     pub compat: Option<Compat>,
+    /// What becomes of objects without a form on the wire.
+    pub unserializable: Unserializable,
     /// Passed to the adapter.
     pub config: Value,
     /// Folders in front of Python's own module path.

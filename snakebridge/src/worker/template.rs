@@ -13,7 +13,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
 use rustix::pipe::{PipeFlags, pipe_with};
@@ -38,12 +38,14 @@ const MESSAGE: usize = 1 << 20;
 /// A pool's template, made when the first worker starts, and again when it has died.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Preload {
-    template: Arc<tokio::sync::Mutex<Option<Arc<Template>>>>,
+    template: Arc<Mutex<Option<Arc<Template>>>>,
+    /// Held by whoever makes one.
+    making: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// A process that workers are forked from.
 #[derive(Debug)]
-pub(super) struct Template {
+pub(crate) struct Template {
     process: Process,
     tail: Tail,
     /// One request at a time.
@@ -83,27 +85,38 @@ struct Reaped {
 impl Preload {
     /// A worker by fork, from the template that is there, or from a new one.
     pub(super) async fn fork(&self, config: &WorkerConfig, nonce: &str) -> Result<Spawned> {
-        let mut current = self.template.lock().await;
-        if let Some(template) = current.as_ref().filter(|template| !template.process.has_ended()) {
+        let making = self.making.lock().await;
+        let current = self.lock().clone();
+        if let Some(template) = current.filter(|template| !template.process.has_ended()) {
             match template.fork(config, nonce).await {
                 Ok(spawned) => return Ok(spawned),
                 // It died just now; the next one is told of nothing.
-                Err(error) => tracing::warn!(target: "snakebridge::worker", %error, "the template is lost"),
+                Err(error) => tracing::warn!(target: "snakebridge::worker", ?error, "the template is lost"),
             }
         }
         let template = Arc::new(Template::start(config).await?);
-        *current = Some(Arc::clone(&template));
-        drop(current);
+        *self.lock() = Some(Arc::clone(&template));
+        drop(making);
         let resource = |error| Error::resource("cannot fork a worker from its template", error);
         template.fork(config, nonce).await.map_err(resource)
     }
 
-    /// Ends the template, and with it whatever it still has of workers.
+    /// Ends the template, and with it whatever it still has of workers. Needs no runtime.
+    pub(crate) fn kill(&self) -> Option<Arc<Template>> {
+        let template = self.lock().take()?;
+        template.process.kill();
+        Some(template)
+    }
+
+    /// As `kill`, and waits until it has ended.
     pub(crate) async fn close(&self) {
-        if let Some(template) = self.template.lock().await.take() {
-            template.process.kill();
+        if let Some(template) = self.kill() {
             template.process.wait().await;
         }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Arc<Template>>> {
+        self.template.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -106,6 +106,12 @@ async fn main() -> Result<()> {
     show("prints", bridge.execute("prints", args! { text: "printed on purpose" }).await);
     let broken = Bridge::builder().adapter("no_such_module").env("GIVEN_ON_PURPOSE", &secret).config(&secret);
     show("start", broken.workers(1).start().await.map(drop));
+    // Whoever makes up a name knows it, and is told; nobody else learns of it.
+    let identity = std::env::var("CANARY_IDENTITY").unwrap_or_else(|_| "identity".to_owned());
+    show("no tool", bridge.execute(&identity, args! { secret: &secret }).await);
+    let session = bridge.session(&identity).await?;
+    show("in a session", session.execute("prints", args! { text: "in the session" }).await);
+    println!("metrics: {:?} {:?}", bridge.statistics(), bridge.workers());
     eventually("the events of two lost workers", || {
         let mut lost = 0;
         while let Ok(event) = events.try_recv() {

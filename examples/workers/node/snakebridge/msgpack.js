@@ -12,13 +12,19 @@ export class Float {
   }
 }
 
-/** An extension value. Type 6 is a stream among the arguments of a call; the others mean nothing in this version. */
+/**
+ * An extension value. Type 6 is a stream among the arguments of a call, and type 1, an integer beyond 64 bits, is a bigint here.
+ * The others (moments, arrays of numbers, tables) are for tools that know what to make of them; they are sent back as they came.
+ */
 export class Extension {
   constructor(type, data) {
     this.type = type;
     this.data = data;
   }
 }
+
+const INTEGER = 1;
+const INTEGER_BYTES = 4096;
 
 /** A value that cannot be sent. */
 export class Unserializable extends Error {
@@ -99,7 +105,11 @@ export class Reader {
 
   extension(length) {
     const type = this.signed(1);
-    return new Extension(type, this.take(length));
+    const data = this.take(length);
+    if (type !== INTEGER) return new Extension(type, data);
+    // Not a breach of the protocol, as nobody else has to know of it: what comes of it is a matter of the one call.
+    if (length < 1 || length > INTEGER_BYTES) throw new RangeError(`an integer of ${length} bytes`);
+    return exact(BigInt.asIntN(length * 8, BigInt(`0x${data.toString("hex")}`)));
   }
 
   /** The next value. The recursion goes as deep as the limit, and no deeper. */
@@ -201,7 +211,7 @@ class Writer {
   integer(number, path) {
     if (typeof number === "bigint") {
       if (exact(number) !== number) return this.integer(exact(number), path);
-      if (number < -(2n ** 63n) || number >= 2n ** 64n) throw new Unserializable("an integer beyond 64 bits", path);
+      if (number < -(2n ** 63n) || number >= 2n ** 64n) return this.large(number, path);
       this.wide(number < 0n ? 0xd3 : 0xcf, number);
     } else if (number >= 0) {
       if (number <= 0x7f) this.byte(number);
@@ -214,6 +224,26 @@ class Writer {
     else if (number >= -0x8000) this.marked(0xd1, number + 0x1_0000, 2);
     else if (number >= -0x8000_0000) this.marked(0xd2, number + 0x1_0000_0000, 4);
     else this.wide(0xd3, BigInt(number));
+  }
+
+  /** An integer beyond 64 bits: an extension, in as few bytes of two's complement as say it. */
+  large(big, path) {
+    const magnitude = big < 0n ? ~big : big;
+    const length = (magnitude.toString(16).length >> 1) + 1;
+    const digits = BigInt.asUintN(length * 8, big).toString(16).padStart(length * 2, "0");
+    const bytes = Buffer.from(digits, "hex");
+    const says = (at) => (bytes[at] === 0 && bytes[at + 1] < 0x80) || (bytes[at] === 0xff && bytes[at + 1] >= 0x80);
+    const data = bytes.subarray(says(0) ? 1 : 0);
+    if (data.length > INTEGER_BYTES) throw new Unserializable("an integer beyond 32768 bits", path);
+    this.extension(new Extension(INTEGER, data));
+  }
+
+  extension({ type, data }) {
+    const short = [1, 2, 4, 8, 16].indexOf(data.length);
+    if (short >= 0) this.byte(0xd4 + short);
+    else this.head(data.length, { markers: [0xc7, 0xc8, 0xc9] });
+    this.byte(type & 0xff);
+    this.raw(data);
   }
 
   float(number) {
@@ -263,11 +293,8 @@ class Writer {
       this.head(value.length, { fixed: 0x90, short: 15, markers: [0, 0xdc, 0xdd] });
       value.forEach((element, index) => this.value(element, depth + 1, `${path}[${index}]`));
     } else if (value instanceof Map) this.entries(value, value.size, depth, path);
-    else if (value instanceof Extension) {
-      this.head(value.data.length, { markers: [0xc7, 0xc8, 0xc9] });
-      this.byte(value.type & 0xff);
-      this.raw(value.data);
-    } else if (typeof value === "object" && isPlain(value)) {
+    else if (value instanceof Extension) this.extension(value);
+    else if (typeof value === "object" && isPlain(value)) {
       const entries = Object.entries(value);
       this.entries(entries, entries.length, depth, path);
     } else throw new Unserializable(`a value of type ${value?.constructor?.name ?? typeof value}`, path);

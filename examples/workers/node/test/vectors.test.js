@@ -43,7 +43,7 @@ for (const { name, bytes: hex, violation } of vectors("invalid_frames", "invalid
 function described(value) {
   const [[kind, content]] = Object.entries(value);
   switch (kind) {
-    case "int": return BigInt(content);
+    case "int": case "big": return BigInt(content);
     case "float": return new Float(bytes(content).readDoubleBE());
     case "bytes": return bytes(content);
     case "array": return content.map(described);
@@ -62,8 +62,15 @@ function plain(value) {
   return value;
 }
 
+const isExtension = (value) =>
+  typeof value === "object" && value !== null &&
+  (["timestamp", "complex", "ndarray", "arrow", "opaque"].includes(Object.keys(value)[0]) ||
+    Object.values(value).some((inner) => Array.isArray(inner) && inner.some(isExtension)));
+
 for (const { name, bytes: hex, value } of vectors("values", "values")) {
   test(`value: ${name}`, () => {
+    // What means nothing to this worker passes through it unchanged.
+    if (isExtension(value)) return assert.equal(encode(decode(bytes(hex))).toString("hex"), hex);
     assert.equal(encode(described(value)).toString("hex"), hex);
     // Strict: tells 0 from -0, and NaN is equal to itself.
     assert.deepStrictEqual(decode(bytes(hex)), plain(described(value)));

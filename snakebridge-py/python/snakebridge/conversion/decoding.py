@@ -4,6 +4,9 @@ msgspec decodes and checks almost everything that `typing` can say, at full spee
 types of the standard library and of the user's libraries, unions that msgspec refuses, and aliases that
 contain themselves. The latter two are put into the annotation as classes of our own, which msgspec leaves to
 `convert`, its hook.
+
+An extension of the protocol where a type of msgspec's own is declared, such as an integer beyond 64 bits
+where it says `int`, is refused by msgspec and gets a second, slower attempt, see `_decode_extensions`.
 """
 
 from __future__ import annotations
@@ -16,10 +19,12 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from snakebridge.encoding import encode as _encode
+from snakebridge.extensions import ARRAY, from_extension
+from snakebridge.extensions import decode as decode_any
+
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-_encode = msgspec.msgpack.Encoder().encode
 
 
 class Deferred(type):
@@ -105,13 +110,46 @@ def bind_recursion(annotation: Any, namespace: dict[str, Any]) -> Any:
 
 
 def decoder(annotation: Any) -> Callable[[bytes | msgspec.Raw], Any]:
-    """A function that decodes one document into an annotation, which `wire_annotation` has given."""
-    return msgspec.msgpack.Decoder(annotation, dec_hook=convert).decode
+    """A function that decodes one document into an annotation, which `wire_annotation` has given.
+
+    What it refuses may still fit: `decode` says so, or what is wrong.
+    """
+    return msgspec.msgpack.Decoder(annotation, dec_hook=convert, ext_hook=from_extension).decode
 
 
 def decode(body: bytes | msgspec.Raw, annotation: Any) -> Any:
-    """Decode one document into an annotation, which `wire_annotation` has given."""
-    return msgspec.msgpack.decode(body, type=annotation, dec_hook=convert)
+    """Decode one document into an annotation, which `wire_annotation` has given.
+
+    Raises:
+        msgspec.ValidationError: If it does not fit.
+    """
+    try:
+        return msgspec.msgpack.decode(body, type=annotation, dec_hook=convert, ext_hook=from_extension)
+    except msgspec.ValidationError as error:
+        return _decode_extensions(body, annotation, error)
+
+
+def _decode_extensions(body: bytes | msgspec.Raw, annotation: Any, error: msgspec.ValidationError) -> Any:
+    """Decode a document in which extensions stand for values of types that msgspec has in another form.
+
+    Integers beyond 64 bits are one, and arrays where the annotation says lists. Everything is decoded without
+    a type first, and converted then.
+    """
+    found = 0
+
+    def count(code: int, data: memoryview) -> Any:
+        nonlocal found
+        found += 1
+        if code == ARRAY:
+            from snakebridge.conversion.arrays import lists_from_wire
+
+            return lists_from_wire(data)
+        return from_extension(code, data)
+
+    value = msgspec.msgpack.decode(body, ext_hook=count)
+    if not found:
+        raise error
+    return msgspec.convert(value, annotation, dec_hook=convert)
 
 
 def convert(kind: Any, value: Any) -> Any:
@@ -170,6 +208,6 @@ def _is_known(annotation: Any) -> bool:
 
 
 def _kind(body: bytes) -> str:
-    value = msgspec.msgpack.decode(body)
+    value = decode_any(body)
     names = {type(None): "`null`", list: "`array`", dict: "`object`"}
     return names.get(type(value), f"`{type(value).__name__}`")

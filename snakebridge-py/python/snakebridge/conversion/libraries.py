@@ -43,6 +43,14 @@ def _find(kind: Any) -> tuple[Converter, Any] | None:
     return None
 
 
+def _complex(_: Any, value: Any, __: Decode) -> Any:
+    if isinstance(value, complex | float) or type(value) is int:
+        return complex(value)
+    if isinstance(value, list) and len(value) == 2 and all(type(part) in (int, float) for part in value):
+        return complex(*value)
+    raise _expected("`complex`, or an array of two numbers", value)
+
+
 def _text(kind: Any, value: Any, _: Decode) -> Any:
     if not isinstance(value, str):
         raise _expected("a string", value)
@@ -80,7 +88,7 @@ def _array(kind: Any, value: Any, _: Decode) -> Any:
         array = numpy.frombuffer(value, dtype)
     else:
         array = numpy.asarray(value)
-        if array.dtype.kind not in "biuf" and array.size:
+        if array.dtype.kind not in "biufc" and array.size:
             raise ValueError("Expected `array` of numbers or booleans")
         if dtype is not None:
             array = _cast(numpy, array, dtype)
@@ -92,7 +100,7 @@ def _array(kind: Any, value: Any, _: Decode) -> Any:
 def _scalar(kind: Any, value: Any, _: Decode) -> Any:
     numpy = sys.modules["numpy"]
     array = numpy.asarray(value)
-    if array.ndim or array.dtype.kind not in "biuf":
+    if array.ndim or array.dtype.kind not in "biufc":
         raise _expected("a number", value)
     return _cast(numpy, array, numpy.dtype(kind))[()]
 
@@ -111,11 +119,11 @@ def _cast(numpy: Any, array: Any, dtype: Any) -> Any:
     if array.dtype.kind in "iu" and dtype.kind in "iu" and array.size:
         limits = numpy.iinfo(dtype)
         if limits.min <= array.min() and array.max() <= limits.max:
-            return array.astype(dtype)
+            return array.astype(dtype, copy=False)
         raise ValueError(f"Expected `array` of {dtype}, got a number beyond it")
     if array.size and not numpy.can_cast(array.dtype, dtype, "same_kind"):
         raise ValueError(f"Expected `array` of {dtype}, got `array` of {array.dtype}")
-    return array.astype(dtype)
+    return array.astype(dtype, copy=False)
 
 
 def _table(kind: Any, value: Any, _: Decode) -> Any:
@@ -125,6 +133,13 @@ def _table(kind: Any, value: Any, _: Decode) -> Any:
 
 
 def _arrow_table(kind: Any, value: Any, _: Decode) -> Any:
+    pyarrow = sys.modules["pyarrow"]
+    if isinstance(value, pyarrow.Table):
+        if kind is pyarrow.Table:
+            return value
+        # The batches of a stream as one.
+        batches = value.combine_chunks().to_batches()
+        return batches[0] if batches else pyarrow.RecordBatch.from_pylist([], schema=value.schema)
     _check_table(value)
     return kind.from_pydict(value) if isinstance(value, dict) else kind.from_pylist(value)
 
@@ -153,6 +168,7 @@ def _model_schema(kind: Any) -> dict[str, Any]:
 
 _TABLE = {"type": ["object", "array"]}
 _CONVERTERS: dict[tuple[str, str], tuple[Converter, Any]] = {
+    ("builtins", "complex"): (_complex, {"type": ["array", "number"]}),
     ("collections", "deque"): (_deque, {"type": "array"}),
     ("collections", "OrderedDict"): (_ordered, {"type": "object"}),
     ("collections", "Counter"): (_counter, {"type": "object", "additionalProperties": {"type": "integer"}}),
@@ -164,10 +180,12 @@ _CONVERTERS: dict[tuple[str, str], tuple[Converter, Any]] = {
     ("numpy", "bool"): (_scalar, {"type": "boolean"}),
     ("numpy", "integer"): (_scalar, {"type": "integer"}),
     ("numpy", "floating"): (_scalar, {"type": "number"}),
+    ("numpy", "complexfloating"): (_scalar, {"type": ["array", "number"]}),
     ("pandas", "DataFrame"): (_table, _TABLE),
     ("pandas", "Series"): (_series, {"type": "array"}),
     ("polars", "DataFrame"): (_table, _TABLE),
     ("polars", "Series"): (_series, {"type": "array"}),
     ("pyarrow", "Table"): (_arrow_table, _TABLE),
+    ("pyarrow", "RecordBatch"): (_arrow_table, _TABLE),
 }
 """By top-level module and name of a class: what converts values into it, and its JSON Schema."""

@@ -13,6 +13,7 @@ import msgspec
 
 from snakebridge.encoding import encode
 from snakebridge.errors import HostToolError
+from snakebridge.extensions import decode
 from snakebridge.host.catalogue import LIST_TARGET
 from snakebridge.session import CallMetadata
 
@@ -149,7 +150,7 @@ class RemoteStub:
     def _execute(self, target: str, arguments: bytes) -> Any:
         if target.startswith("$"):
             _refuse(target, "remote stubs have tools only")
-        given = msgspec.msgpack.decode(arguments)
+        given = decode(arguments)
         if not isinstance(given, dict):
             _refuse(target, "remote stubs take arguments by name only")
         binary = {name: value for name, value in given.items() if isinstance(value, bytes)}

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from snakebridge.encoding import encode_checked
+from snakebridge.extensions import decode
 
 if TYPE_CHECKING:
     from snakebridge.host.stub import HostStub
-
-_decode = msgspec.msgpack.decode
 
 
 class SessionState:
@@ -104,10 +101,10 @@ class SessionState:
         return list(await self._aask("$state.keys"))
 
     def _ask(self, target: str, **arguments: Any) -> Any:
-        return _decode(self._stub.call(target, encode_checked(arguments)))
+        return decode(self._stub.call(target, encode_checked(arguments)))
 
     async def _aask(self, target: str, **arguments: Any) -> Any:
-        return _decode(await self._stub.acall(target, encode_checked(arguments)))
+        return decode(await self._stub.acall(target, encode_checked(arguments)))
 
 
 def _versioned(read: list[Any] | None, default: Any) -> tuple[int, Any]:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self
 
-import msgspec
+from snakebridge.extensions import decode
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
     from snakebridge.host.stub import HostStub
-
-_decode = msgspec.msgpack.decode
 
 
 class HostStream:
@@ -40,7 +38,7 @@ class HostStream:
         if self._items is None:
             self._items = self._stub.stream(self._target, self._arguments)
         try:
-            return _decode(next(self._items))
+            return decode(next(self._items))
         except BaseException:
             self.close()
             raise
@@ -56,7 +54,7 @@ class HostStream:
         if self._async_items is None:
             self._async_items = self._stub.astream(self._target, self._arguments)
         try:
-            return _decode(await anext(self._async_items))
+            return decode(await anext(self._async_items))
         except BaseException:
             await self.aclose()
             raise

@@ -10,6 +10,7 @@ import msgspec
 
 from snakebridge.encoding import encode_checked
 from snakebridge.errors import HostToolError
+from snakebridge.extensions import decode
 from snakebridge.host.catalogue import aask_catalogue, ask_catalogue, known_catalogue
 from snakebridge.host.streams import HostStream
 from snakebridge.host.types import annotation_of
@@ -231,12 +232,12 @@ class HostTools(Mapping[str, HostTool]):
 
 def call_host(stub: HostStub, target: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Call a tool of the host and wait for its result."""
-    return msgspec.msgpack.decode(stub.call(target, encode_arguments(args, kwargs)))
+    return decode(stub.call(target, encode_arguments(args, kwargs)))
 
 
 async def acall_host(stub: HostStub, target: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Call a tool of the host and wait for its result; other coroutines run meanwhile."""
-    return msgspec.msgpack.decode(await stub.acall(target, encode_arguments(args, kwargs)))
+    return decode(await stub.acall(target, encode_arguments(args, kwargs)))
 
 
 def encode_arguments(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes:

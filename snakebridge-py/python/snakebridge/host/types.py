@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+from datetime import datetime
 from typing import Any
 
 _TYPES: dict[str, Any] = {
@@ -13,8 +14,11 @@ _TYPES: dict[str, Any] = {
     **dict.fromkeys(("str", "String", "string", "char"), str),
     **dict.fromkeys(("bool", "boolean"), bool),
     **dict.fromkeys(("int", "integer"), int),
-    **dict.fromkeys([f"{sign}{bits}" for sign in "iu" for bits in (8, 16, 32, 64, "size")], int),
+    **dict.fromkeys([f"{sign}{bits}" for sign in "iu" for bits in (8, 16, 32, 64, 128, "size")], int),
+    "BigInt": int,
     **dict.fromkeys(("float", "number", "f32", "f64"), float),
+    **dict.fromkeys(("complex", "Complex"), complex),
+    **dict.fromkeys(("datetime", "Timestamp"), datetime),
     **dict.fromkeys(("bytes", "binary", "Bytes"), bytes),
     **dict.fromkeys(("list", "array"), list),
     **dict.fromkeys(("dict", "object", "map"), dict),

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from snakebridge.testing.plain import from_plain, to_plain
-from snakebridge.testing.recording import RecordedError, Recording, ReplayMismatch, recorded_error
+from snakebridge.encoding import encode
+from snakebridge.testing.plain import from_plain
+from snakebridge.testing.recording import RecordedError, Recording, ReplayMismatch, decoded, recorded_error
 from snakebridge.testing.runner import ToolRunner
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def _difference(runner: ToolRunner, call: RecordedCall) -> str | None:
     error: RecordedError | msgspec.UnsetType = msgspec.UNSET
     try:
         if call.items is msgspec.UNSET:
-            result = to_plain(runner.call(call.tool, *positional, **named))
+            result = _plain(runner.call(call.tool, *positional, **named))
         else:
             items.extend(_noted(chunk) for chunk in runner.chunks(call.tool, *positional, **named))
     except ReplayMismatch as mismatch:
@@ -73,8 +74,12 @@ def _difference(runner: ToolRunner, call: RecordedCall) -> str | None:
 
 def _noted(chunk: Any) -> Any:
     if chunk.is_final or chunk.metadata is not None:
-        return {"$chunk": [to_plain(chunk.data), chunk.is_final, to_plain(chunk.metadata)]}
-    return to_plain(chunk.data)
+        return {"$chunk": [_plain(chunk.data), chunk.is_final, _plain(chunk.metadata)]}
+    return _plain(chunk.data)
+
+
+def _plain(value: Any) -> Any:
+    return decoded(encode(value))
 
 
 def _shown(value: Any) -> str:

@@ -13,6 +13,7 @@ from snakebridge.decorator import ToolOptions, options_of
 from snakebridge.definitions import define_tool
 from snakebridge.encoding import encode
 from snakebridge.errors import HostToolError, InvalidArgument, SessionNotFound, ToolError
+from snakebridge.extensions import decode
 from snakebridge.host.catalogue import LIST_TARGET
 from snakebridge.inputs import input_type
 from snakebridge.manifest import describe_tool
@@ -218,7 +219,7 @@ class FakeCall:
             items.close()  # type: ignore[attr-defined]
 
     def _run(self, target: str, arguments: bytes, streams: bool) -> Any:
-        given = msgspec.msgpack.decode(arguments)
+        given = decode(arguments)
         self._host.calls.append(HostCall(target, given, self.session_id))
         if target.startswith("$"):
             return encode(self._system(target, given))

@@ -8,9 +8,10 @@ import msgspec
 
 from snakebridge.encoding import encode
 from snakebridge.errors import HostToolError
+from snakebridge.extensions import decode
 from snakebridge.host.catalogue import LIST_TARGET
 from snakebridge.streams import StreamChunk
-from snakebridge.testing.plain import from_plain, to_plain
+from snakebridge.testing.plain import to_plain
 from snakebridge.testing.recording import (
     Exchange,
     RecordedCall,
@@ -252,7 +253,7 @@ def played_result(call: RecordedCall) -> Any:
     """
     if call.error is not _UNSET:
         raise raised(call.error)
-    return None if call.result is _UNSET else from_plain(call.result)
+    return None if call.result is _UNSET else decode(encoded(call.result))
 
 
 def played_items(call: RecordedCall) -> Iterator[StreamChunk]:
@@ -260,9 +261,9 @@ def played_items(call: RecordedCall) -> Iterator[StreamChunk]:
     for item in call.items or ():
         if isinstance(item, dict) and item.keys() == {"$chunk"}:
             data, is_final, metadata = item["$chunk"]
-            yield StreamChunk(from_plain(data), is_final, from_plain(metadata))
+            yield StreamChunk(decode(encoded(data)), is_final, decode(encoded(metadata)))
         else:
-            yield StreamChunk(from_plain(item))
+            yield StreamChunk(decode(encoded(item)))
     if call.error is not _UNSET:
         raise raised(call.error)
 

@@ -23,19 +23,22 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     from snakebridge.definitions import ToolDefinition
+    from snakebridge.marks import Policy
 
 _written: ContextVar[Written] = ContextVar("snakebridge_written")
 
 
-def recording_trampoline(definition: ToolDefinition, path: str) -> Callable[[bytes], Any]:
+def recording_trampoline(
+    definition: ToolDefinition, path: str, unserializable: Policy = "refuse"
+) -> Callable[[bytes], Any]:
     """The trampoline of a tool whose calls are added to a file."""
     takes_streams = any(input_type(parameter.annotation) is not None for parameter in definition.parameters)
     if definition.columns is not None or takes_streams:
-        return build_trampoline(definition)
+        return build_trampoline(definition, unserializable=unserializable)
     file = Path(path)
     if definition.signature.is_async:
-        return _asynchronous(definition, file)
-    run = build_trampoline(definition)
+        return _asynchronous(definition, file, unserializable)
+    run = build_trampoline(definition, unserializable=unserializable)
     return _stream(definition, run, file) if definition.streams else _unary(definition, run, file)
 
 
@@ -73,13 +76,13 @@ def _stream(definition: ToolDefinition, run: Callable[[bytes], Any], file: Path)
     return recorded
 
 
-def _asynchronous(definition: ToolDefinition, file: Path) -> Callable[[bytes], Any]:
+def _asynchronous(definition: ToolDefinition, file: Path, unserializable: Policy) -> Callable[[bytes], Any]:
     from snakebridge import asynchronous  # an asynchronous tool needs it anyway
 
     async def send_all(items: Any) -> Any:
         return await asynchronous.send_all(_written.get().through_later(items))
 
-    run = build_trampoline(definition, send_all)
+    run = build_trampoline(definition, send_all, unserializable)
 
     async def recorded(body: bytes) -> Any:
         written = _begin(definition, body)

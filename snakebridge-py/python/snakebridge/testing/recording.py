@@ -136,13 +136,13 @@ class Recording:
         """Whether recorded results are given without running anything."""
         return self.is_replayed and self.replays == "tool"
 
-    def take(self, tool: str, arguments: Any) -> RecordedCall:
-        """The first recorded call of this kind that was not replayed yet.
+    def take(self, tool: str, arguments: bytes) -> RecordedCall:
+        """The first recorded call with these encoded arguments that was not replayed yet.
 
         Raises:
             ReplayMismatch: If there is none.
         """
-        plain = to_plain(arguments)
+        plain = decoded(arguments)
         for index, call in enumerate(self._left):
             if call.tool == tool and call.arguments == plain:
                 return self._left.pop(index)

@@ -7,10 +7,9 @@ import contextlib
 import contextvars
 from typing import TYPE_CHECKING, Any, Self
 
-import msgspec
-
 from snakebridge.current import set_context
 from snakebridge.encoding import encode
+from snakebridge.extensions import decode
 from snakebridge.loading import (
     AdapterSource,
     collect_tools,
@@ -19,6 +18,7 @@ from snakebridge.loading import (
     make_adapter,
     parse_spec,
 )
+from snakebridge.marks import under
 from snakebridge.session import SessionContext
 from snakebridge.streams import StreamChunk
 from snakebridge.suggestions import did_you_mean
@@ -97,12 +97,12 @@ class ToolRunner:
         """Run a tool and return its result as the host gets it."""
         definition, body = self._definition(tool, streams=False), _body(positional, named)
         if self._recording is not None and self._recording.replays_tools:
-            return played_result(self._recording.take(tool, msgspec.msgpack.decode(body)))
+            return played_result(self._recording.take(tool, body))
         with self._beginning(tool, body) as (stub, written):
             result: bytes = self._run(definition, build_trampoline(definition), body, stub)
             if written is not None:
                 written.returned(result)
-        return msgspec.msgpack.decode(result)
+        return decode(result)
 
     def batch(self, tool: str, /, calls: Iterable[dict[str, Any]]) -> list[Any]:
         """Run a tool that takes many calls at once for all of these, given by their arguments by name.
@@ -120,8 +120,11 @@ class ToolRunner:
         batches = batch_runner(definition)
         body = encode_calls([(encode(arguments), None) for arguments in calls])
         run = batches.outcomes_later if definition.signature.is_async else batches.outcomes
-        outcomes = self._run(definition, run, body, self._begun())
-        return [one if isinstance(one, Exception) else msgspec.msgpack.decode(one) for one in outcomes]
+        policy = definition.options.unserializable or "refuse"
+        outcomes = self._run(
+            definition, under(policy, run, definition.signature.is_async, False), body, self._begun()
+        )
+        return [one if isinstance(one, Exception) else decode(one) for one in outcomes]
 
     def stream(self, tool: str, /, *positional: Any, **named: Any) -> list[Any]:
         """Run a streaming tool to its end and return the values of its items as the host gets them."""
@@ -131,7 +134,7 @@ class ToolRunner:
         """Run a streaming tool item by item; closing the iterator closes the generator."""
         definition, body = self._definition(tool, streams=True), _body(positional, named)
         if self._recording is not None and self._recording.replays_tools:
-            return played_items(self._recording.take(tool, msgspec.msgpack.decode(body)))
+            return played_items(self._recording.take(tool, body))
         return self._chunks(definition, body)
 
     def _chunks(self, definition: ToolDefinition, body: bytes) -> Iterator[StreamChunk]:
@@ -188,7 +191,7 @@ class ToolRunner:
         if recording is None:
             yield self._begun(), None
         elif recording.is_replayed:
-            call = recording.take(tool, msgspec.msgpack.decode(body))
+            call = recording.take(tool, body)
             about = {"metadata": from_plain(call.metadata), "correlation_id": call.correlation_id}
             stub = ReplayingStub(self._call or self.host.begin_call(call.session, **about), call, recording)
             try:
@@ -259,7 +262,7 @@ def _each(items: Iterator[Any], context: contextvars.Context) -> Iterator[Stream
 def _received(item: Any) -> StreamChunk:
     """An item as the host gets it."""
     chunk = item if isinstance(item, StreamChunk) else StreamChunk(item)
-    data, metadata = msgspec.msgpack.decode(encode([chunk.data, chunk.metadata]))
+    data, metadata = decode(encode([chunk.data, chunk.metadata]))
     return StreamChunk(data, chunk.is_final, metadata)
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
-
 from snakebridge.encoding import encode
 from snakebridge.errors import Conflict, HostToolError, SessionExpired, SessionQuota
+from snakebridge.extensions import decode
 
 KEY_LIMIT = 256
 """Bytes of a key."""
@@ -59,7 +58,7 @@ class FakeSession:
         if size > VALUE_LIMIT:
             raise SessionQuota(f"the value takes {size} bytes, and at most {VALUE_LIMIT} are allowed")
         version = self._versions[key] = self._versions.get(key, 0) + 1
-        self._values[key] = version, msgspec.msgpack.decode(encode(value))
+        self._values[key] = version, decode(encode(value))
         return version
 
 

@@ -3,6 +3,7 @@
 
 mod calls;
 mod files;
+mod landlock;
 mod limits;
 
 use std::path::PathBuf;

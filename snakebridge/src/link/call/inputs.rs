@@ -2,28 +2,12 @@
 
 use std::sync::Arc;
 
-use tokio::sync::Notify;
 use tokio::sync::futures::OwnedNotified;
 
 use super::{PendingCall, Stage, State};
 use crate::body::InputStream;
 use crate::link::Link;
-
-/// The streams among a call's arguments.
-pub(super) struct Inputs {
-    /// Until somebody pulls them.
-    streams: Option<Vec<InputStream>>,
-    /// Whether something was pulled: the call cannot begin anew elsewhere.
-    pulled: bool,
-    /// Told whenever the call has changed its place, has ended, or a stream has got room.
-    changed: Arc<Notify>,
-}
-
-impl std::fmt::Debug for Inputs {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Inputs").field("pulled", &self.pulled).finish_non_exhaustive()
-    }
-}
+use crate::link::input::Inputs;
 
 impl State {
     pub(super) fn tell_inputs(&self) {

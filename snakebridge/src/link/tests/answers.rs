@@ -105,5 +105,5 @@ async fn calls_to_the_host_end_with_the_call_inside_which_they_are_made() {
     assert_eq!(over(|call| assert!(call.complete(Ok(Bytes::new())))), ended);
     assert_eq!(over(|call| drop(call.abandon())), ended);
     // One that begins anew elsewhere has all of its calls before it again.
-    assert_eq!(over(|call| assert!(call.requeue())), (true, None));
+    assert_eq!(over(|call| assert!(call.requeue(Executed::Maybe))), (true, None));
 }

@@ -18,7 +18,7 @@ async fn a_stream_among_the_arguments_is_pulled_and_ended() {
     assert_eq!(said, ["call 1 total", "input 1 1", "input 1 1", "input 1 1"]);
     assert_eq!(worker.body, [2]);
     assert_eq!(worker.next().await, "end of input 1 1");
-    assert!(call.is_committed() && !call.requeue(), "what was pulled cannot be pulled again");
+    assert!(call.is_committed() && !call.requeue(Executed::Maybe), "what was pulled cannot be pulled again");
 }
 
 #[tokio::test]

@@ -1,11 +1,18 @@
 //! That the scheduler's books are right whatever happens to calls and workers: what it keeps up to date is counted anew
 //! after each step.
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 
-use super::tests::{TestCall, call};
+use super::limits::Limited;
+use super::tests::{BOUNDS, TestCall, call};
 use super::*;
-use crate::session::Affinity;
+use crate::session::{Affinity, Binding};
+
+/// A tool of which so many calls may run.
+const LIMITED: &str = "c";
+const MOST: usize = 3;
 
 /// A call that is with a worker, as the test knows it.
 #[derive(Debug, Clone)]
@@ -33,7 +40,7 @@ struct Checked {
 
 impl Checked {
     fn new() -> Self {
-        let scheduler = Scheduler::new(usize::MAX);
+        let scheduler = Scheduler::new(BOUNDS, [(LIMITED, MOST)]);
         let (open, held, sessions) = (HashMap::new(), Vec::new(), Default::default());
         Self { scheduler, now: Instant::now(), submitted: 0, ended: 0, last_worker: 0, open, held, sessions }
     }
@@ -52,20 +59,21 @@ impl Checked {
     }
 
     fn submit(&mut self, which: usize) {
-        let tool = if which.is_multiple_of(3) { "a" } else { "b" };
+        let tool = ["a", "b", LIMITED][which % 3];
+        let bytes = (which % 1000) as u64;
         let (stream, large) = (which % 5 == 1, which % 4 == 2);
         let (admitted, tie) = (self.now, self.tie(which / 60));
         let priority = [Priority::Low, Priority::Normal, Priority::High][which / 7 % 3];
-        let call = TestCall { stream, large, priority, admitted, tie, ..call(self.submitted, tool) };
+        let call = TestCall { stream, large, bytes, priority, admitted, tie, ..call(self.submitted, tool) };
         // Some are made inside one that is with a worker, which waits, and that inside another.
         let outer = self.held.get(which % 50).map(|outer| outer.worker);
         let further_up = outer.and_then(|_| self.held.get(which % 31)).map(|outer| outer.worker);
         let waiting: Vec<u64> = outer.into_iter().chain(further_up).collect();
         let placement = self.scheduler.nest(call.clone(), &waiting, which.is_multiple_of(2), self.now);
         match placement {
-            Ok(Placement::Worker(worker)) => self.hold(worker, call, outer.is_some()),
+            Ok(Placement::Worker(worker)) => self.hold(worker, call, waiting.contains(&worker)),
             Ok(Placement::Queued) => assert!(outer.is_none() || call.tie.is_some(), "only its session holds it up"),
-            Err(Refusal::QueueFull) => panic!("there is room for all"),
+            Err(Refusal::QueueFull(..)) => panic!("there is room for all"),
             Err(Refusal::SessionLost | Refusal::WorkerBusy) => {
                 assert!(call.tie.is_some(), "others can always wait");
                 return;
@@ -111,7 +119,11 @@ impl Checked {
             3 => {
                 self.scheduler.release(worker, &call);
                 self.held.remove(index);
-                self.scheduler.put_back(call);
+                if which.is_multiple_of(3) {
+                    self.scheduler.put_back_after(call, self.now + Duration::from_millis(20));
+                } else {
+                    self.scheduler.put_back(call);
+                }
             }
             4 => {
                 self.scheduler.release(worker, &call);
@@ -168,7 +180,7 @@ impl Checked {
             self.hold(worker, call, false);
         }
         for (call, refusal) in self.scheduler.take_refused() {
-            assert!(call.tie.is_some() && refusal != Refusal::QueueFull);
+            assert!(call.tie.is_some() && !matches!(refusal, Refusal::QueueFull(..)));
             self.ended += 1;
         }
     }
@@ -186,12 +198,39 @@ impl Checked {
             assert_eq!(binding.lock().exclusive, exclusive);
             if let Some(turn) = self.scheduler.turns.get(&binding.key()) {
                 let woken = self.scheduler.queue.iter().any(|call| of_it(call).is_some())
-                    || self.scheduler.seats.iter().any(|seat| seat.line.iter().any(|call| of_it(call).is_some()));
+                    || self.scheduler.seats.iter().any(|seat| seat.line.iter().any(|call| of_it(call).is_some()))
+                    || self.limited().line.iter().any(|call| of_it(call).is_some());
                 assert!(!turn.is_empty() && (exclusive.is_some() || woken), "nobody waits for nothing");
             }
         }
         let aside = self.scheduler.waiting().count() - self.scheduler.queue.len();
         assert_eq!(self.scheduler.aside, aside);
+    }
+
+    fn limited(&self) -> &Limited<TestCall> {
+        self.scheduler.limits.get(&ToolName::Declared(LIMITED)).unwrap()
+    }
+
+    /// No more calls of the limited tool are with workers than may be, and none waits for a place that is free.
+    fn check_limit(&self) {
+        let is_limited = |call: &&TestCall| &*call.tool == LIMITED;
+        let limited = self.limited();
+        let running = self.held.iter().filter(|held| !held.nested && is_limited(&&held.call)).count();
+        assert_eq!(
+            (limited.running, limited.queued),
+            (running, self.scheduler.queue.iter().filter(is_limited).count())
+        );
+        assert!(running <= MOST && limited.line.iter().all(|call| is_limited(&call)));
+        let waits_for_the_overdue =
+            limited.overdue().is_some_and(|key| limited.line.iter().all(|call| call.key() != key));
+        let told = limited.line.is_empty() || limited.is_spoken_for() || waits_for_the_overdue;
+        assert!(told, "who waits for a place is told when there is one");
+        let queued = self.scheduler.queue.iter().filter(is_limited);
+        let waiting = queued.chain(limited.line.iter()).map(|call| (call.admitted, call.key())).collect();
+        assert_eq!(limited.waiting, waiting);
+        let bytes = self.scheduler.waiting().map(|call| call.bytes).sum::<u64>();
+        let admission = &self.scheduler.admission;
+        assert_eq!((admission.calls(), admission.bytes()), (self.scheduler.waiting().count(), bytes));
     }
 
     /// Everything that is kept up to date is what it would be if it were counted.
@@ -215,6 +254,7 @@ impl Checked {
             assert!(seat.closed || !has_room || !waits, "nobody waits for a worker that has room");
         }
         self.check_sessions();
+        self.check_limit();
         assert_eq!(self.scheduler.assigned(), self.held.len());
         assert_eq!(self.held.len() + self.scheduler.waiting().count() + self.ended, self.submitted);
     }

@@ -11,7 +11,9 @@ impl<C: Task> Scheduler<C> {
     ///
     /// It waits for none of them, because they wait for it: the first of them runs it inside the call that waits, however
     /// much it has, or that one of them to which its session ties it. When the first is `served` another one there already,
-    /// a worker that has nothing at all to do is better. Only a session may keep it from either.
+    /// a worker that has nothing at all to do is better, if its tool may have another. Only a session may keep it from either.
+    ///
+    /// A limit of its tool does not: who runs it is busy already, with the call that waits for it.
     pub(in crate::pool) fn nest(
         &mut self,
         call: C,
@@ -26,7 +28,7 @@ impl<C: Task> Scheduler<C> {
         let index = match self.way(&call) {
             Way::Anywhere => {
                 let is_idle = |seat: &Seat<C>| !seat.closed && seat.assigned.is_empty() && seat.line.is_empty();
-                let others = served && self.queue.is_empty();
+                let others = served && self.queue.is_empty() && !self.limits.hold_up(&call);
                 others.then(|| self.seats.iter().position(is_idle)).flatten().unwrap_or(here)
             }
             Way::Seat(index) if waiting.contains(&self.seats[index].worker) => index,
@@ -34,10 +36,10 @@ impl<C: Task> Scheduler<C> {
             Way::Refused(refusal) => return Err(refusal),
         };
         let expected = self.expected(&call);
-        let worker = self.give(index, &call, expected, now);
-        if waiting.contains(&worker)
-            && let Some(assigned) = self.seats[index].assigned.get_mut(&call.key())
-        {
+        let inside = waiting.contains(&self.seats[index].worker);
+        let limit = if inside { None } else { self.limits.take_place(&call) };
+        let worker = self.hand_over(index, &call, expected, limit, now);
+        if inside && let Some(assigned) = self.seats[index].assigned.get_mut(&call.key()) {
             assigned.nested = true;
         }
         Ok(Placement::Worker(worker))

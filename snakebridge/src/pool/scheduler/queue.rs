@@ -1,6 +1,8 @@
-//! Calls that wait: the highest priority first, among equals first in, first out. Anybody may leave from the middle.
+//! Calls that wait: the highest priority first, among equals in the order of their admission. Anybody may leave from the
+//! middle, and who comes back gets the old place.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use super::{ByKey, Task};
 use crate::link::Priority;
@@ -12,12 +14,11 @@ pub(super) const OVERTAKES: u32 = 8;
 
 const PRIORITIES: usize = 3;
 
-/// Where a call stands: in which line, and where in it. Places are given out by one counter for all lines, so that they
-/// tell who has waited longer.
-#[derive(Debug, Clone, Copy)]
+/// Where a call stands in its line. Those that were admitted at the same moment stand as they joined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Place {
-    line: usize,
-    number: i64,
+    admitted: Instant,
+    number: u64,
 }
 
 /// A line for each priority, ordered by place; who leaves finds their place by their key. So a thousand callers that give
@@ -25,11 +26,10 @@ struct Place {
 #[derive(Debug)]
 pub(super) struct Queue<C> {
     /// The highest priority first.
-    lines: [BTreeMap<i64, C>; PRIORITIES],
+    lines: [BTreeMap<Place, C>; PRIORITIES],
     places: ByKey<Place>,
-    /// The next places at the back and at the front.
-    back: i64,
-    front: i64,
+    /// How many have joined.
+    joined: u64,
     /// Calls that went before the one that has waited longest, since one of those went.
     overtaken: u32,
 }
@@ -45,7 +45,7 @@ fn line_of(priority: Priority) -> usize {
 impl<C: Task> Queue<C> {
     pub(super) fn new() -> Self {
         let lines = std::array::from_fn(|_| BTreeMap::new());
-        Self { lines, places: ByKey::default(), back: 0, front: -1, overtaken: 0 }
+        Self { lines, places: ByKey::default(), joined: 0, overtaken: 0 }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -56,35 +56,34 @@ impl<C: Task> Queue<C> {
         self.places.is_empty()
     }
 
-    pub(super) fn push_back(&mut self, call: C) {
-        let number = self.back;
-        self.back += 1;
-        self.insert(number, call);
-    }
-
-    /// It counts as the one that has waited longest, and goes first among those of its priority.
-    pub(super) fn push_front(&mut self, call: C) {
-        let number = self.front;
-        self.front -= 1;
-        self.insert(number, call);
-    }
-
-    fn insert(&mut self, number: i64, call: C) {
-        let line = line_of(call.priority());
-        self.places.insert(call.key(), Place { line, number });
-        self.lines[line].insert(number, call);
+    /// Joins behind those of its priority that were admitted before, which may be none: it may have been with a worker, or
+    /// have waited elsewhere.
+    pub(super) fn join(&mut self, call: C) {
+        let place = Place { admitted: call.admitted(), number: self.joined };
+        self.joined += 1;
+        self.places.insert(call.key(), place);
+        self.lines[line_of(call.priority())].insert(place, call);
     }
 
     /// The line of the call that has waited longest.
-    fn oldest(&self) -> Option<usize> {
+    fn oldest_line(&self) -> Option<usize> {
         let fronts =
             self.lines.iter().enumerate().filter_map(|(index, line)| Some((*line.first_key_value()?.0, index)));
         fronts.min().map(|(_, line)| line)
     }
 
+    /// The call that has waited longest.
+    pub(super) fn oldest(&self) -> Option<&C> {
+        self.lines[self.oldest_line()?].first_key_value().map(|(_, call)| call)
+    }
+
     /// The line whose turn it is.
     fn turn(&self) -> Option<usize> {
-        if self.overtaken >= OVERTAKES { self.oldest() } else { self.lines.iter().position(|line| !line.is_empty()) }
+        if self.overtaken >= OVERTAKES {
+            self.oldest_line()
+        } else {
+            self.lines.iter().position(|line| !line.is_empty())
+        }
     }
 
     pub(super) fn front(&self) -> Option<&C> {
@@ -93,26 +92,16 @@ impl<C: Task> Queue<C> {
 
     pub(super) fn pop_front(&mut self) -> Option<C> {
         let line = self.turn()?;
-        self.overtaken = if self.oldest() == Some(line) { 0 } else { self.overtaken + 1 };
+        self.overtaken = if self.oldest_line() == Some(line) { 0 } else { self.overtaken + 1 };
         let (_, call) = self.lines[line].pop_first()?;
         self.places.remove(&call.key());
         Some(call)
     }
 
-    /// Joins before or behind those of its priority, whichever is nearer to the order of admission.
-    pub(super) fn join(&mut self, call: C) {
-        let (first, admitted) = (self.lines[line_of(call.priority())].first_key_value(), call.admitted());
-        if first.is_some_and(|(_, first)| admitted < first.admitted()) {
-            self.push_front(call);
-        } else {
-            self.push_back(call);
-        }
-    }
-
     /// Takes `call` out, if it is there.
     pub(super) fn remove(&mut self, call: &C) -> bool {
         let place = self.places.remove(&call.key());
-        place.is_some_and(|Place { line, number }| self.lines[line].remove(&number).is_some())
+        place.is_some_and(|place| self.lines[line_of(call.priority())].remove(&place).is_some())
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &C> {
@@ -153,7 +142,7 @@ mod tests {
         let mut queue = Queue::new();
         let priorities = [Priority::Low, Priority::Normal, Priority::High, Priority::Normal, Priority::High];
         for (key, priority) in priorities.into_iter().enumerate() {
-            queue.push_back(of(key, priority));
+            queue.join(of(key, priority));
         }
         assert_eq!(keys(&mut queue), [2, 4, 1, 3, 0]);
     }
@@ -161,9 +150,9 @@ mod tests {
     #[test]
     fn a_low_priority_gets_its_turn_however_many_high_ones_there_are() {
         let mut queue = Queue::new();
-        queue.push_back(of(1000, Priority::Low));
-        queue.push_back(of(1001, Priority::Low));
-        (0..30).for_each(|key| queue.push_back(of(key, Priority::High)));
+        queue.join(of(1000, Priority::Low));
+        queue.join(of(1001, Priority::Low));
+        (0..30).for_each(|key| queue.join(of(key, Priority::High)));
         let order = keys(&mut queue);
         assert_eq!((order[8], order[17]), (1000, 1001), "{order:?}");
     }
@@ -171,10 +160,11 @@ mod tests {
     #[test]
     fn what_comes_back_is_first_of_its_priority_and_not_of_all() {
         let mut queue = Queue::new();
-        queue.push_back(of(0, Priority::Normal));
-        queue.push_back(of(1, Priority::High));
-        queue.push_front(of(2, Priority::Normal));
-        assert_eq!(keys(&mut queue), [1, 2, 0]);
+        let first = of(0, Priority::Normal);
+        queue.join(of(1, Priority::Normal));
+        queue.join(of(2, Priority::High));
+        queue.join(first);
+        assert_eq!(keys(&mut queue), [2, 0, 1]);
     }
 
     proptest! {
@@ -190,7 +180,7 @@ mod tests {
                 match step {
                     0..=2 => {
                         let call = of(number, priorities[which % 3]);
-                        queue.push_back(call.clone());
+                        queue.join(call.clone());
                         waiting.push(call);
                     }
                     3 => if let Some(peeked) = queue.front().map(|call| call.key) {

@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use super::seat::PREFETCH_CALLS;
 use super::*;
 
 #[derive(Debug, Clone)]
@@ -10,6 +11,7 @@ pub(super) struct TestCall {
     pub(super) tool: ToolName,
     pub(super) stream: bool,
     pub(super) large: bool,
+    pub(super) bytes: u64,
     pub(super) priority: Priority,
     pub(super) admitted: Instant,
     pub(super) tie: Option<Tie>,
@@ -28,6 +30,9 @@ impl Task for TestCall {
     fn is_large(&self) -> bool {
         self.large
     }
+    fn bytes(&self) -> u64 {
+        self.bytes
+    }
     fn priority(&self) -> Priority {
         self.priority
     }
@@ -39,9 +44,18 @@ impl Task for TestCall {
     }
 }
 
+/// Room for everybody.
+pub(super) const BOUNDS: Bounds =
+    Bounds { calls: usize::MAX, bytes: u64::MAX, reserve: 0, wait: Duration::from_secs(10) };
+
+/// A scheduler with so much room for calls that wait, and no limits of tools.
+pub(super) fn scheduler(calls: usize) -> Scheduler<TestCall> {
+    Scheduler::new(Bounds { calls, ..BOUNDS }, [])
+}
+
 pub(super) fn call(key: usize, tool: &'static str) -> TestCall {
     let (tool, priority) = (ToolName::Declared(tool), Priority::Normal);
-    TestCall { key, tool, stream: false, large: false, priority, admitted: Instant::now(), tie: None }
+    TestCall { key, tool, stream: false, large: false, bytes: 0, priority, admitted: Instant::now(), tie: None }
 }
 
 fn stream(key: usize) -> TestCall {
@@ -49,7 +63,7 @@ fn stream(key: usize) -> TestCall {
 }
 
 pub(super) fn pool(workers: u64, queue_limit: usize) -> (Scheduler<TestCall>, Instant) {
-    let mut scheduler = Scheduler::new(queue_limit);
+    let mut scheduler = scheduler(queue_limit);
     (1..=workers).for_each(|worker| scheduler.add_worker(worker, Capacity::Serial(1000)));
     (scheduler, Instant::now())
 }
@@ -186,25 +200,47 @@ fn a_full_queue_refuses_and_those_who_leave_it_make_room() {
     let left = call(1, "t");
     scheduler.submit(left.clone(), now).unwrap();
     scheduler.submit(call(2, "t"), now).unwrap();
-    assert_eq!(scheduler.submit(call(3, "t"), now), Err(Refusal::QueueFull));
+    let refused = scheduler.submit(call(3, "t"), now);
+    assert!(matches!(refused, Err(Refusal::QueueFull(QueueLimit::Calls(2), _))), "{refused:?}");
     scheduler.give_up(&left);
     assert_eq!(scheduler.submit(call(3, "t"), now), Ok(Placement::Queued));
 }
 
 #[test]
+fn a_refusal_takes_no_longer_when_more_wait() {
+    let refusals_after = |waiting: usize| {
+        let (mut scheduler, now) = pool(1, waiting);
+        for key in 0..=waiting {
+            scheduler.submit(call(key, "t"), now).unwrap();
+        }
+        let begun = Instant::now();
+        for key in 0..10_000 {
+            assert!(matches!(scheduler.submit(call(waiting + 1 + key, "t"), now), Err(Refusal::QueueFull(..))));
+        }
+        begun.elapsed()
+    };
+    let (few, many) = (refusals_after(10), refusals_after(100_000));
+    assert!(
+        many < few * 50,
+        "ten thousand refusals take {few:?} when ten wait, and {many:?} when a hundred thousand do"
+    );
+}
+
+#[test]
 fn a_call_that_comes_back_is_the_first_to_go_again() {
     let (mut scheduler, now) = pool(1, 1);
-    scheduler.submit(call(0, "t"), now).unwrap();
+    let first = call(0, "t");
+    scheduler.submit(first.clone(), now).unwrap();
     scheduler.submit(call(1, "t"), now).unwrap();
     scheduler.remove_worker(1);
-    scheduler.put_back(call(0, "t"));
+    scheduler.put_back(first);
     scheduler.add_worker(2, Capacity::Serial(1000));
     assert_eq!(scheduler.next(now).map(|(worker, call)| (worker, call.key)), Some((2, 0)));
 }
 
 #[test]
 fn a_worker_that_runs_many_at_once_takes_its_number_and_no_more_however_short_they_are() {
-    let mut scheduler = Scheduler::new(10);
+    let mut scheduler = scheduler(10);
     let now = Instant::now();
     scheduler.add_worker(1, Capacity::Concurrent(3));
     let calls: Vec<_> = [call(0, "slow"), stream(1), call(2, "slow")].into();
@@ -224,7 +260,7 @@ fn a_worker_that_runs_many_at_once_takes_its_number_and_no_more_however_short_th
 
 #[test]
 fn of_workers_that_run_many_at_once_the_one_with_the_least_in_flight_wins() {
-    let mut scheduler = Scheduler::new(10);
+    let mut scheduler = scheduler(10);
     let now = Instant::now();
     scheduler.add_worker(1, Capacity::Concurrent(100));
     scheduler.add_worker(2, Capacity::Concurrent(100));
@@ -298,14 +334,15 @@ fn what_a_worker_has_answered_is_counted_and_what_was_taken_from_it_is_not() {
 
 #[test]
 fn ten_thousand_that_wait_or_run_come_and_go_in_any_order_and_leave_nothing_behind() {
-    let mut scheduler = Scheduler::new(10_000);
+    let mut scheduler = scheduler(10_000);
     let now = Instant::now();
     scheduler.add_worker(1, Capacity::Concurrent(10_000));
     let calls: Vec<_> = (0..20_000).map(|key| call(key, "t")).collect();
     for call in &calls {
         scheduler.submit(call.clone(), now).unwrap();
     }
-    assert_eq!(scheduler.submit(call(20_000, "t"), now), Err(Refusal::QueueFull));
+    let refused = scheduler.submit(call(20_000, "t"), now);
+    assert!(matches!(refused, Err(Refusal::QueueFull(QueueLimit::Calls(10_000), _))), "{refused:?}");
     // From behind, which a search from the front would find last.
     for call in calls.iter().rev() {
         scheduler.give_up(call);
@@ -318,10 +355,11 @@ fn ten_thousand_that_wait_or_run_come_and_go_in_any_order_and_leave_nothing_behi
 #[test]
 fn those_who_leave_the_middle_of_the_queue_change_nothing_for_the_others() {
     let (mut scheduler, now) = pool(0, 10);
+    let oldest = call(9, "t");
     for key in 0..6 {
         scheduler.submit(call(key, "t"), now).unwrap();
     }
-    scheduler.put_back(call(9, "t"));
+    scheduler.put_back(oldest);
     scheduler.give_up(&call(2, "t"));
     let taken: Vec<_> = scheduler.take_waiting(|call| call.key % 2 == 1).iter().map(|call| call.key).collect();
     assert_eq!(taken, [9, 1, 3, 5]);

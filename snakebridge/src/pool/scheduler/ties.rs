@@ -64,14 +64,18 @@ impl<C: Task> Scheduler<C> {
     pub(super) fn submit_tied(&mut self, call: C, now: Instant) -> Result<Placement, Refusal> {
         match self.way(&call) {
             Way::Refused(refusal) => return Err(refusal),
+            Way::Anywhere | Way::Seat(_) if self.limits.hold_up(&call) => {
+                self.enter(&call)?;
+                self.wait_for_place(call);
+            }
             Way::Anywhere => {
                 if self.queue.is_empty()
                     && let Some(worker) = self.assign(&call, now)
                 {
                     return Ok(Placement::Worker(worker));
                 }
-                self.check_room()?;
-                self.queue.push_back(call);
+                self.enter(&call)?;
+                self.enqueue(call);
             }
             Way::Seat(index) => {
                 if self.is_free(index, &call) {
@@ -81,16 +85,29 @@ impl<C: Task> Scheduler<C> {
                 if fails_fast(&call) {
                     return Err(Refusal::WorkerBusy);
                 }
-                self.check_room()?;
-                self.seats[index].line.push_back(call);
+                self.enter_line(&call, self.seats[index].line.len())?;
+                self.seats[index].line.join(call);
                 self.aside += 1;
             }
             Way::Turn => {
-                self.check_room()?;
+                let turn = call.tie().and_then(|tie| self.turns.get(&tie.binding.key()));
+                self.enter_line(&call, turn.map_or(0, Queue::len))?;
                 self.wait_for_turn(call);
             }
         }
         Ok(Placement::Queued)
+    }
+
+    /// A new call begins to wait beside the queue, in a line of so many, if there is room. One worker's sessions, or one
+    /// session, get no more of the pool's room than a worker's share: others would find none.
+    fn enter_line(&mut self, call: &C, waiting: usize) -> Result<(), Refusal> {
+        self.check_room(call.bytes())?;
+        let workers = self.seats.iter().filter(|seat| !seat.closed).count();
+        if let Err(limit) = self.admission.check_share(waiting, workers) {
+            return Err(Refusal::QueueFull(limit, self.admission.retry_after(self.assigned())));
+        }
+        self.admission.entered(call.bytes());
+        Ok(())
     }
 
     /// Whether the worker of a seat takes `call` at once.
@@ -112,17 +129,12 @@ impl<C: Task> Scheduler<C> {
         if let Way::Anywhere = way {
             return false;
         }
-        self.queue.pop_front();
-        match way {
-            Way::Seat(index) if fails_fast(call) && !self.is_free(index, call) => {
-                self.refuse(call.clone(), Refusal::WorkerBusy);
-            }
-            way => self.go(call.clone(), way),
-        }
+        self.skip_first();
+        self.go(call.clone(), way);
         true
     }
 
-    /// A call that was admitted before waits again where it has to, before others.
+    /// A call that was admitted before waits again where it has to, in its old place.
     pub(super) fn put_back_tied(&mut self, call: C) {
         let way = self.way(&call);
         self.go(call, way);
@@ -130,7 +142,10 @@ impl<C: Task> Scheduler<C> {
 
     fn go(&mut self, call: C, way: Way) {
         match way {
-            Way::Anywhere => self.queue.push_front(call),
+            Way::Anywhere => self.enqueue(call),
+            Way::Seat(index) if fails_fast(&call) && !self.is_free(index, &call) => {
+                self.refuse(call, Refusal::WorkerBusy);
+            }
             Way::Seat(index) => {
                 self.seats[index].line.join(call);
                 self.aside += 1;
@@ -142,6 +157,7 @@ impl<C: Task> Scheduler<C> {
 
     fn refuse(&mut self, call: C, refusal: Refusal) {
         let waker = call.clone();
+        self.admission.left(call.bytes());
         self.refused.push((call, refusal));
         self.left(&waker);
     }
@@ -157,8 +173,7 @@ impl<C: Task> Scheduler<C> {
                 _ => others.push(call),
             }
         }
-        // The oldest goes to the very front.
-        for call in others.into_iter().rev() {
+        for call in others {
             self.put_back_tied(call);
         }
     }
@@ -205,6 +220,10 @@ impl<C: Task> Scheduler<C> {
         let call = self.seats[index].line.pop_front()?;
         self.aside -= 1;
         match self.way(&call) {
+            Way::Seat(at) if at == index && self.limits.hold_up(&call) => {
+                self.wait_for_place(call);
+                None
+            }
             Way::Seat(at) if at == index => {
                 let passed = self.queue.front().map(Task::admitted);
                 self.seats[index].note_order(&call, passed);
@@ -219,18 +238,28 @@ impl<C: Task> Scheduler<C> {
         }
     }
 
-    /// Takes a call out that waits beside the queue, if it does.
-    pub(super) fn remove_aside(&mut self, call: &C) {
-        let lines = self.seats.iter_mut().map(|seat| &mut seat.line).chain(self.turns.values_mut());
-        let removed = lines.map(|line| usize::from(line.remove(call))).sum::<usize>();
-        self.aside -= removed;
-        self.turns.retain(|_, turn| !turn.is_empty());
+    /// Takes a call out that waits beside the queue. False when it does not.
+    pub(super) fn remove_aside(&mut self, call: &C) -> bool {
+        if self.aside == 0 {
+            return false;
+        }
+        let mut removed = self.pauses.remove(call) || self.leave_limit(call);
+        // Workers and sessions are many, and have nothing to do with most.
+        if !removed && call.tie().is_some() {
+            let mut lines = self.seats.iter_mut().map(|seat| &mut seat.line).chain(self.turns.values_mut());
+            removed = lines.any(|line| line.remove(call));
+            self.turns.retain(|_, turn| !turn.is_empty());
+        }
+        self.aside -= usize::from(removed);
+        removed
     }
 
     /// Takes out of what waits beside the queue whatever `leaves` says.
     pub(super) fn take_aside(&mut self, mut leaves: impl FnMut(&C) -> bool) -> Vec<C> {
-        let lines = self.seats.iter_mut().map(|seat| &mut seat.line).chain(self.turns.values_mut());
-        let gone: Vec<C> = lines.flat_map(|line| line.take(&mut leaves)).collect();
+        let tied = self.seats.iter_mut().map(|seat| &mut seat.line).chain(self.turns.values_mut());
+        let mut gone: Vec<C> = tied.flat_map(|line| line.take(&mut leaves)).collect();
+        gone.extend(self.limits.take(&mut leaves));
+        gone.extend(self.pauses.take(leaves));
         self.aside -= gone.len();
         self.turns.retain(|_, turn| !turn.is_empty());
         gone

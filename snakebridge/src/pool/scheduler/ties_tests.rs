@@ -1,8 +1,11 @@
 //! What calls of sessions are promised about where they go, without a worker.
 
-use super::tests::{TestCall, call, pool};
+use std::sync::Arc;
+
+use super::tests::{TestCall, call, pool, scheduler};
 use super::*;
 use crate::session::Affinity;
+use crate::session::Binding;
 
 type TestScheduler = Scheduler<TestCall>;
 
@@ -38,7 +41,7 @@ impl TestSession {
 }
 
 fn concurrent(workers: u64, calls: usize) -> (TestScheduler, Instant) {
-    let mut scheduler = Scheduler::new(100);
+    let mut scheduler = scheduler(100);
     (1..=workers).for_each(|worker| scheduler.add_worker(worker, Capacity::Concurrent(calls)));
     (scheduler, Instant::now())
 }
@@ -196,7 +199,7 @@ fn a_lost_worker_is_told_to_one_call_and_the_next_is_the_first_of_a_new_binding(
     scheduler.remove_worker(3);
     assert_eq!(refused(&mut scheduler), [(8, Refusal::SessionLost)]);
     scheduler.add_worker(4, Capacity::Concurrent(10));
-    assert_eq!([next(&mut scheduler, now), next(&mut scheduler, now)], [Some((4, 9)), Some((4, 7))]);
+    assert_eq!([next(&mut scheduler, now), next(&mut scheduler, now)], [Some((4, 6)), Some((4, 7))]);
     assert_eq!(scheduler.submit(one.strict(10), now), to!(4));
 }
 
@@ -283,6 +286,33 @@ fn who_gives_up_as_its_turn_comes_leaves_it_to_the_next() {
     }
 }
 
+// K6
+#[test]
+fn one_workers_sessions_have_its_share_of_the_queue_and_leave_the_rest_to_others() {
+    let mut scheduler = scheduler(6);
+    let now = Instant::now();
+    (1..=2).for_each(|worker| scheduler.add_worker(worker, Capacity::Serial(1000)));
+    let (hot, other) = (TestSession::default(), TestSession::default());
+    assert_eq!(scheduler.submit(hot.strict(0), now), to!(1));
+    assert_eq!(scheduler.submit(other.exclusive(1, None), now), to!(2));
+    for key in 10..13 {
+        assert_eq!(scheduler.submit(hot.strict(key), now), QUEUED);
+    }
+    let refused = scheduler.submit(hot.strict(13), now);
+    assert!(matches!(refused, Err(Refusal::QueueFull(QueueLimit::Worker(3), _))), "{refused:?}");
+    assert_eq!(scheduler.submit(call(14, "t"), now), QUEUED);
+    for key in 15..17 {
+        assert_eq!(scheduler.submit(other.exclusive(key, None), now), QUEUED);
+    }
+    let refused = scheduler.submit(call(17, "t"), now);
+    assert!(matches!(refused, Err(Refusal::QueueFull(QueueLimit::Calls(6), _))), "{refused:?}");
+    // With fewer workers each has more of it.
+    scheduler.finished(1, &hot.strict(0), now);
+    assert_eq!(next(&mut scheduler, now), Some((1, 10)));
+    scheduler.remove_worker(2);
+    assert_eq!(scheduler.submit(hot.strict(18), now), QUEUED);
+}
+
 #[test]
 fn those_who_wait_aside_count_and_leave_like_all_others() {
     let (mut scheduler, now) = pool(1, 3);
@@ -292,7 +322,8 @@ fn those_who_wait_aside_count_and_leave_like_all_others() {
     scheduler.submit(session.strict(2), now).unwrap();
     scheduler.submit(call(3, "t"), now).unwrap();
     for call in [call(4, "t"), session.strict(5), session.exclusive(6, None)] {
-        assert_eq!(scheduler.submit(call, now), Err(Refusal::QueueFull));
+        let refused = scheduler.submit(call, now);
+        assert!(matches!(refused, Err(Refusal::QueueFull(QueueLimit::Calls(_), _))), "{refused:?}");
     }
     let mut waiting: Vec<_> = scheduler.waiting().map(|call| call.key).collect();
     waiting.sort_unstable();

@@ -21,7 +21,7 @@ use self::values::Values;
 use super::store::{Change, SessionRecord, StoredSession};
 use super::{Identity, SessionConfig};
 use crate::body;
-use crate::error::{Error, ErrorKind, Executed, Result};
+use crate::error::{Error, ErrorKind, Executed, Result, shown};
 use crate::telemetry::{Event, SessionEnd};
 use crate::value::Value;
 use crate::wire::limits::is_session_id;
@@ -34,6 +34,7 @@ pub(super) struct Moment {
 }
 
 impl Moment {
+    #[expect(clippy::disallowed_methods, reason = "when a session was made, and how long no host ran: see `restore`")]
     pub(super) fn now() -> Self {
         Self { instant: Instant::now(), wall: SystemTime::now() }
     }
@@ -387,10 +388,9 @@ fn check_text(what: &str, text: &str) -> Result<()> {
     if is_session_id(text) {
         return Ok(());
     }
-    // Of what may be megabytes, enough to recognise it by.
-    let shown: String = text.chars().take(64).flat_map(char::escape_debug).collect();
     Err(Error::invalid_argument(format!(
-        "{what} `{shown}` of {} bytes: expected 1 to 256 bytes of text without control characters",
+        "{what} `{}` of {} bytes: expected 1 to 256 bytes of text without control characters",
+        shown(text),
         text.len()
     )))
 }

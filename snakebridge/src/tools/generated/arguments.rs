@@ -4,6 +4,9 @@ use serde::de::DeserializeOwned;
 
 use crate::body::{self, Received};
 use crate::error::{Error, Result};
+use crate::tools::ToolParameter;
+use crate::tools::introspect::parameters_of;
+use crate::value::Value;
 use crate::wire::Limits;
 
 /// What a parameter of a tool may be: what Python sends is decoded into it.
@@ -82,8 +85,34 @@ impl<'a> Arguments<'a> {
     }
 }
 
-/// All named arguments of one call as one value: the parameters of a tool in the Elixir style.
-pub fn parameters<T: ToolArgument>(tool: &str, body: &[u8]) -> Result<T> {
+/// The parameters of a tool in the Elixir style: all named arguments as one value.
+///
+/// What can be done with them is looked up where they are made, so that a type which cannot hold them is refused in the same
+/// words wherever that is, and so once.
+#[derive(Debug)]
+pub struct Parameters<T> {
+    described: fn(Option<&Value>) -> (Vec<ToolParameter>, bool),
+    taken: fn(&str, &[u8]) -> Result<T>,
+}
+
+/// The parameters that `T` holds.
+pub fn parameters<T: ToolArgument>() -> Parameters<T> {
+    Parameters { described: parameters_of::<T>, taken }
+}
+
+impl<T> Parameters<T> {
+    /// What they are, from the schema of the type where it has one, and whether it takes others too.
+    pub fn described(self, schema: Option<&Value>) -> (Vec<ToolParameter>, bool) {
+        (self.described)(schema)
+    }
+
+    /// The arguments of one call.
+    pub fn taken(self, tool: &str, body: &[u8]) -> Result<T> {
+        (self.taken)(tool, body)
+    }
+}
+
+fn taken<T: DeserializeOwned>(tool: &str, body: &[u8]) -> Result<T> {
     let misfit = |why: &dyn std::fmt::Display| Error::invalid_argument(format!("tool `{tool}`: {why}"));
     let limits = Limits::default();
     let named = Received::parse(body, &limits).and_then(Received::all_named).map_err(|error| misfit(error.kind()))?;
@@ -136,7 +165,7 @@ mod tests {
             times: Option<u8>,
         }
 
-        let taken = |sent: Sent| parameters::<Repeat>("repeat", &sent.finish()?.body);
+        let taken = |sent: Sent| parameters::<Repeat>().taken("repeat", &sent.finish()?.body);
         let repeat = |times| Repeat { text: "a".to_owned(), times };
         assert_eq!(taken(Sent::new().named("text", "a")).unwrap(), repeat(None));
         assert_eq!(taken(Sent::new().named("times", &2).named("text", "a")).unwrap(), repeat(Some(2)));

@@ -56,7 +56,15 @@ fn values(lie: &str) -> Option<Vec<u8>> {
         "extension: unknown" => vec![0xd4, 99, 0],
         "extension: empty" => vec![0xc7, 0, 99],
         "extension: endless" => vec![0xc9, 0xff, 0xff, 0xff, 0xff, 99],
-        "extension: timestamp" => vec![0xd6, 0xff, 0, 0, 0, 0],
+        "extension: timestamp" => vec![0xd5, 0xff, 0, 0],
+        "extension: integer" => [&[0xc8, 0x10, 0x01, 1][..], &[0x55; 4097]].concat(),
+        "extension: complex" => vec![0xd7, 2, 0, 0, 0, 0, 0, 0, 0, 0],
+        // A million millions of empty lists.
+        "extension: array" => {
+            let data = b"\x94\xa5uint8\x92\xcf\x00\x00\x01\x00\x00\x00\x00\x00\x00\xa1C\xc4\x00";
+            [&[0xc7, data.len().to_le_bytes()[0], 3][..], data].concat()
+        }
+        "extension: mark" => vec![0xd4, 7, 0x80],
         "extension: stream" => vec![0xd4, 6, 1],
         "extension: inside" => vec![0x92, 1, 0xd4, 99, 0],
         "extension: as a key" => vec![0x81, 0xd4, 99, 0, 1],

@@ -1,8 +1,8 @@
 use snakebridge::prelude::*;
 
 #[elixir_style_tool(name = "1st", exposd_to_python = true)]
-const fn first<T>(a: &Params, b: T) -> impl Stream<Item = u8> {
-    loop {}
+unsafe fn first<T>(a: &Params, b: T) -> impl Stream<Item = u8> {
+    futures::stream::empty()
 }
 
 #[elixir_style_tool]

@@ -32,20 +32,20 @@ fn plain(Parse { text, .. }: Parse) -> usize {
 }
 
 fn call(arguments: Arguments) -> Result<u8> {
-    let answer = parse_number {}.call(ToolContext::default(), arguments.finish()?.body.into());
+    let answer = parse_number::Tool.call(ToolContext::default(), arguments.finish()?.body.into());
     let Answer::Value(reply) = answer else { panic!("it does not stream") };
     decode(&futures::executor::block_on(reply)?)
 }
 
 fn main() {
-    let descriptor = parse_number {}.descriptor();
+    let descriptor = parse_number::Tool.descriptor();
     assert!(descriptor.exposed && descriptor.session);
     let shown: Vec<_> =
         descriptor.parameters.iter().map(|found| (&*found.name, &*found.type_name, found.required)).collect();
     assert_eq!(shown, [("text", "String", true), ("limit", "Option<u8>", false)]);
-    assert!(!(plain {}).descriptor().exposed, "hidden unless it says otherwise");
-    assert_eq!((add {}.descriptor().name, add {}.missing_states(&Default::default())), ("sum".into(), vec!["u8"]));
-    assert!(add {}.descriptor().open && add {}.descriptor().parameters.is_empty());
+    assert!(!plain::Tool.descriptor().exposed, "hidden unless it says otherwise");
+    assert_eq!((add::Tool.descriptor().name, add::Tool.missing_states(&Default::default())), ("sum".into(), vec!["u8"]));
+    assert!(add::Tool.descriptor().open && add::Tool.descriptor().parameters.is_empty());
 
     assert_eq!(call(Arguments::new().named("text", "7")).unwrap(), 7);
     let reason = call(Arguments::new().named("text", "7").named("limit", &3)).unwrap_err();

@@ -2,7 +2,7 @@ use snakebridge::prelude::*;
 
 #[python_tool(adapter = "tools:Tools")]
 trait Tools {
-    #[py(idempotent = true)]
+    #[py(no_cancel = true)]
     async fn add(&self, a: f64, b: f64) -> Result<f64>;
 }
 

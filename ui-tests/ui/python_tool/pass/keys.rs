@@ -19,6 +19,9 @@ pub trait Tools {
 #[python_tool(module = "tools", class = "Tools", idempotent)]
 trait Repeatable {
     async fn add(&self, a: f64, b: f64) -> Result<f64>;
+
+    #[py(idempotent = false)]
+    async fn append(&self, line: &str) -> Result<()>;
 }
 
 #[python_tool(module = "package.tools")]
@@ -45,6 +48,7 @@ fn main() {
     assert_eq!(TextTools::TOOLS, EXPECTED);
     assert_eq!(TextTools::ADAPTER, Some("package.tools:Tools"));
     assert_eq!(RepeatableClient::ADAPTER, Some("tools:Tools"));
-    assert!(RepeatableClient::TOOLS[0].idempotent && RepeatableClient::TOOLS[0].timeout.is_none());
+    let [repeated, taken_back] = RepeatableClient::TOOLS else { panic!("two tools") };
+    assert!(repeated.idempotent && repeated.timeout.is_none() && !taken_back.idempotent);
     assert_eq!(WholeModuleClient::ADAPTER, Some("package.tools"));
 }

@@ -7,4 +7,6 @@ fn shout(text: String) -> String {
     text.to_uppercase()
 }
 
-fn main() {}
+fn main() {
+    let _ = tools![shout];
+}

@@ -18,7 +18,7 @@ async fn repeat(
 }
 
 fn call(arguments: Arguments) -> Result<String> {
-    let answer = repeat {}.call(ToolContext::default(), arguments.finish()?.body.into());
+    let answer = repeat::Tool.call(ToolContext::default(), arguments.finish()?.body.into());
     let Answer::Value(reply) = answer else { panic!("it does not stream") };
     decode(&futures::executor::block_on(reply)?)
 }

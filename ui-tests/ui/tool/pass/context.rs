@@ -19,7 +19,7 @@ fn main() {
     use snakebridge::tools::HostTool;
     let names =
         |tool: &dyn HostTool| tool.descriptor().parameters.iter().map(|parameter| parameter.name.clone()).collect::<Vec<_>>();
-    assert_eq!(names(&first {}), ["text"]);
-    assert_eq!(names(&last {}), ["text"]);
-    assert!(names(&only {}).is_empty());
+    assert_eq!(names(&first::Tool), ["text"]);
+    assert_eq!(names(&last::Tool), ["text"]);
+    assert!(names(&only::Tool).is_empty());
 }

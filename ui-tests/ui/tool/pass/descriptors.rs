@@ -21,14 +21,14 @@ async fn look_up(key: String) -> Result<Vec<String>, Busy> {
 fn plain() {}
 
 fn main() {
-    let descriptor = look_up {}.descriptor();
+    let descriptor = look_up::Tool.descriptor();
     assert!(!descriptor.exposed && descriptor.session && !descriptor.streaming);
     assert_eq!(descriptor.max_concurrency, Some(2));
     assert_eq!(descriptor.returns, "Vec<String>");
     let metadata: Vec<(&str, &Value)> = descriptor.metadata.iter().map(|(key, value)| (&**key, value)).collect();
     let expected = [Value::from("us"), Value::from(3), Value::from(true), Value::from("slow")];
     assert_eq!(metadata, ["owner", "cost", "cached", "type"].into_iter().zip(&expected).collect::<Vec<_>>());
-    let descriptor = plain {}.descriptor();
+    let descriptor = plain::Tool.descriptor();
     assert!(descriptor.exposed && !descriptor.session && descriptor.max_concurrency.is_none());
     assert_eq!((&*descriptor.returns, descriptor.metadata.len()), ("()", 0));
 }

@@ -27,7 +27,7 @@ fn bytes(data: Bytes) -> Result<Bytes> {
 fn main() {
     // A tool stays a function.
     assert_eq!(shout("a".to_owned()), "A");
-    let check = snakebridge::tools::HostTool::descriptor(&check_document {});
+    let check = snakebridge::tools::HostTool::descriptor(&check_document::Tool);
     assert_eq!((&*check.name, &*check.description), ("check", "Checks."));
     assert_eq!(check.timeout, Some(std::time::Duration::from_secs(90)));
     assert_eq!(

@@ -30,7 +30,7 @@ fn repeat(
 }
 
 fn main() {
-    let descriptor = snakebridge::tools::HostTool::descriptor(&repeat {});
+    let descriptor = snakebridge::tools::HostTool::descriptor(&repeat::Tool);
     assert_eq!(descriptor.description, "Repeats.\n\nIn more than one paragraph.");
     let shown: Vec<_> = descriptor
         .parameters

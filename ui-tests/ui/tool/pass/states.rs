@@ -19,9 +19,9 @@ async fn read(#[py(state)] counter: &Counter) -> u64 {
 fn main() {
     let mut states = States::new();
     states.insert(Counter(AtomicU64::new(7)));
-    assert!(read {}.missing_states(&states).is_empty());
-    assert_eq!(increment {}.missing_states(&states), ["alloc::vec::Vec<alloc::string::String>"]);
-    let names: Vec<_> = increment {}.descriptor().parameters.into_iter().map(|parameter| parameter.name).collect();
+    assert!(read::Tool.missing_states(&states).is_empty());
+    assert_eq!(increment::Tool.missing_states(&states), ["alloc::vec::Vec<alloc::string::String>"]);
+    let names: Vec<_> = increment::Tool.descriptor().parameters.into_iter().map(|parameter| parameter.name).collect();
     assert_eq!(names, ["by"], "Python does not see states");
     assert_eq!(increment(&Counter(AtomicU64::new(7)), 1, &vec![]), 8);
 }

@@ -29,14 +29,14 @@ fn items(tool: &dyn HostTool, arguments: Arguments) -> Vec<Result<Value>> {
 }
 
 fn main() {
-    let counted: Vec<Value> = items(&count {}, Arguments::new().named("to", &3)).into_iter().map(Result::unwrap).collect();
+    let counted: Vec<Value> = items(&count::Tool, Arguments::new().named("to", &3)).into_iter().map(Result::unwrap).collect();
     assert_eq!(counted, [Value::from(0), Value::from(1), Value::from(2)]);
-    let halved = items(&halves {}, Arguments::new().positional(&[4, 3, 2]));
+    let halved = items(&halves::Tool, Arguments::new().positional(&[4, 3, 2]));
     assert_eq!(halved.len(), 2, "an error is the last");
     assert_eq!(halved[1].as_ref().unwrap_err().to_string(), "error: 3 is odd");
-    let refused = items(&count {}, Arguments::new());
+    let refused = items(&count::Tool, Arguments::new());
     assert_eq!(refused[0].as_ref().unwrap_err().code(), "invalid_argument");
-    assert_eq!(count {}.descriptor().returns, "u32");
-    assert_eq!(halves {}.descriptor().returns, "u32");
+    assert_eq!(count::Tool.descriptor().returns, "u32");
+    assert_eq!(halves::Tool.descriptor().returns, "u32");
     let _ = tools![words];
 }

@@ -1,15 +1,30 @@
-//! A value of any shape, for calls whose types are not known when the program is written.
+//! A value of any shape, for calls whose types are not known when the program is written, and the types of values that Rust has no
+//! natural ones for.
+
+pub(crate) mod array;
+mod arrow;
+mod complex;
+pub(crate) mod extension;
+mod integer;
+mod opaque;
+mod timestamp;
 
 use std::fmt;
 
 use bytes::Bytes;
 use serde::de::{self, MapAccess, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize, Serializer, ser};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::wire::Limits;
+pub use self::array::{Dtype, Element, InvalidArray, NdArray, Order};
+pub use self::arrow::ArrowIpc;
+pub use self::complex::Complex;
+use self::extension::Extension;
+pub use self::integer::{BigInt, InvalidInteger};
+pub use self::opaque::Opaque;
+pub use self::timestamp::{InvalidTimestamp, Timestamp};
 
-/// Anything that MessagePack, and so Python, can say, without loss: integers stay integers up to 64 bits signed or
-/// unsigned, bytes are not strings, and maps may have keys of any kind.
+/// Anything that Python can say, without loss: integers stay integers, bytes are not strings, and maps may have keys of any
+/// kind.
 ///
 /// ```
 /// use snakebridge::Value;
@@ -21,6 +36,7 @@ use crate::wire::Limits;
 /// # Ok::<(), snakebridge::Error>(())
 /// ```
 #[derive(Clone, Default, PartialEq)]
+#[non_exhaustive]
 pub enum Value {
     /// Python's `None`.
     #[default]
@@ -31,16 +47,28 @@ pub enum Value {
     Int(i64),
     /// An integer above `i64::MAX`.
     UInt(u64),
+    /// An integer beyond 64 bits.
+    BigInt(BigInt),
     /// A float, bit-exact.
     Float(f64),
+    /// `complex`.
+    Complex(Complex),
     /// `str`.
     Str(String),
     /// `bytes`.
     Bytes(Bytes),
+    /// `datetime` with a time zone.
+    Timestamp(Timestamp),
     /// A list, tuple or set.
     Array(Vec<Value>),
     /// A dict, in its own order.
     Map(Vec<(Value, Value)>),
+    /// An array of numpy.
+    NdArray(NdArray),
+    /// A table of pyarrow.
+    Arrow(ArrowIpc),
+    /// The mark of what has no form on the wire.
+    Opaque(Opaque),
 }
 
 /// What indexing something that is not there gives.
@@ -82,6 +110,11 @@ impl Value {
         }
     }
 
+    /// The moment, if it is one.
+    pub fn as_timestamp(&self) -> Option<Timestamp> {
+        if let Self::Timestamp(value) = self { Some(*value) } else { None }
+    }
+
     /// The text, if it is a string.
     pub fn as_str(&self) -> Option<&str> {
         if let Self::Str(value) = self { Some(value) } else { None }
@@ -92,7 +125,12 @@ impl Value {
         if let Self::Bytes(value) = self { Some(value) } else { None }
     }
 
-    /// The elements, if it is an array.
+    /// The array of numbers, if it is one of numpy.
+    pub fn as_ndarray(&self) -> Option<&NdArray> {
+        if let Self::NdArray(array) = self { Some(array) } else { None }
+    }
+
+    /// The elements, if it is a list.
     pub fn as_array(&self) -> Option<&[Value]> {
         if let Self::Array(values) = self { Some(values) } else { None }
     }
@@ -100,6 +138,44 @@ impl Value {
     /// The entries, if it is a map.
     pub fn as_map(&self) -> Option<&[(Value, Value)]> {
         if let Self::Map(entries) = self { Some(entries) } else { None }
+    }
+
+    /// What kind of value it is, in a word with its article.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Nil => "`None`",
+            Self::Bool(_) => "a bool",
+            Self::Int(_) | Self::UInt(_) | Self::BigInt(_) => "an integer",
+            Self::Float(_) => "a float",
+            Self::Complex(_) => Complex::NAME,
+            Self::Str(_) => "a string",
+            Self::Bytes(_) => "bytes",
+            Self::Timestamp(_) => Timestamp::NAME,
+            Self::Array(_) => "a list",
+            Self::Map(_) => "a map",
+            Self::NdArray(_) => NdArray::NAME,
+            Self::Arrow(_) => ArrowIpc::NAME,
+            Self::Opaque(_) => Opaque::NAME,
+        }
+    }
+
+    /// The value of an extension, from its type and data; or why it is none.
+    pub(crate) fn from_extension(content: &[u8]) -> Result<Self, String> {
+        const TIMESTAMP: u8 = extension::code(Timestamp::CODE);
+        const INTEGER: u8 = extension::code(BigInt::CODE);
+        const COMPLEX: u8 = extension::code(Complex::CODE);
+        const ARRAY: u8 = extension::code(NdArray::CODE);
+        const ARROW: u8 = extension::code(ArrowIpc::CODE);
+        const OPAQUE: u8 = extension::code(Opaque::CODE);
+        match content.first() {
+            Some(&TIMESTAMP) => extension::decode(content).map(Self::Timestamp),
+            Some(&INTEGER) => extension::decode::<BigInt>(content).map(Self::from),
+            Some(&COMPLEX) => extension::decode(content).map(Self::Complex),
+            Some(&ARRAY) => extension::decode(content).map(Self::NdArray),
+            Some(&ARROW) => extension::decode(content).map(Self::Arrow),
+            Some(&OPAQUE) => extension::decode(content).map(Self::Opaque),
+            _ => Err(format!("{}, which means nothing here", extension::name(content))),
+        }
     }
 
     /// The entry of a map under a string key; the last one where a key comes twice, as in Python.
@@ -163,7 +239,13 @@ impl fmt::Display for Value {
             Self::Bool(value) => write!(f, "{value}"),
             Self::Int(value) => write!(f, "{value}"),
             Self::UInt(value) => write!(f, "{value}"),
+            Self::BigInt(value) => write!(f, "{value}"),
             Self::Float(value) => write!(f, "{value:?}"),
+            Self::Complex(value) => write!(f, "{value}"),
+            Self::Timestamp(value) => write!(f, "{value}"),
+            Self::NdArray(value) => write!(f, "{value}"),
+            Self::Arrow(value) => write!(f, "{value}"),
+            Self::Opaque(value) => write!(f, "{value}"),
             Self::Str(value) => write!(f, "{value:?}"),
             Self::Bytes(value) => write!(f, "<{} bytes>", value.len()),
             Self::Array(values) => {
@@ -192,36 +274,22 @@ impl fmt::Debug for Value {
 
 impl Serialize for Value {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        Nested { value: self, levels: Limits::default().depth }.serialize(serializer)
-    }
-}
-
-/// A value and how many levels of containers it may have. No peer takes more, and without an end to the recursion a
-/// value that is nested deeply enough would end the process.
-struct Nested<'a> {
-    value: &'a Value,
-    levels: u64,
-}
-
-impl Serialize for Nested<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if self.levels == 0 && matches!(self.value, Value::Array(_) | Value::Map(_)) {
-            let depth = Limits::default().depth;
-            return Err(ser::Error::custom(format!("it is nested deeper than {depth}")));
-        }
-        let inner = |value| Nested { value, levels: self.levels - 1 };
-        match self.value {
+        match self {
             Value::Nil => serializer.serialize_unit(),
             Value::Bool(value) => serializer.serialize_bool(*value),
             Value::Int(value) => serializer.serialize_i64(*value),
             Value::UInt(value) => serializer.serialize_u64(*value),
+            Value::BigInt(value) => value.serialize(serializer),
             Value::Float(value) => serializer.serialize_f64(*value),
+            Value::Complex(value) => value.serialize(serializer),
             Value::Str(value) => serializer.serialize_str(value),
             Value::Bytes(value) => serializer.serialize_bytes(value),
-            Value::Array(values) => serializer.collect_seq(values.iter().map(inner)),
-            Value::Map(entries) => {
-                serializer.collect_map(entries.iter().map(|(key, value)| (inner(key), inner(value))))
-            }
+            Value::Timestamp(value) => value.serialize(serializer),
+            Value::NdArray(value) => value.serialize(serializer),
+            Value::Arrow(value) => value.serialize(serializer),
+            Value::Opaque(value) => value.serialize(serializer),
+            Value::Array(values) => serializer.collect_seq(values),
+            Value::Map(entries) => serializer.collect_map(entries.iter().map(|(key, value)| (key, value))),
         }
     }
 }
@@ -285,8 +353,16 @@ impl<'de> Visitor<'de> for ValueVisitor {
         Ok(Value::Bytes(value.into()))
     }
 
-    fn visit_newtype_struct<D: Deserializer<'de>>(self, _: D) -> Result<Value, D::Error> {
-        Err(de::Error::custom("a MessagePack extension type, which `Value` has no form for yet"))
+    fn visit_i128<E: de::Error>(self, value: i128) -> Result<Value, E> {
+        Ok(Value::from(value))
+    }
+
+    fn visit_u128<E: de::Error>(self, value: u128) -> Result<Value, E> {
+        Ok(Value::from(value))
+    }
+
+    fn visit_newtype_struct<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(extension::AnyExtension)
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Value, A::Error> {

@@ -1,0 +1,181 @@
+//! What tools with a limit are promised, and the others beside them, without a worker.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::tests::{BOUNDS, TestCall, call};
+use super::*;
+use crate::session::{Affinity, Binding};
+
+/// Workers that run ten calls at a time each, and tools of which so many may run.
+fn limited(workers: u64, limits: &[(&'static str, usize)]) -> (Scheduler<TestCall>, Instant) {
+    let mut scheduler = Scheduler::new(BOUNDS, limits.iter().copied());
+    (1..=workers).for_each(|worker| scheduler.add_worker(worker, Capacity::Concurrent(10)));
+    (scheduler, Instant::now())
+}
+
+fn next(scheduler: &mut Scheduler<TestCall>, now: Instant) -> Option<(u64, usize)> {
+    scheduler.next(now).map(|(worker, call)| (worker, call.key))
+}
+
+fn tied(call: TestCall, binding: &Arc<Binding>, affinity: Affinity) -> TestCall {
+    let tie = Tie { binding: Arc::clone(binding), affinity, exclusive: false, chain: None };
+    TestCall { tie: Some(tie), ..call }
+}
+
+const QUEUED: Result<Placement, Refusal> = Ok(Placement::Queued);
+
+#[test]
+fn calls_beyond_the_limit_wait_in_order_and_others_pass() {
+    let (mut scheduler, now) = limited(1, &[("slow", 2)]);
+    let slow: Vec<_> = (0..5).map(|key| call(key, "slow")).collect();
+    for call in &slow[..2] {
+        assert_eq!(scheduler.submit(call.clone(), now), Ok(Placement::Worker(1)));
+    }
+    for call in &slow[2..] {
+        assert_eq!(scheduler.submit(call.clone(), now), QUEUED);
+    }
+    for key in 10..18 {
+        assert_eq!(scheduler.submit(call(key, "quick"), now), Ok(Placement::Worker(1)), "they do not care");
+    }
+    assert_eq!(scheduler.submit(call(18, "quick"), now), QUEUED, "the worker is full");
+    scheduler.finished(1, &call(10, "quick"), now);
+    assert_eq!(next(&mut scheduler, now), Some((1, 18)), "those that came before it have no place");
+    scheduler.finished(1, &slow[1], now);
+    assert_eq!(next(&mut scheduler, now), Some((1, 2)));
+    assert_eq!(next(&mut scheduler, now), None);
+    assert_eq!(scheduler.waiting_calls(), 2);
+}
+
+#[test]
+fn a_place_that_is_free_is_not_kept_by_who_waits_for_something_else() {
+    let (mut scheduler, now) = limited(2, &[("slow", 1)]);
+    let binding = Arc::default();
+    // Worker 1 is the session's, and full.
+    assert_eq!(scheduler.submit(tied(call(0, "t"), &binding, Affinity::StrictQueue), now), Ok(Placement::Worker(1)));
+    for key in 1..10 {
+        assert_eq!(
+            scheduler.submit(tied(call(key, "t"), &binding, Affinity::StrictQueue), now),
+            Ok(Placement::Worker(1))
+        );
+    }
+    assert_eq!(scheduler.submit(tied(call(10, "slow"), &binding, Affinity::StrictQueue), now), QUEUED);
+    assert_eq!(scheduler.submit(call(11, "slow"), now), Ok(Placement::Worker(2)), "it can use the place");
+    assert_eq!(scheduler.submit(call(12, "slow"), now), QUEUED);
+    scheduler.finished(1, &call(0, "t"), now);
+    assert_eq!(next(&mut scheduler, now), None, "now its worker is free, and its place is not");
+    assert_eq!(scheduler.submit(tied(call(13, "t"), &binding, Affinity::StrictQueue), now), Ok(Placement::Worker(1)));
+    scheduler.finished(2, &call(11, "slow"), now);
+    assert_eq!(next(&mut scheduler, now), Some((2, 12)), "the other one waits for its worker again");
+    scheduler.finished(2, &call(12, "slow"), now);
+    scheduler.finished(1, &call(13, "t"), now);
+    assert_eq!(next(&mut scheduler, now), Some((1, 10)));
+}
+
+#[test]
+fn a_call_that_does_not_wait_for_its_worker_is_refused_when_its_turn_comes_and_that_is_busy() {
+    let (mut scheduler, now) = limited(2, &[("slow", 1)]);
+    let binding = Arc::default();
+    let fast = |key| tied(call(key, "slow"), &binding, Affinity::StrictFailFast);
+    assert_eq!(scheduler.submit(fast(0), now), Ok(Placement::Worker(1)));
+    assert_eq!(scheduler.submit(fast(1), now), QUEUED, "it is the tool that holds it up");
+    for key in 10..19 {
+        assert_eq!(scheduler.submit(tied(call(key, "t"), &binding, Affinity::Hint), now), Ok(Placement::Worker(1)));
+    }
+    scheduler.submit(call(20, "t"), now).unwrap();
+    scheduler.finished(1, &fast(0), now);
+    scheduler.submit(tied(call(21, "t"), &binding, Affinity::Hint), now).unwrap();
+    let refused: Vec<_> = scheduler.take_refused().into_iter().map(|(call, refusal)| (call.key, refusal)).collect();
+    let placed = next(&mut scheduler, now);
+    assert!(placed == Some((1, 1)) || refused == [(1, Refusal::WorkerBusy)], "{placed:?} {refused:?}");
+}
+
+#[test]
+fn a_high_priority_takes_the_place_before_a_low_one_that_is_back_in_the_queue() {
+    let mut scheduler = Scheduler::new(BOUNDS, [("slow", 1)]);
+    let now = Instant::now();
+    scheduler.add_worker(1, Capacity::Concurrent(1));
+    let low = TestCall { priority: Priority::Low, ..call(1, "slow") };
+    scheduler.submit(call(0, "other"), now).unwrap();
+    assert_eq!(scheduler.submit(low, now), QUEUED);
+    let high = TestCall { priority: Priority::High, ..call(2, "slow") };
+    assert_eq!(scheduler.submit(high.clone(), now), QUEUED);
+    scheduler.finished(1, &call(0, "other"), now);
+    assert_eq!(next(&mut scheduler, now), Some((1, 2)));
+    scheduler.finished(1, &high, now);
+    assert_eq!(next(&mut scheduler, now), Some((1, 1)));
+}
+
+/// K1. Whatever else is wanted of a tool and of its pool, a call of it is not passed by for ever.
+#[test]
+fn a_low_priority_has_its_turn_at_a_tool_that_high_ones_always_want() {
+    let mut scheduler = Scheduler::new(BOUNDS, [("slow", 1)]);
+    let now = Instant::now();
+    scheduler.add_worker(1, Capacity::Concurrent(2));
+    let high = |key, tool| TestCall { priority: Priority::High, ..call(key, tool) };
+    let mut running = VecDeque::from([high(2, "slow"), high(3, "other")]);
+    for call in &running {
+        scheduler.submit(call.clone(), now).unwrap();
+    }
+    scheduler.submit(TestCall { priority: Priority::Low, ..call(1, "slow") }, now).unwrap();
+    for round in 2..1000 {
+        // Of both kinds another one comes before a place is free. Calls of the tool run for longer than others.
+        scheduler.submit(high(2 * round, "slow"), now).unwrap();
+        scheduler.submit(high(2 * round + 1, "other"), now).unwrap();
+        let ends = running.iter().position(|call| &*call.tool == "other" || round % 3 == 0).unwrap();
+        let ended = running.remove(ends).unwrap();
+        scheduler.finished(1, &ended, now);
+        while let Some((_, next)) = scheduler.next(now) {
+            if next.key == 1 {
+                assert!(round < 200, "{round} others went first");
+                return;
+            }
+            running.push_back(next);
+        }
+    }
+    panic!("it never ran");
+}
+
+#[test]
+fn who_leaves_the_queue_leaves_the_place_to_the_next() {
+    let mut scheduler = Scheduler::new(BOUNDS, [("slow", 1)]);
+    let now = Instant::now();
+    scheduler.add_worker(1, Capacity::Concurrent(2));
+    scheduler.submit(stream_of("other", 0), now).unwrap();
+    scheduler.submit(stream_of("other", 1), now).unwrap();
+    let first = call(2, "slow");
+    assert_eq!(scheduler.submit(first.clone(), now), QUEUED);
+    scheduler.finished(1, &stream_of("other", 0), now);
+    assert_eq!(next(&mut scheduler, now), Some((1, 2)));
+    for key in 3..6 {
+        assert_eq!(scheduler.submit(call(key, "slow"), now), QUEUED);
+    }
+    scheduler.give_up(&call(3, "slow"));
+    scheduler.remove_worker(1);
+    scheduler.add_worker(2, Capacity::Concurrent(5));
+    assert_eq!(next(&mut scheduler, now), Some((2, 4)), "the place went with the worker");
+    assert_eq!(next(&mut scheduler, now), None);
+    scheduler.put_back(first);
+    scheduler.release(2, &call(4, "slow"));
+    assert_eq!(next(&mut scheduler, now), Some((2, 2)), "it came first");
+    assert_eq!(next(&mut scheduler, now), None);
+    assert_eq!(scheduler.take_waiting(|_| true).len(), 1);
+    assert_eq!((scheduler.waiting_calls(), scheduler.aside), (0, 0));
+}
+
+fn stream_of(tool: &'static str, key: usize) -> TestCall {
+    TestCall { stream: true, ..call(key, tool) }
+}
+
+#[test]
+fn what_is_nested_in_a_worker_that_waits_runs_whatever_the_limit() {
+    let (mut scheduler, now) = limited(2, &[("slow", 1)]);
+    assert_eq!(scheduler.submit(call(0, "slow"), now), Ok(Placement::Worker(1)));
+    assert_eq!(scheduler.nest(call(1, "slow"), &[1], false, now), Ok(Placement::Worker(1)));
+    assert_eq!(scheduler.nest(call(2, "slow"), &[1], true, now), Ok(Placement::Worker(1)), "not in the idle worker");
+    assert_eq!(scheduler.submit(call(3, "slow"), now), QUEUED);
+    scheduler.finished(1, &call(1, "slow"), now);
+    assert_eq!(next(&mut scheduler, now), None, "it had no place");
+    scheduler.finished(1, &call(0, "slow"), now);
+    assert_eq!(next(&mut scheduler, now), Some((2, 3)));
+}
