@@ -3,7 +3,7 @@
 //! An input is a role, a nonce, our limits, noise in front of the magic, and then steps to the end.
 
 use snakebridge::wire::codec::{self, Preamble};
-use snakebridge::wire::limits::MAX_HANDSHAKE;
+use snakebridge::wire::limits::{MAX_EVENT, MAX_HANDSHAKE};
 use snakebridge::wire::peer::{Refused, Request};
 use snakebridge::wire::{Event, Header, Limits, MAGIC, MAX_NOISE, Peer, Role, VERSIONS};
 
@@ -191,6 +191,12 @@ impl Side {
             Header::Ping { .. } => assert_eq!(matches!(outcome, Ok(Event::Ping { .. })), fits),
             Header::Pong { .. } => assert_eq!(matches!(outcome, Ok(Event::Pong { .. })), fits),
             Header::Unknown { .. } => assert_eq!(matches!(outcome, Ok(Event::Ignored)), fits),
+            Header::Event { id, .. } => {
+                let right = fits && self.role == Role::Host && body_length <= MAX_EVENT;
+                let told = matches!(outcome, Ok(Event::Told { .. }));
+                // Whether an id was given out is the other target's subject.
+                assert!(told == right || (right && id != 0), "{header:?}: {outcome:?}");
+            }
             _ if !self.ready => assert!(outcome.is_err(), "{header:?} before READY: {outcome:?}"),
             Header::GoAway { .. } => self.away |= outcome.is_ok(),
             // An open connection is the other target's subject.

@@ -150,6 +150,7 @@ impl<'a> Input<'a> {
                 running: self.number(),
                 running_for: self.number(),
             },
+            kind::EVENT => Header::Event { class: self.number(), id: id(self), dropped: self.number() },
             kind::GOAWAY => Header::GoAway { last: id(self), reason: self.text() },
             // The remaining ones: a kind that may be ignored, and one that may not.
             choice => Header::Unknown {

@@ -31,6 +31,8 @@ mod _native {
     #[pymodule_export]
     use super::worker::event_loop::LoopServer;
     #[pymodule_export]
+    use super::worker::events::{current_id, is_worker, tell};
+    #[pymodule_export]
     use super::worker::executor::run_executor;
     #[pymodule_export]
     use super::worker::fork::{after_fork_in_child, after_fork_in_parent, before_fork};

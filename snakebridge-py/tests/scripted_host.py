@@ -15,6 +15,7 @@ import msgspec
 
 MAGIC = b"SNKB\0\0\0\1"
 HELLO, READY, CALL, REPLY, ERROR, ITEM, END, PART, CREDIT, CANCEL = range(10)
+EVENT = 12
 GOAWAY = 14
 FRAGMENT = 64 << 10
 """Bodies that are longer travel in fragments of at most so many bytes."""
@@ -52,6 +53,7 @@ class ScriptedHost:
         self._received = b""
         self._large = {}
         self._last_id = -1
+        self.events, self.rest = [], []
         body = {
             "version": "0.1.0",
             "pid": os.getpid(),
@@ -98,11 +100,13 @@ class ScriptedHost:
         """Header and decoded body (None where there is none) of the next message, put together where it is
         large.
 
-        The header is then as it would be of a small one.
+        The header is then as it would be of a small one. Events that come before it go to `events`.
         """
         while True:
             header, body = self.receive_frame()
-            if header[0] == PART:
+            if header[0] == EVENT:
+                self.events.append((header, decode(body) if body else None))
+            elif header[0] == PART:
                 whole, parts, total = self._large[header[1], header[2]]
                 parts.append(body)
                 if sum(map(len, parts)) == total:
@@ -145,15 +149,25 @@ class ScriptedHost:
         return body if header[0] == REPLY else (header, body)
 
     def close(self):
-        """Close the wire and return the exit code and what was written to stderr."""
+        """Close the wire and return the exit code and what was said."""
         self.process.stdin.close()
         self.process.stdin = None
         return self.wait()
 
     def wait(self):
-        """Wait for the worker's own end and return the exit code and what was written to stderr."""
+        """Wait for the worker's own end and return the exit code and what was said: printed, logged, or
+        written to stderr past Python.
+        """
         errors = self.process.stderr.read()
-        return self.process.wait(PATIENCE), errors.decode()
+        self._received += self.process.stdout.read()
+        while len(self._received) >= 4 + int.from_bytes(self._received[:4], "big") > 4:
+            header, body = self.receive_frame()
+            if header[0] == EVENT:
+                self.events.append((header, decode(body) if body else None))
+            else:
+                self.rest.append(header)
+        said = [body["message"] for header, body in self.events if header[1] == 0 and body]
+        return self.process.wait(PATIENCE), "\n".join([*said, errors.decode()])
 
     def _take(self, count):
         deadline = time.monotonic() + PATIENCE

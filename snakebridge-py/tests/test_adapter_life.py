@@ -317,3 +317,26 @@ def test_a_tool_does_not_run_where_its_session_lacks_a_variable(name, missing):
     state.set("model", "small")
     state.set("key", "x")
     assert runner.call(name) == "small"
+
+
+def test_a_deprecated_tool_warns_once_and_says_what_to_use_instead():
+    class Adapter(BaseAdapter):
+        @tool(deprecated="use `second`")
+        def first(self) -> int:
+            return 1
+
+        @tool(deprecated=True)
+        async def another(self) -> int:
+            return 2
+
+        @tool
+        def second(self) -> int:
+            return 3
+
+    runner = ToolRunner(Adapter())
+    with pytest.warns(FutureWarning, match=r"^tool `first` is deprecated: use `second`$") as warned:
+        assert runner.call("first") == 1
+    assert warned[0].filename == __file__
+    with pytest.warns(FutureWarning, match=r"^tool `another` is deprecated$"):
+        assert runner.call("another") == 2
+    assert runner.call("second") == 3

@@ -40,7 +40,7 @@ encoding errors inputs life loading manifest session signature startup streams s
 OF_A_WORKER = {
     "snakebridge",
     *(f"snakebridge.{name}" for name in OWN_MODULES.split()),
-    *("_contextvars", "contextvars", "faulthandler", "signal"),
+    *("_contextvars", "contextvars", "faulthandler", "math", "signal"),
 }
 """What a worker imports beside msgspec, and nothing more: see `cargo xtask bench footprint`."""
 

@@ -25,7 +25,7 @@ use crate::error::Result;
 use crate::manifest::Manifest;
 use crate::pool::{Common, DEFAULT_POOL, PoolConfig, PoolHandle, Pools, WorkerInfo};
 use crate::session::{SessionConfig, SessionStore, Sessions};
-use crate::telemetry::{Event, Events, Statistics};
+use crate::telemetry::{Event, Events, Record, Records, Statistics};
 use crate::tools::{Registry, States, Tools};
 use crate::value::Value;
 
@@ -38,6 +38,7 @@ pub struct Bridge {
     shared: Arc<Shared>,
     caller: Caller,
     events: Events,
+    records: Records,
 }
 
 /// What to start. Made by [`Bridge::builder`].
@@ -180,7 +181,9 @@ impl Bridge {
 
     /// What calls and workers have come to since the bridge started, in all and by tool.
     pub fn statistics(&self) -> Statistics {
-        self.shared.pools.statistics()
+        let mut statistics = self.shared.pools.statistics();
+        (statistics.records, statistics.records_dropped) = self.records.counts();
+        statistics
     }
 
     /// What calls and workers of the pool of this name have come to since the bridge started, in all and by tool.
@@ -195,6 +198,13 @@ impl Bridge {
     /// What happens from now on. A subscriber that lags behind by more than 1024 events loses the oldest.
     pub fn events(&self) -> broadcast::Receiver<Event> {
         self.events.subscribe()
+    }
+
+    /// What Python says from now on: records of `logging` and warnings, printed lines, and events of
+    /// `snakebridge.telemetry`, each with its call. They are `tracing` events as well, whether or not anybody subscribes. A
+    /// subscriber that lags behind by more than 1024 records loses the oldest, and none of the [`events`](Self::events).
+    pub fn records(&self) -> broadcast::Receiver<Record> {
+        self.records.subscribe()
     }
 
     /// Waits on this thread for anything that the bridge can be asked for: `bridge.wait_for(bridge.session("demo"))??`. See
@@ -334,22 +344,22 @@ impl Builder {
     }
 
     async fn start_in(self, driver: Driver) -> Result<Bridge> {
-        let events = Events::new();
+        let (events, records) = (Events::new(), Records::new());
         let (cache, home) = (Cache::new(self.cache_entries, self.cache_bytes), Home::default());
-        let (pools, sessions) = driver.run(self.start_pools(events.clone(), home.clone())).await?;
+        let (pools, sessions) = driver.run(self.start_pools(events.clone(), records.clone(), home.clone())).await?;
         let shared = Arc::new(Shared::new(pools, sessions, cache, driver));
         home.set(&shared);
-        Ok(Bridge { caller: Caller::new(Arc::clone(&shared)), shared, events })
+        Ok(Bridge { caller: Caller::new(Arc::clone(&shared)), shared, events, records })
     }
 
-    async fn start_pools(mut self, events: Events, home: Home) -> Result<(Pools, Sessions)> {
+    async fn start_pools(mut self, events: Events, records: Records, home: Home) -> Result<(Pools, Sessions)> {
         let (sessions, store) = (self.sessions.clone(), self.session_store.take());
         let (configs, tools, mut states) = self.finish()?;
         states.insert(home);
         let sessions = Sessions::start(sessions, store, events.clone()).await?;
         let registry = Arc::new(Registry::new(tools, states, sessions.clone())?);
         registry.end_with_sessions();
-        let common = Common { registry, events, numbers: Arc::new(AtomicU64::new(0)) };
+        let common = Common { registry, events, records, numbers: Arc::new(AtomicU64::new(0)) };
         let several = configs.len() > 1;
         let start = |config: PoolConfig| {
             let (name, started) = (Arc::clone(&config.name), PoolHandle::start(config, common.clone()));

@@ -2,6 +2,8 @@
 
 mod display;
 mod exit;
+mod learning;
+mod python;
 mod queue;
 
 use std::fmt;
@@ -13,6 +15,8 @@ use serde::{Deserialize, Serialize};
 pub(crate) use self::display::shown;
 use self::exit::ended;
 pub use self::exit::{Crash, Exit};
+pub use self::learning::LearningFault;
+pub use self::python::PythonException;
 pub use self::queue::QueueLimit;
 use crate::value::Value;
 pub use crate::wire::Executed;

@@ -80,6 +80,8 @@ pub use pool::{CurrentCall, WorkerInfo, WorkerState};
 #[cfg(feature = "macros")]
 pub use snakebridge_macros::{elixir_style_tool, python_tool, tool};
 #[cfg(feature = "host")]
+pub use telemetry::Progress;
+#[cfg(feature = "host")]
 pub use tools::ToolContext;
 pub use value::Value;
 #[cfg(feature = "host")]
@@ -100,4 +102,5 @@ compile_error!("snakebridge's host runs on Linux; macOS is not supported yet, an
 #[doc = include_str!("../../docs/rust-tools.md")]
 #[doc = include_str!("../../docs/shutdown.md")]
 #[doc = include_str!("../../docs/supervision.md")]
+#[doc = include_str!("../../docs/telemetry.md")]
 struct Documents;

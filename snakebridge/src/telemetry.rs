@@ -1,17 +1,32 @@
-//! What happens inside, as typed events: the names of spans and events in one place.
+//! What happens inside, as typed [`Event`]s, and what Python says, as typed [`Record`]s: the names of both in one place.
 
+mod ear;
+mod intake;
+mod one_line;
+mod progress;
+mod record;
 mod statistics;
+mod tail;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::broadcast;
 
+pub(crate) use self::ear::{Ear, Records};
+pub(crate) use self::one_line::one_line;
+pub use self::progress::Progress;
+pub use self::record::{Level, Log, Origin, Record, ToolEvent};
 pub(crate) use self::statistics::Meter;
 pub use self::statistics::{CallStatistics, Statistics, Times};
+pub(crate) use self::tail::Tail;
 use crate::error::{Crash, Executed, Exit};
 
-/// Target of log records that are a worker's own words: lines of its stderr.
+/// Target of `tracing` events that are records of Python's `logging` and warnings, each at its own level.
+pub const PYTHON_LOG: &str = "snakebridge::python::log";
+/// Target of `tracing` events that are events of `snakebridge.telemetry`, at debug level.
+pub const PYTHON_EVENTS: &str = "snakebridge::python::telemetry";
+/// Target of `tracing` events that are lines which a worker printed, at info level.
 pub const WORKER_OUTPUT: &str = "snakebridge::worker::output";
 
 /// Something that happened to a worker or a call. Workers are numbered from 1 in
@@ -131,6 +146,19 @@ pub enum Event {
         /// Attempts so far.
         attempts: u32,
     },
+    /// A tool failed and said that trying again may help; the call may be repeated, and will be.
+    CallRetried {
+        /// Its pool.
+        pool: Arc<str>,
+        /// The tool.
+        tool: String,
+        /// The worker on which it failed.
+        worker: u64,
+        /// Attempts so far.
+        attempts: u32,
+        /// The error's text.
+        error: String,
+    },
     /// A call failed for whose result nobody waits.
     NotificationFailed {
         /// Its pool.
@@ -229,7 +257,9 @@ impl Events {
                 tracing::debug!(target: "snakebridge::session", ?event);
             }
             Event::SessionsNearLimit { .. } => tracing::warn!(target: "snakebridge::session", ?event),
-            Event::CallRepeated { .. } => tracing::info!(target: "snakebridge::call", ?event),
+            Event::CallRepeated { .. } | Event::CallRetried { .. } => {
+                tracing::info!(target: "snakebridge::call", ?event);
+            }
             Event::CallLost { .. } | Event::NotificationFailed { .. } => {
                 tracing::warn!(target: "snakebridge::call", ?event);
             }

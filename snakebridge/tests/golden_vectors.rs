@@ -64,6 +64,7 @@ fn assert_kind(header: &Header<'_>, described: &Json) {
         Header::Cancel { .. } => 9,
         Header::Ping { .. } => 10,
         Header::Pong { .. } => 11,
+        Header::Event { .. } => 12,
         Header::GoAway { .. } => 14,
         Header::Unknown { kind } => *kind,
     };

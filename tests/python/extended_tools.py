@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 import numpy
 from numpy.typing import NDArray
@@ -56,7 +56,7 @@ class ExtendedAdapter(BaseAdapter):
     @tool
     def power(self, base: int, exponent: int = 100) -> int:
         """Give an integer of any size."""
-        return base**exponent
+        return int(base**exponent)
 
     @tool
     def conjugate(self, value: complex = 1 - 2j) -> complex:
@@ -77,9 +77,9 @@ class ExtendedAdapter(BaseAdapter):
         return sum(map(sum, values))
 
     @tool
-    def zeros(self, shape: list[int], dtype: str, order: str = "C") -> Any:
+    def zeros(self, shape: list[int], dtype: str, order: Literal["C", "F"] = "C") -> Any:
         """Give an array of zeros."""
-        return numpy.zeros(shape, dtype, order)
+        return numpy.zeros(shape, numpy.dtype(dtype), order)
 
     @tool
     def records(self) -> Any:

@@ -1,4 +1,4 @@
-"""Workers in the states in which their host may die. Each notes what there is of it, a process id in each line."""
+"""Workers in the states in which their host may die. Each notes what there is of it, one process a line."""
 
 import os
 import signal

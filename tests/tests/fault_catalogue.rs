@@ -24,7 +24,7 @@ const GROUPS: [(char, u32); 13] = [
     ('R', 6),
 ];
 /// Groups of which only some rows have a test so far, and how many rows they have.
-const BEGUN: [(char, u32); 2] = [('B', 15), ('M', 10)];
+const BEGUN: [(char, u32); 3] = [('B', 15), ('D', 16), ('M', 10)];
 /// Where the rows of those begin.
 const SO_FAR: &str = "\n## So far\n";
 /// What the protocol has since grown, and the catalogue has no rows for.

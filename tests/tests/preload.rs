@@ -68,7 +68,7 @@ async fn a_forked_worker_that_dies_is_noticed_with_its_status_and_replaced_by_an
     let bridge = preloaded().workers(1).start().await?;
     let before = whereabouts(&bridge).await?;
     let call = tokio::spawn(bridge.call::<u32>("work", args! { seconds: 30.0 }));
-    eventually("the call to be there", || (bridge.workers()[0].in_flight == 1).then_some(())).await;
+    eventually("the call to run", || bridge.workers()[0].current.clone()).await;
     kill(before.pid);
     let error = call.await.unwrap().unwrap_err();
     assert_eq!((error.code(), error.executed()), ("worker_lost", Executed::Maybe));

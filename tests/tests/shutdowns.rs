@@ -21,12 +21,13 @@ async fn twice_the_square(context: &ToolContext, number: u64) -> Result<u64> {
     Ok(2 * context.caller().call_named::<u64>("square", args! { number: number }).await?)
 }
 
+fn config(ledger: &Ledger, gate: &Gate) -> BTreeMap<&'static str, String> {
+    BTreeMap::from([("ledger", ledger.path().to_str().unwrap().to_owned()), ("gate", gate.path().to_owned())])
+}
+
 fn tools(ledger: &Ledger, gate: &Gate) -> Builder {
-    Bridge::builder()
-        .adapter("draining_tools:DrainingAdapter")
-        .python_path(python_folder())
-        .config(&BTreeMap::from([("ledger", ledger.path().to_str().unwrap()), ("gate", gate.path())]))
-        .tools(tools![twice_the_square])
+    let builder = Bridge::builder().adapter("draining_tools:DrainingAdapter").python_path(python_folder());
+    builder.config(&config(ledger, gate)).tools(tools![twice_the_square])
 }
 
 fn spawned(call: Call<u64>) -> tokio::task::JoinHandle<Result<u64>> {
@@ -85,10 +86,13 @@ async fn a_drain_lets_calls_streams_and_callbacks_end_and_answers_what_waits() -
 
 // N3
 #[tokio::test]
-async fn what_goes_on_when_the_drain_is_over_is_told_so_and_streams_have_no_clean_end() -> Result<()> {
+async fn what_goes_on_when_the_drain_is_over_is_cancelled_and_streams_have_no_clean_end() -> Result<()> {
     let ledger = Ledger::new();
     let gate = Gate::new(&ledger, "gate");
-    let bridge = tools(&ledger, &gate).workers(2).drain(Duration::from_millis(300)).start().await?;
+    let builder = tools(&ledger, &gate).drain(Duration::from_millis(300)).cancel_grace(PATIENCE);
+    let mut config = config(&ledger, &gate);
+    config.insert("notes_its_end", "yes".to_owned());
+    let bridge = builder.config(&config).workers(2).max_concurrency(1).start().await?;
     eventually("two workers", || (bridge.workers().len() == 2).then_some(())).await;
     let pids = pids(&bridge);
     let running = spawned(bridge.call::<u64>("waits", args! { call: 1 }));
@@ -102,6 +106,9 @@ async fn what_goes_on_when_the_drain_is_over_is_told_so_and_streams_have_no_clea
     assert_eq!(outcome(items.next().await.unwrap()), ("shutting_down".into(), Executed::Maybe));
     assert!(items.next().await.is_none());
     all_gone(&pids).await;
+    // The tools have let go, and the adapters have cleaned up.
+    assert_eq!(ledger.runs().into_keys().collect::<Vec<_>>(), [1, 2, 101, 1000]);
+    assert_eq!(ledger.runs()[&1000], 2);
     Ok(())
 }
 

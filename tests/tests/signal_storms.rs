@@ -1,4 +1,4 @@
-//! Storms of signals. A program of its own, because it is the one that they hit.
+//! Signals to the program that waits for them itself. A program of its own, because it is the one that they hit.
 
 #![allow(missing_docs, clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -70,5 +70,29 @@ async fn storms_of_signals_lose_no_call_and_no_child_and_come_up_nowhere() -> Re
     .await;
     bridge.shutdown().await?;
     eventually("no child", || children().is_empty().then_some(())).await;
+    Ok(())
+}
+
+// N2
+#[test]
+fn a_program_without_a_runtime_may_wait_for_the_signal_that_ends_its_bridge() -> Result<()> {
+    let ledger = Ledger::new();
+    let bridge = ledger.tools().workers(1).start_blocking()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let here = runtime.enter();
+    // From here on it ends nobody by itself.
+    let _terminated = signal(SignalKind::terminate()).unwrap();
+    drop(here);
+    let ended = std::thread::spawn({
+        let bridge = bridge.clone();
+        move || bridge.wait_for(bridge.shutdown_on_signal())
+    });
+    // Until it has been heard: the thread may not listen yet.
+    while !ended.is_finished() {
+        kill_process(getpid(), Signal::TERM).unwrap();
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    ended.join().unwrap()??;
+    assert_eq!(bridge.execute("pid", args! {}).wait().unwrap_err().code(), "shutting_down");
     Ok(())
 }

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use snakebridge::error::{ErrorKind, StartFailure};
 use snakebridge::prelude::*;
@@ -110,6 +110,7 @@ async fn a_worker_that_is_recycled_is_replaced_by_a_spare_at_once() -> Result<()
     let spare = in_state(&bridge, WorkerState::Spare).remove(0);
     let serving = in_state(&bridge, WorkerState::Idle).remove(0);
     stage.close();
+    let mut events = bridge.events();
     bridge.recycle(serving.number).await?;
     assert_eq!(bridge.call::<u32>("pid", args! {}).await?, spare.pid);
     stage.open();
@@ -123,7 +124,8 @@ async fn a_worker_that_is_recycled_is_replaced_by_a_spare_at_once() -> Result<()
     })
     .await;
     eventually("the old one to be gone", || (!is_alive(spare.pid)).then_some(())).await;
-    assert_eq!(bridge.statistics().workers_lost, 0);
+    let lost = std::iter::from_fn(|| events.try_recv().ok()).find(|event| matches!(event, Event::WorkerLost { .. }));
+    assert_eq!(lost, None, "both leave in good order");
     bridge.shutdown().await
 }
 
@@ -195,6 +197,21 @@ async fn a_bridge_that_is_dropped_takes_its_spares_along() -> Result<()> {
     let pids: Vec<_> = bridge.workers().iter().map(|worker| worker.pid).collect();
     drop(bridge);
     eventually("both to be gone", || (!pids.iter().any(|pid| is_alive(*pid))).then_some(())).await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_shutdown_waits_for_no_spare_that_is_still_starting() -> Result<()> {
+    let stage = Stage::new();
+    let bridge = stage.tools().workers(1).spares(1).start().await?;
+    settled(&bridge, 1, 1).await;
+    stage.close();
+    kill(in_state(&bridge, WorkerState::Spare)[0].pid);
+    eventually("it to be gone", || (bridge.statistics().spares == 0).then_some(())).await;
+    // The next one cannot get ready.
+    let begun = Instant::now();
+    bridge.shutdown().await?;
+    assert!(begun.elapsed() < Duration::from_secs(20), "it took {:?}", begun.elapsed());
     Ok(())
 }
 

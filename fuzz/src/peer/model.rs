@@ -13,6 +13,8 @@ use super::state::{Asked, Budget, Coming, Incoming, Meaning, Outgoing, Owed, pla
 const MAX_BALANCE: i128 = 1 << 40;
 /// The largest window that is believed.
 const MAX_WINDOW: u64 = 1 << 39;
+/// The largest body of an EVENT.
+const MAX_EVENT: u64 = 16 * 1024;
 /// How many of the arguments of one call may be streams.
 const MAX_INPUTS: u64 = 16;
 
@@ -46,6 +48,7 @@ pub(super) struct Model {
     /// The body that has just been completed, as its length and its sum.
     pub(super) assembled: Option<(u64, u64)>,
     control: Budget,
+    events: Budget,
     strays: Budget,
 }
 
@@ -69,6 +72,7 @@ impl Model {
             cheated: false,
             assembled: None,
             control: Budget::new(20_000, 1_000),
+            events: Budget::new(20_000, 1_000),
             strays: Budget::new(100, 60_000),
         }
     }
@@ -155,6 +159,14 @@ impl Model {
             Header::Ping { .. } if self.control.spend(now) => Meaning::Ping,
             Header::Pong { .. } if self.control.spend(now) => Meaning::Pong,
             Header::Unknown { .. } if self.control.spend(now) => Meaning::Ignored,
+            Header::Event { id, .. }
+                if self.role == Role::Host
+                    && length <= MAX_EVENT
+                    && (id == 0 || self.is_ours(id))
+                    && self.events.spend(now) =>
+            {
+                Meaning::Told(id)
+            }
             // A host may give up as many calls as it likes.
             Header::Cancel { id, .. }
                 if self.is_theirs(id) && (self.role == Role::Worker || self.control.spend(now)) =>

@@ -103,6 +103,7 @@ pub(super) enum Meaning {
     GoAway(u64),
     Ping,
     Pong,
+    Told(u64),
     Ignored,
     /// The other side has broken the protocol.
     Broken,

@@ -46,6 +46,7 @@ impl Session {
                 Event::Cancel { id, .. } => (Meaning::Cancel(id), None),
                 Event::Ping { .. } => (Meaning::Ping, None),
                 Event::Pong { .. } => (Meaning::Pong, None),
+                Event::Told { id, .. } => (Meaning::Told(id), None),
                 Event::Ignored => (Meaning::Ignored, None),
                 event @ (Event::Hello | Event::Ready { .. } | Event::StartFailed) => {
                     panic!("{event:?} on an open connection")

@@ -202,8 +202,25 @@ def send_item(item: Any) -> Literal["more", "pause", "room", "credit", "over"]:
 def current_call() -> Call | None:
     """The call that runs on the calling thread, None where none does."""
 
-def host_call(call: Call, target: str, body: bytes, timeout: float | None) -> bytes:
+def current_id() -> int:
+    """The id of the call that runs on the calling thread, 0 where none does."""
+
+def is_worker() -> bool:
+    """Whether this process is a worker, and not one that a worker has forked."""
+
+def tell(kind: int, number: int, body: bytes) -> bool:
+    """Send an EVENT: ``kind`` is 0 for a log, 1 for telemetry, 2 for progress; `number` is the call, or 0.
+
+    Never waits and never raises. Returns whether it was sent: not where too much is told, the host is slow to
+    read, or this process is no worker.
+    """
+
+def host_call(
+    call: Call, target: str, body: bytes, timeout: float | None, meta: bytes | None = None
+) -> bytes:
     """Call a tool of the host inside `call` and wait for its reply without the GIL.
+
+    `meta` is a MessagePack map with any of correlation_id, traceparent and metadata.
 
     What that tool calls here runs on this thread meanwhile, or where it would run anyway.
 
@@ -212,7 +229,7 @@ def host_call(call: Call, target: str, body: bytes, timeout: float | None) -> by
         Cancelled: If the call is cancelled meanwhile; on the event loop `asyncio.CancelledError`.
     """
 
-def begin_host_call(call: Call, target: str, body: bytes) -> int:
+def begin_host_call(call: Call, target: str, body: bytes, meta: bytes | None = None) -> int:
     """Call a tool of the host inside `call` without waiting, and return the id of the call.
 
     `LoopServer` wakes that id when the answer has come.
@@ -238,7 +255,7 @@ class HostStream:
         RemoteError: If the call cannot be sent.
     """
 
-    def __init__(self, call: Call, target: str, body: bytes) -> None: ...
+    def __init__(self, call: Call, target: str, body: bytes, meta: bytes | None = None) -> None: ...
     @property
     def id(self) -> int:
         """Number of the call; what `LoopServer` wakes when something has come."""

@@ -16,7 +16,7 @@ from asyncio.events import _get_running_loop, _set_running_loop
 from typing import TYPE_CHECKING, Any
 
 from snakebridge import _native
-from snakebridge.current import context_of, host_error, set_context
+from snakebridge.current import context_of, current_span, host_error, set_context
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Awaitable, Iterable
@@ -160,7 +160,7 @@ async def call_host(call: _native.Call, target: str, arguments: bytes) -> bytes:
         HostToolError: If the host answered with an error.
     """
     try:
-        number = _native.begin_host_call(call, target, arguments)
+        number = _native.begin_host_call(call, target, arguments, current_span())
         try:
             await _wait(number)
         except BaseException:

@@ -26,6 +26,10 @@ from snakebridge.session import CallMetadata, SessionContext
 if TYPE_CHECKING:
     from snakebridge import _native
     from snakebridge.host.items import HostItems
+    from snakebridge.progress import Progress
+
+PROGRESS = 2
+"""The class of an EVENT that tells how far a call is."""
 
 _context: ContextVar[SessionContext | None] = ContextVar("snakebridge_context", default=None)
 
@@ -46,6 +50,16 @@ def current_context() -> SessionContext | None:
     return context  # type: ignore[no-any-return]
 
 
+def running_call() -> int:
+    """The id of the call to which the code belongs that runs here, 0 where it belongs to none."""
+    native = sys.modules.get("snakebridge._native")
+    number: int = 0 if native is None else native.current_id()
+    if number:
+        return number
+    context = _context.get()  # that of a thread which has its starter's context variables
+    return 0 if context is None else context.call_number
+
+
 def context_of(call: _native.Call) -> SessionContext:
     """The context of a call: one object while the call runs, because it keeps what it asked of the host."""
     context: SessionContext | None = call.context
@@ -64,12 +78,35 @@ def set_context(context: SessionContext | None) -> None:
     _context.set(context)
 
 
+def current_span() -> bytes | None:
+    """The metadata of a call to the host: the span that is current here, where OpenTelemetry has one.
+
+    The library is the user's; a worker that has not loaded it has no spans.
+    """
+    trace = sys.modules.get("opentelemetry.trace")
+    if trace is None:
+        return None
+    try:
+        span = trace.get_current_span().get_span_context()
+        if not span.is_valid:
+            return None
+        text = f"00-{span.trace_id:032x}-{span.span_id:016x}-{int(span.trace_flags):02x}"
+    except Exception:  # tracing must not fail a call
+        return None
+    return msgspec.msgpack.encode({"traceparent": text})
+
+
 class RunningCall:
     """A call of this worker, as what a `SessionContext` stands on."""
 
     def __init__(self, call: _native.Call) -> None:
         self._call = call
         self._metadata: CallMetadata | None = None
+
+    @property
+    def number(self) -> int:
+        """The call's id, or 0 once it has been answered."""
+        return 0 if self._call.ended else self._call.id
 
     @property
     def metadata(self) -> CallMetadata:
@@ -96,6 +133,13 @@ class RunningCall:
         """Whether the caller no longer wants the result."""
         return self._call.cancelled
 
+    def progress(self, progress: Progress) -> None:
+        """Tell the caller how far the call is."""
+        from snakebridge import _native
+
+        if not self._call.ended:
+            _native.tell(PROGRESS, self._call.id, msgspec.msgpack.encode(progress))
+
     def check_cancelled(self) -> None:
         """Raise the cancellation if there is one and no shield."""
         self._call.check_cancelled()
@@ -113,7 +157,7 @@ class RunningCall:
         from snakebridge import _native
 
         try:
-            return _native.host_call(self._call, target, arguments, None)
+            return _native.host_call(self._call, target, arguments, None, current_span())
         except _native.RemoteError as error:
             raise host_error(error) from None
 

@@ -75,7 +75,9 @@ class AdapterLife:
     def surround(self, tool: ToolDefinition) -> ToolDefinition:
         """The tool with a function that does what has to happen around a call."""
         has_hooks = any(_hook(self._instance, name) is not None for name in ("before_call", "after_call"))
-        if self._lifecycle == "worker" and not has_hooks and not tool.options.required_variables:
+        options = tool.options
+        is_plain = not (has_hooks or options.required_variables or options.deprecated)
+        if self._lifecycle == "worker" and is_plain:
             return tool
         return msgspec.structs.replace(tool, function=self._surrounded(tool))
 
@@ -114,6 +116,7 @@ class AdapterLife:
     @contextlib.contextmanager
     def _around(self, tool: ToolDefinition) -> Iterator[Any]:
         context: Any = current_context()  # there is one: a call runs
+        _warn_if_deprecated(tool)
         with self._object(context) as (instance, begins, ends):
             _refuse_missing(tool, context.state.keys() if tool.options.required_variables else [])
             if begins:
@@ -136,6 +139,7 @@ class AdapterLife:
     @contextlib.asynccontextmanager
     async def _around_async(self, tool: ToolDefinition) -> AsyncIterator[Any]:
         context: Any = current_context()  # there is one: a call runs
+        _warn_if_deprecated(tool)
         with self._object(context) as (instance, begins, ends):
             _refuse_missing(tool, await context.state.akeys() if tool.options.required_variables else [])
             if begins:
@@ -211,6 +215,23 @@ def _hook(instance: Any, name: str) -> Any:
     hook = getattr(instance, name, None)
     inherited = getattr(BaseAdapter, name, None)
     return None if getattr(hook, "__func__", hook) is inherited else hook
+
+
+_warned: dict[Any, Any] = {}
+"""Which tools were warned of already, as `warnings` notes it: once for each in a worker."""
+
+
+def _warn_if_deprecated(tool: ToolDefinition) -> None:
+    if not tool.options.deprecated:
+        return
+    import warnings
+
+    instead = tool.options.deprecated
+    text = f"tool `{tool.name}` is deprecated" + (f": {instead}" if isinstance(instead, str) else "")
+    code = getattr(tool.function, "__code__", None)
+    file, line = ("?", 0) if code is None else (code.co_filename, code.co_firstlineno)
+    # Not a DeprecationWarning, which Python shows only to who runs the code that calls.
+    warnings.warn_explicit(text, FutureWarning, file, line, registry=_warned)
 
 
 def _refuse_missing(tool: ToolDefinition, keys: list[str]) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 if TYPE_CHECKING:
+    import logging
     from collections.abc import Iterable
 
     from snakebridge.host.state import SessionState
@@ -27,6 +28,7 @@ class CallMetadata(msgspec.Struct, frozen=True):
 
     correlation_id: str | None = None
     metadata: dict[str, Any] = {}
+    traceparent: str | None = None
 
 
 class SessionContext:
@@ -80,6 +82,20 @@ class SessionContext:
         self._correlation_ids = correlation_ids
 
     @property
+    def traceparent(self) -> str | None:
+        """The span of the caller's trace in which the call runs, as W3C Trace Context writes it.
+
+        Give it to a tracing library to make spans that belong to the caller's trace. The host's tools that
+        the call uses see it as well.
+        """
+        return self._stub.metadata.traceparent
+
+    @property
+    def call_number(self) -> int:
+        """The number of the call in its worker; 0 where there is none, and once it has been answered."""
+        return getattr(self._stub, "number", 0)
+
+    @property
     def deadline(self) -> float | None:
         """When the caller stops waiting, in seconds on the clock of `time.monotonic`; None for never."""
         return self._stub.deadline
@@ -114,6 +130,46 @@ class SessionContext:
         cancellation for longer than its grace period.
         """
         return Shield(self._stub)
+
+    def progress(self, progress: float | tuple[float, float | None], message: str | None = None) -> None:
+        """Tell the caller how far the call is.
+
+        It never waits, and may be lost: of several that come in quick succession the caller may see the last
+        only. Does nothing once the call has been answered. May be called on any thread and on the loop.
+
+        Args:
+            progress: A fraction from 0 to 1; or a pair of how much is done and how much there is in all, None
+                where that is not known.
+            message: What is being done, for people.
+
+        Raises:
+            TypeError: If `progress` is neither a number nor a pair of them.
+            ValueError: If a fraction is not from 0 to 1, or a number is not finite.
+
+        Example:
+            >>> from snakebridge.testing import FakeHost
+            >>> host = FakeHost()
+            >>> host.context().progress((3, 12), "rows")
+            >>> host.progress[0].done, host.progress[0].message
+            (3.0, 'rows')
+        """
+        from snakebridge.progress import progress_of
+
+        self._stub.progress(progress_of(progress, message))
+
+    @property
+    def log(self) -> logging.Logger:
+        """The logger ``snakebridge.tool``, all of whose records reach the host with the running call.
+
+        Loggers of your own do as well, from the level on that you set; this one lets all levels pass, so
+        that the host decides which it keeps.
+        """
+        import logging  # only for tools that log
+
+        logger = logging.getLogger("snakebridge.tool")
+        if logger.level == logging.NOTSET:
+            logger.setLevel(1)
+        return logger
 
     @property
     def state(self) -> SessionState:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import msgspec
 
-from snakebridge import _native
+from snakebridge import _native, capture
 from snakebridge.current import set_context
 from snakebridge.encoding import encode, encode_chunk, encode_rest, result_encoder
 from snakebridge.errors import AdapterError
@@ -70,6 +70,8 @@ class HostHello(msgspec.Struct, frozen=True):
     """For which other bridge the adapter was written."""
     unserializable: Literal["refuse", "type", "repr", "redacted"] | None = None
     """What becomes of objects without a form on the wire where neither tool nor adapter says it."""
+    log_level: int | None = None
+    """The level of the root logger (default: `logging`'s own)."""
     threads: int = 0
     """Executor threads for the tools that do not say where they run; none: they run on the main thread."""
 
@@ -81,6 +83,7 @@ def run(greeting: bytes) -> None:
         sys.path[:0] = hello.python_path
     _print_promptly()
     _install_hooks()
+    capture.install(hello.log_level)
     serve_foreign_names(hello.compat)
     adapter, manifest, tools = _load(hello)
     _native.ready(manifest, tools, FUNCTIONS)
@@ -125,6 +128,8 @@ def _install_hooks() -> None:
     """Forks, signals and swallowed cancellations, before any code of the user's can meet one."""
     # The host asks for the stacks of a worker that it is about to kill; the handler needs no Python to run.
     stacks = _native.stacks_descriptor()
+    # What a crash in C was doing is among the last lines of the worker, which the error of its calls shows.
+    faulthandler.enable(file=STANDARD_ERROR)
     faulthandler.register(signal.SIGUSR2, file=STANDARD_ERROR if stacks is None else stacks)
     os.register_at_fork(
         before=_native.before_fork,

@@ -1,6 +1,9 @@
 """Events that tools emit about their own work, with measurements and the correlation id of the call.
 
-Event names are free. Whoever wants the events attaches a handler; without one they cost next to nothing.
+Event names are free. A worker tells its host, where they are records (`Bridge::records`) and `tracing`
+events with the tool, the session and the worker they come from. Telling never waits: events that the host is
+too slow to read, or that are too many, are dropped and counted. Handlers that are attached here get them
+besides.
 
     >>> events = []
     >>> detach = attach(events.append)
@@ -13,6 +16,7 @@ Event names are free. Whoever wants the events attaches a handler; without one t
 
 from __future__ import annotations
 
+import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -66,6 +70,9 @@ def emit(
         metadata: What they belong to.
         correlation_id: The name that joins traces (default: that of the running call).
     """
+    native = sys.modules.get("snakebridge._native")
+    if native is not None and native.is_worker():
+        _tell_host(event, measurements, metadata, correlation_id)
     if not _handlers:
         return
     correlation = get_correlation_id() if correlation_id is None else correlation_id
@@ -82,6 +89,19 @@ def emit(
                 RuntimeWarning,
                 stacklevel=2,
             )
+
+
+def _tell_host(event: str, measurements: Any, metadata: Any, correlation_id: str | None) -> None:
+    from snakebridge.events import NAME_LIMIT, TELEMETRY, cut, tell  # only in a worker
+
+    body = {
+        "name": cut(str(event), NAME_LIMIT),
+        "time": time.time(),
+        "correlation_id": None if correlation_id is None else cut(str(correlation_id), NAME_LIMIT),
+        "measurements": measurements or {},
+        "metadata": metadata or {},
+    }
+    tell(TELEMETRY, body, ("measurements", "metadata"))
 
 
 def span(operation: str, metadata: dict[str, Any] | None = None, correlation_id: str | None = None) -> Span:

@@ -43,6 +43,7 @@
 mod activity;
 mod call_state;
 mod ending;
+mod events;
 mod host_streams;
 mod inputs;
 mod nested;

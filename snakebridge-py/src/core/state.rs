@@ -7,6 +7,7 @@ use snakebridge::wire::Executed;
 use snakebridge::wire::Peer;
 
 use super::call_state::CallState;
+use super::events::Lane;
 use super::host_streams::HostStreams;
 use super::inputs::Inputs;
 use super::nested::{NestedCalls, Surroundings, Waiter};
@@ -105,6 +106,8 @@ pub(super) struct State {
     pub(super) awakened: Vec<u64>,
     /// Answers that nobody has fetched.
     pub(super) answers: HashMap<u64, Answer>,
+    /// What is told beside the answers.
+    pub(super) events: Lane,
     /// The body of the host's HELLO.
     pub(super) hello: Option<Vec<u8>>,
 }
@@ -124,6 +127,7 @@ impl State {
             cancelled: Vec::new(),
             awakened: Vec::new(),
             answers: HashMap::new(),
+            events: Lane::default(),
             hello: None,
         }
     }

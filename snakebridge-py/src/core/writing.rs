@@ -64,14 +64,18 @@ impl Core {
 
     /// REPLY. When it is refused, the call is still to be answered. Returns how many bytes are not written yet.
     pub(crate) fn reply(&self, id: u64, body: &(impl Body + ?Sized)) -> Result<usize, Refused> {
-        let (mut state, mut output) = (self.state(), self.output());
+        let mut state = self.state();
+        self.tell_rest(id, &mut state);
+        let mut output = self.output();
         state.peer.reply(id, body, output.frames())?;
         Ok(output.pending().len())
     }
 
     /// ERROR. Returns how many bytes are not written yet.
     pub(crate) fn fail(&self, id: u64, code: &str, executed: Executed, body: &[u8]) -> usize {
-        let (mut state, mut output) = (self.state(), self.output());
+        let mut state = self.state();
+        self.tell_rest(id, &mut state);
+        let mut output = self.output();
         // Refused only for a call that has been answered, and a second answer is what must not happen.
         let _ = state.peer.error(id, code, executed, body, output.frames());
         output.pending().len()
@@ -86,7 +90,9 @@ impl Core {
 
     /// END, with the generator's return value.
     pub(crate) fn end(&self, id: u64, body: &[u8]) -> Result<(), Refused> {
-        self.state().peer.end(id, body, self.output().frames())
+        let mut state = self.state();
+        self.tell_rest(id, &mut state);
+        state.peer.end(id, body, self.output().frames())
     }
 
     /// CALL to the host, inside the call `parent`; `None` when that has been answered.

@@ -304,6 +304,11 @@ pub(super) fn current_state() -> Option<(u64, Arc<CallState>)> {
     CURRENT.with_borrow(|current| current.as_ref().and_then(|call| Some((call.id(), call.request.state.clone()?))))
 }
 
+/// The id of what runs on this thread, 0 where nothing does.
+pub(super) fn current_id() -> u64 {
+    CURRENT.with_borrow(|current| current.as_ref().map_or(0, ActiveCall::id))
+}
+
 /// Whether what runs on this thread is a step of a coroutine.
 pub(super) fn is_step() -> bool {
     CURRENT.with_borrow(|current| current.as_ref().is_some_and(|call| call.place() == Place::Loop))

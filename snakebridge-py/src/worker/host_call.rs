@@ -18,17 +18,18 @@ use crate::system::clock::Nanoseconds;
 
 /// Call a tool of the host inside `call` and wait for its reply (GIL released). Raises `RemoteError`, or `Cancelled`.
 #[pyfunction]
-#[pyo3(signature = (call, target, body, timeout))]
+#[pyo3(signature = (call, target, body, timeout, meta=None))]
 pub(crate) fn host_call<'py>(
     py: Python<'py>,
     call: &Bound<'py, Call>,
     target: &str,
     body: &[u8],
     timeout: Option<f64>,
+    meta: Option<&[u8]>,
 ) -> PyResult<Bound<'py, PyBytes>> {
     let (core, call) = (host()?, call.get());
     let inside = call.inside(core);
-    let (id, patience) = send(core, call, target, body, timeout, false, Interest::Thread(core.waiter(inside)))?;
+    let (id, patience) = send(core, call, (target, meta), body, timeout, false, Interest::Thread(core.waiter(inside)))?;
     loop {
         let streams = nested::streams_here();
         let (reason, error) = match py.detach(|| core.await_answer(id, inside, patience, &streams)) {
@@ -63,9 +64,10 @@ pub(crate) fn host_call<'py>(
 /// Call a tool of the host inside `call` from a coroutine on the event loop, and return the id of the call. The loop is told
 /// when the answer has come.
 #[pyfunction]
-pub(crate) fn begin_host_call(call: &Bound<'_, Call>, target: &str, body: &[u8]) -> PyResult<u64> {
+#[pyo3(signature = (call, target, body, meta=None))]
+pub(crate) fn begin_host_call(call: &Bound<'_, Call>, target: &str, body: &[u8], meta: Option<&[u8]>) -> PyResult<u64> {
     let call = call.get();
-    send(host()?, call, target, body, None, false, Interest::Loop(call.surroundings)).map(|(id, _)| id)
+    send(host()?, call, (target, meta), body, None, false, Interest::Loop(call.surroundings)).map(|(id, _)| id)
 }
 
 /// The answer to the call `id` of ours, which has come. Raises `RemoteError`.
@@ -94,11 +96,11 @@ pub(super) fn host() -> PyResult<&'static Core> {
     core()
 }
 
-/// CALL. Returns its id, and the end of the wait for its answer.
+/// CALL of `target`, with encoded metadata. Returns its id, and the end of the wait for its answer.
 pub(super) fn send(
     core: &Core,
     call: &Call,
-    target: &str,
+    (target, meta): (&str, Option<&[u8]>),
     body: &[u8],
     timeout: Option<f64>,
     stream: bool,
@@ -119,6 +121,7 @@ pub(super) fn send(
         stream,
         remaining: remaining.map(|remaining| u64::try_from(remaining.as_millis()).unwrap_or(u64::MAX).max(1)),
         parent: Some(call.id()),
+        meta,
         ..Request::default()
     };
     match core.call_host(call.id(), &request, body, interest) {

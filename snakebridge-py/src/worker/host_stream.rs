@@ -26,7 +26,8 @@ pub(crate) struct HostStream {
 impl HostStream {
     /// Call a streaming tool of the host inside `call`. Raises `RemoteError` when it cannot be sent.
     #[new]
-    fn new(py: Python<'_>, call: Bound<'_, Call>, target: &str, body: &[u8]) -> PyResult<Self> {
+    #[pyo3(signature = (call, target, body, meta=None))]
+    fn new(py: Python<'_>, call: Bound<'_, Call>, target: &str, body: &[u8], meta: Option<&[u8]>) -> PyResult<Self> {
         let (core, inside) = (host()?, call.get());
         // Until somebody waits for it, what is nested in it waits for the thread that has asked.
         let interest = if inside.is_step(core) {
@@ -34,7 +35,7 @@ impl HostStream {
         } else {
             Interest::Thread(core.waiter(inside.inside(core)))
         };
-        let (id, _) = send(core, inside, target, body, None, true, interest)?;
+        let (id, _) = send(core, inside, (target, meta), body, None, true, interest)?;
         py.detach(|| core.flush());
         Ok(Self { id, call: call.unbind(), has_ended: AtomicBool::new(false) })
     }

@@ -6,6 +6,7 @@ mod complexity;
 pub(crate) mod coroutine;
 mod errors;
 pub(crate) mod event_loop;
+pub(crate) mod events;
 pub(crate) mod exceptions;
 pub(crate) mod executor;
 pub(crate) mod fork;

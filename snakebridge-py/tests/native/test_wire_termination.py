@@ -47,8 +47,8 @@ def test_what_was_accepted_is_finished_and_what_comes_later_never_runs():
         host.call("ping")
         assert host.receive() == ([REPLY, running], "sleep")
         assert host.receive() == ([REPLY, queued], "pong")
-        assert host.wait_for_exit() == 0
-        assert host.process.stdout.read() == b""
+        assert host.wait() == (0, "cleaned up\n")
+        assert host.rest == []
 
 
 def test_goaway_is_said_whatever_python_does():

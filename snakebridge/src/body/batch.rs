@@ -90,7 +90,8 @@ mod tests {
     struct Calls {
         name: String,
         body: String,
-        calls: Vec<Call>,
+        #[serde(rename = "calls")]
+        each: Vec<Call>,
     }
 
     #[derive(Deserialize)]
@@ -103,7 +104,8 @@ mod tests {
     struct Answers {
         name: String,
         body: String,
-        answers: Vec<Answer>,
+        #[serde(rename = "answers")]
+        each: Vec<Answer>,
     }
 
     #[derive(Deserialize)]
@@ -133,7 +135,7 @@ mod tests {
     fn calls_stay_documents_of_their_own_beside_each_other() {
         for vector in vectors().calls {
             let mut batch = BatchArguments::with_room(0);
-            for call in &vector.calls {
+            for call in &vector.each {
                 batch.add(&bytes(&call.arguments), call.correlation_id.as_deref());
             }
             assert_eq!(batch.finish(), bytes(&vector.body), "{}", vector.name);
@@ -143,8 +145,8 @@ mod tests {
     #[test]
     fn each_call_has_its_own_result_or_error() {
         for vector in vectors().answers {
-            let answers = read_batch(&bytes(&vector.body).into(), vector.answers.len()).unwrap();
-            for (answer, expected) in answers.into_iter().zip(vector.answers) {
+            let answers = read_batch(&bytes(&vector.body).into(), vector.each.len()).unwrap();
+            for (answer, expected) in answers.into_iter().zip(vector.each) {
                 match (answer, expected) {
                     (Ok(answer), Answer::Result { result }) => assert_eq!(answer, bytes(&result), "{}", vector.name),
                     (Err(error), Answer::Error { code, executed }) => {

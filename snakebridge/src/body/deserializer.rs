@@ -20,15 +20,18 @@ pub(super) struct Deserializer<'r, 'de> {
 
 impl<'r, 'de> Deserializer<'r, 'de> {
     /// Reads the next value of `reader`.
+    #[inline]
     pub(super) fn new(reader: &'r mut Reader<'de>) -> Self {
         Self { reader }
     }
 
+    #[inline]
     fn token(&mut self) -> Result<Token<'de>, Reason> {
         Ok(self.reader.token()?)
     }
 
     /// What `token` is, and what stands in it.
+    #[inline]
     fn give<V: Visitor<'de>>(self, token: Token<'de>, visitor: V) -> Result<V::Value, Reason> {
         match token {
             Token::Nil => visitor.visit_unit(),
@@ -54,6 +57,7 @@ impl<'r, 'de> Deserializer<'r, 'de> {
     }
 
     /// A sequence, as which also bytes are taken, and extension values that are one in other words.
+    #[inline]
     fn sequence<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Reason> {
         match self.token()? {
             Token::Bin(bytes) => visitor.visit_seq(SeqDeserializer::new(bytes.iter().copied())),
@@ -70,6 +74,7 @@ impl<'r, 'de> Deserializer<'r, 'de> {
     }
 
     /// An integer of any size.
+    #[inline]
     fn integer<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Reason> {
         let token = self.token()?;
         match token {
@@ -88,6 +93,7 @@ impl<'r, 'de> Deserializer<'r, 'de> {
     }
 
     /// Text, as which also a moment is taken.
+    #[inline]
     fn text<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Reason> {
         let token = self.token()?;
         match token {
@@ -102,7 +108,8 @@ impl<'r, 'de> Deserializer<'r, 'de> {
 
 macro_rules! by {
     ($way:ident: $($method:ident)*) => {
-        $(fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Reason> {
+        $(#[inline]
+        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Reason> {
             self.$way(visitor)
         })*
     };
@@ -111,6 +118,7 @@ macro_rules! by {
 impl<'de> de::Deserializer<'de> for Deserializer<'_, 'de> {
     type Error = Reason;
 
+    #[inline]
     fn deserialize_any<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Reason> {
         let token = self.token()?;
         self.give(token, visitor)
@@ -121,10 +129,12 @@ impl<'de> de::Deserializer<'de> for Deserializer<'_, 'de> {
     by!(text: deserialize_str deserialize_string);
     by!(sequence: deserialize_seq);
 
+    #[inline]
     fn deserialize_tuple<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Reason> {
         self.sequence(visitor)
     }
 
+    #[inline]
     fn deserialize_tuple_struct<V: Visitor<'de>>(
         self,
         _: &'static str,
@@ -134,10 +144,12 @@ impl<'de> de::Deserializer<'de> for Deserializer<'_, 'de> {
         self.sequence(visitor)
     }
 
+    #[inline]
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Reason> {
         if self.reader.nil() { visitor.visit_none() } else { visitor.visit_some(self) }
     }
 
+    #[inline]
     fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value, Reason> {
         if name == EXTENSION
             && let Token::Extension(content) = self.reader.clone().token()?
@@ -148,6 +160,7 @@ impl<'de> de::Deserializer<'de> for Deserializer<'_, 'de> {
         visitor.visit_newtype_struct(self)
     }
 
+    #[inline]
     fn deserialize_enum<V: Visitor<'de>>(
         self,
         _: &'static str,
@@ -167,6 +180,7 @@ impl<'de> de::Deserializer<'de> for Deserializer<'_, 'de> {
         }
     }
 
+    #[inline]
     fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Reason> {
         self.reader.value(u64::MAX, u64::MAX)?;
         visitor.visit_unit()
@@ -184,6 +198,7 @@ struct Elements<'r, 'de> {
 }
 
 impl<'de> Elements<'_, 'de> {
+    #[inline]
     fn next<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Reason> {
         if self.left == 0 {
             return Ok(None);
@@ -196,10 +211,12 @@ impl<'de> Elements<'_, 'de> {
 impl<'de> de::SeqAccess<'de> for &mut Elements<'_, 'de> {
     type Error = Reason;
 
+    #[inline]
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Reason> {
         self.next(seed)
     }
 
+    #[inline]
     fn size_hint(&self) -> Option<usize> {
         usize::try_from(self.left).ok()
     }
@@ -208,14 +225,17 @@ impl<'de> de::SeqAccess<'de> for &mut Elements<'_, 'de> {
 impl<'de> de::MapAccess<'de> for &mut Elements<'_, 'de> {
     type Error = Reason;
 
+    #[inline]
     fn next_key_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Reason> {
         self.next(seed)
     }
 
+    #[inline]
     fn next_value_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<T::Value, Reason> {
         seed.deserialize(Deserializer { reader: self.reader })
     }
 
+    #[inline]
     fn size_hint(&self) -> Option<usize> {
         usize::try_from(self.left).ok()
     }
@@ -230,6 +250,7 @@ impl<'de> de::EnumAccess<'de> for Variant<'_, 'de> {
     type Error = Reason;
     type Variant = Self;
 
+    #[inline]
     fn variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<(T::Value, Self), Reason> {
         let name = seed.deserialize(Deserializer { reader: self.reader })?;
         Ok((name, self))
@@ -239,18 +260,22 @@ impl<'de> de::EnumAccess<'de> for Variant<'_, 'de> {
 impl<'de> de::VariantAccess<'de> for Variant<'_, 'de> {
     type Error = Reason;
 
+    #[inline]
     fn unit_variant(self) -> Result<(), Reason> {
         serde::Deserialize::deserialize(Deserializer { reader: self.reader })
     }
 
+    #[inline]
     fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Reason> {
         seed.deserialize(Deserializer { reader: self.reader })
     }
 
+    #[inline]
     fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Reason> {
         Deserializer { reader: self.reader }.sequence(visitor)
     }
 
+    #[inline]
     fn struct_variant<V: Visitor<'de>>(self, _: &'static [&'static str], visitor: V) -> Result<V::Value, Reason> {
         de::Deserializer::deserialize_any(Deserializer { reader: self.reader }, visitor)
     }
@@ -265,6 +290,7 @@ struct Content<'de> {
 impl<'de> de::Deserializer<'de> for Content<'de> {
     type Error = Reason;
 
+    #[inline]
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Reason> {
         visitor.visit_newtype_struct(BorrowedBytesDeserializer::new(self.content))
     }

@@ -22,10 +22,12 @@ pub(super) struct Serializer<'a> {
 
 impl<'a> Serializer<'a> {
     /// Appends to `out`.
+    #[inline]
     pub(super) fn new(out: &'a mut Vec<u8>) -> Self {
         Self { out, levels: Limits::default().depth, is_extension: false }
     }
 
+    #[inline]
     fn open(self, kind: Kind, length: Option<usize>) -> Result<Container<'a>, Reason> {
         let Some(levels) = self.levels.checked_sub(1) else {
             return Err(ser::Error::custom(format!("it is nested deeper than {}", Limits::default().depth)));
@@ -37,6 +39,7 @@ impl<'a> Serializer<'a> {
     }
 
     /// A map of one entry, the variant, and its value.
+    #[inline]
     fn variant(self, variant: &str) -> Result<Serializer<'a>, Reason> {
         let container = self.open(Kind::Map, Some(1))?;
         msgpack::put_str(container.out, variant);
@@ -51,6 +54,7 @@ enum Kind {
 }
 
 impl Kind {
+    #[inline]
     fn put_head(self, out: &mut Vec<u8>, length: usize) -> Result<(), Reason> {
         let length = short(length)?;
         match self {
@@ -68,7 +72,8 @@ fn short(length: usize) -> Result<u32, Reason> {
 
 macro_rules! numbers {
     ($($method:ident($type:ty) => $put:ident;)*) => {
-        $(fn $method(self, value: $type) -> Result<(), Reason> {
+        $(#[inline]
+        fn $method(self, value: $type) -> Result<(), Reason> {
             msgpack::$put(self.out, value.into());
             Ok(())
         })*
@@ -97,41 +102,49 @@ impl<'a> ser::Serializer for Serializer<'a> {
         serialize_u64(u64) => put_uint;
     }
 
+    #[inline]
     fn serialize_i128(self, value: i128) -> Result<(), Reason> {
         BigInt::from(value).serialize(self)
     }
 
+    #[inline]
     fn serialize_u128(self, value: u128) -> Result<(), Reason> {
         BigInt::from(value).serialize(self)
     }
 
+    #[inline]
     fn serialize_bool(self, value: bool) -> Result<(), Reason> {
         self.out.push(if value { 0xc3 } else { 0xc2 });
         Ok(())
     }
 
+    #[inline]
     fn serialize_f32(self, value: f32) -> Result<(), Reason> {
         self.out.push(0xca);
         self.out.extend(value.to_bits().to_be_bytes());
         Ok(())
     }
 
+    #[inline]
     fn serialize_f64(self, value: f64) -> Result<(), Reason> {
         self.out.push(0xcb);
         self.out.extend(value.to_bits().to_be_bytes());
         Ok(())
     }
 
+    #[inline]
     fn serialize_char(self, value: char) -> Result<(), Reason> {
         self.serialize_str(value.encode_utf8(&mut [0; 4]))
     }
 
+    #[inline]
     fn serialize_str(self, value: &str) -> Result<(), Reason> {
         short(value.len())?;
         msgpack::put_str(self.out, value);
         Ok(())
     }
 
+    #[inline]
     fn serialize_bytes(self, value: &[u8]) -> Result<(), Reason> {
         match value {
             [code, data @ ..] if self.is_extension => {
@@ -147,35 +160,43 @@ impl<'a> ser::Serializer for Serializer<'a> {
     }
 
     /// Types that have a form of their own on the wire ask this inside of an extension value alone.
+    #[inline]
     fn is_human_readable(&self) -> bool {
         !self.is_extension
     }
 
+    #[inline]
     fn serialize_none(self) -> Result<(), Reason> {
         self.serialize_unit()
     }
 
+    #[inline]
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), Reason> {
         value.serialize(self)
     }
 
+    #[inline]
     fn serialize_unit(self) -> Result<(), Reason> {
         msgpack::put_nil(self.out);
         Ok(())
     }
 
+    #[inline]
     fn serialize_unit_struct(self, _: &'static str) -> Result<(), Reason> {
         self.serialize_unit()
     }
 
+    #[inline]
     fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> Result<(), Reason> {
         self.serialize_str(variant)
     }
 
+    #[inline]
     fn serialize_newtype_struct<T: Serialize + ?Sized>(self, name: &'static str, value: &T) -> Result<(), Reason> {
         value.serialize(Self { is_extension: name == EXTENSION, ..self })
     }
 
+    #[inline]
     fn serialize_newtype_variant<T: Serialize + ?Sized>(
         self,
         _: &'static str,
@@ -186,18 +207,22 @@ impl<'a> ser::Serializer for Serializer<'a> {
         value.serialize(self.variant(variant)?)
     }
 
+    #[inline]
     fn serialize_seq(self, length: Option<usize>) -> Result<Container<'a>, Reason> {
         self.open(Kind::Array, length)
     }
 
+    #[inline]
     fn serialize_tuple(self, length: usize) -> Result<Container<'a>, Reason> {
         self.open(Kind::Array, Some(length))
     }
 
+    #[inline]
     fn serialize_tuple_struct(self, _: &'static str, length: usize) -> Result<Container<'a>, Reason> {
         self.open(Kind::Array, Some(length))
     }
 
+    #[inline]
     fn serialize_tuple_variant(
         self,
         _: &'static str,
@@ -208,14 +233,17 @@ impl<'a> ser::Serializer for Serializer<'a> {
         self.variant(variant)?.open(Kind::Array, Some(length))
     }
 
+    #[inline]
     fn serialize_map(self, length: Option<usize>) -> Result<Container<'a>, Reason> {
         self.open(Kind::Map, length)
     }
 
+    #[inline]
     fn serialize_struct(self, _: &'static str, length: usize) -> Result<Container<'a>, Reason> {
         self.open(Kind::Map, Some(length))
     }
 
+    #[inline]
     fn serialize_struct_variant(
         self,
         _: &'static str,
@@ -239,15 +267,18 @@ pub(super) struct Container<'a> {
 }
 
 impl Container<'_> {
+    #[inline]
     fn put<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Reason> {
         value.serialize(Serializer { out: self.out, levels: self.levels, is_extension: false })
     }
 
+    #[inline]
     fn item<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Reason> {
         self.count += 1;
         self.put(value)
     }
 
+    #[inline]
     fn field<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> Result<(), Reason> {
         self.count += 1;
         msgpack::put_str(self.out, name);
@@ -255,6 +286,7 @@ impl Container<'_> {
     }
 
     /// Mends the head where the length was not known when it was written.
+    #[inline]
     fn close(self) -> Result<(), Reason> {
         if self.count != self.claimed {
             let mut head = Vec::new();
@@ -271,10 +303,12 @@ macro_rules! containers {
             type Ok = ();
             type Error = Reason;
 
+            #[inline]
             fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Reason> {
                 self.item(value)
             }
 
+            #[inline]
             fn end(self) -> Result<(), Reason> {
                 self.close()
             }
@@ -294,10 +328,12 @@ macro_rules! structs {
             type Ok = ();
             type Error = Reason;
 
+            #[inline]
             fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), Reason> {
                 self.field(name, value)
             }
 
+            #[inline]
             fn end(self) -> Result<(), Reason> {
                 self.close()
             }
@@ -310,14 +346,17 @@ impl ser::SerializeMap for Container<'_> {
     type Ok = ();
     type Error = Reason;
 
+    #[inline]
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Reason> {
         self.item(key)
     }
 
+    #[inline]
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Reason> {
         self.put(value)
     }
 
+    #[inline]
     fn end(self) -> Result<(), Reason> {
         self.close()
     }

@@ -28,8 +28,8 @@ impl Requests {
 
 impl Bridge {
     /// Admits no more calls, answers those that wait with `ShuttingDown`, lets running ones finish for at most the
-    /// drain time, then ends the workers and closes the session store. Calls and streams that run then end with
-    /// `ShuttingDown`. Can be called more than once.
+    /// drain time, then ends the workers and closes the session store. Calls and streams that still run then are cancelled
+    /// and end with `ShuttingDown`. Can be called more than once.
     ///
     /// What runs may go on as before: a tool of the host that it calls is run, and may call Python again.
     ///

@@ -13,6 +13,7 @@ use super::timeouts::TimeoutProfile;
 use crate::error::{Result, shown};
 use crate::pool::{PoolConfig, Recycling};
 use crate::session::Affinity;
+use crate::telemetry::Level;
 use crate::value::Value;
 use crate::wire::Limits;
 use crate::worker::{Compat, Environment, Launch, Preload, Profile, Sandbox, Unserializable, WorkerConfig};
@@ -28,6 +29,7 @@ pub struct PoolBuilder {
     pub(super) python_path: Vec<PathBuf>,
     pub(super) compat: Option<Compat>,
     pub(super) unserializable: Unserializable,
+    pub(super) log_level: Option<Level>,
     pub(super) config: Result<Value>,
     pub(super) environment: Environment,
     pub(super) sandbox: Sandbox,
@@ -80,6 +82,7 @@ impl Default for PoolBuilder {
             python_path: Vec::new(),
             compat: None,
             unserializable: Unserializable::Refuse,
+            log_level: None,
             config: Ok(Value::Nil),
             environment: Environment::default(),
             sandbox: Sandbox::default(),
@@ -149,6 +152,15 @@ macro_rules! pool_settings {
         pub fn python_path(mut self, folder: impl Into<std::path::PathBuf>) -> Self {
             let $this = &mut self;
             $pool.python_path.push(folder.into());
+            self
+        }
+
+        /// From which level on records of Python's `logging` are told: the level of the root logger, which loggers without one
+        /// of their own have too. The adapter may set another one. Default: Python's own, which is
+        /// [`Warn`](crate::telemetry::Level::Warn).
+        pub fn log_level(mut self, level: $crate::telemetry::Level) -> Self {
+            let $this = &mut self;
+            $pool.log_level = Some(level);
             self
         }
 
@@ -384,6 +396,7 @@ impl PoolBuilder {
             python_path: self.python_path.iter().map(|path| absolute(path)).collect::<Result<_>>()?,
             compat: self.compat,
             unserializable: self.unserializable,
+            log_level: self.log_level,
             environment: self.environment,
             sandbox: self.sandbox.checked()?,
             limits: self.limits,

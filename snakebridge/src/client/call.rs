@@ -12,11 +12,12 @@ use serde::de::DeserializeOwned;
 
 use super::kept::{Asked, Followed, Follower, Run};
 use super::options::option_methods;
-use super::prepared::Prepared;
+use super::prepared::{OnProgress, Prepared};
 use super::{CallOptions, Caller, Keep};
 use crate::body::{self, Encoded};
 use crate::error::{Error, ErrorKind, Executed, Result};
 use crate::link::{PendingCall, ToolName};
+use crate::telemetry::Progress;
 
 /// A call of a Python tool: a future of its result, with options to set before it is first polled.
 ///
@@ -56,6 +57,25 @@ impl<T, E> Call<T, E> {
     }
 
     option_methods!(ongoing.prepared.options);
+
+    /// Calls `hears` with how far the call is, whenever its tool has said so by `session_context.progress(..)`, or a Rust tool
+    /// that it calls by [`ToolContext::progress`](crate::ToolContext::progress). It is called where the call is polled, and
+    /// must not block. Progress is lossy: of several that come between two looks it hears the last. A call that is repeated
+    /// begins anew.
+    ///
+    /// ```no_run
+    /// # use snakebridge::prelude::*;
+    /// # async fn example(bridge: Bridge) -> Result<()> {
+    /// let trained = bridge.call::<Value>("train", args! { rows: 10_000 });
+    /// let model = trained.on_progress(|progress| println!("{:.0?} %", progress.fraction.map(|done| done * 100.0))).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn on_progress(mut self, hears: impl FnMut(Progress) + Send + 'static) -> Self {
+        self.ongoing.prepared.on_progress = Some(OnProgress::new(hears));
+        self
+    }
 
     /// Keeps the result for so long, for calls of the same tool with the same arguments in the same session that say how old
     /// it may be in this manner; and takes one that is kept so instead of running, or the result of such a call that runs at
@@ -157,7 +177,11 @@ impl<T: DeserializeOwned, E: From<Error>> Future for Call<T, E> {
             }
         }
         let outcome = match state {
-            State::Waiting(call) => ready!(call.poll_outcome(context)),
+            State::Waiting(call) => {
+                let outcome = call.poll_outcome(context);
+                prepared.tell_progress(call);
+                ready!(outcome)
+            }
             State::New(_) | State::Following(..) | State::Done => panic!("a call was polled after it had completed"),
         };
         turn.made_progress();

@@ -32,6 +32,7 @@ pub(crate) struct CallOptions {
     /// It goes on when its caller stops waiting.
     pub(crate) no_cancel: bool,
     pub(crate) correlation_id: Option<String>,
+    pub(crate) traceparent: Option<String>,
     pub(crate) metadata: Vec<(Value, Value)>,
 }
 
@@ -51,6 +52,8 @@ pub(crate) enum Keep {
 struct Meta<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     correlation_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    traceparent: Option<&'a str>,
     #[serde(skip_serializing_if = "Value::is_nil")]
     metadata: Value,
 }
@@ -86,15 +89,23 @@ impl CallOptions {
         }
     }
 
-    /// The metadata map of the CALL header, if there is any metadata. `around` is the correlation id of the call inside
-    /// which this one is made.
-    pub(crate) fn meta(&self, around: Option<&str>) -> Result<Option<Bytes>> {
-        let correlation_id = self.correlation_id.as_deref().or(around);
-        if correlation_id.is_none() && self.metadata.is_empty() {
+    /// The metadata map of the CALL header, if there is any metadata. `around` are the correlation id and the trace of the
+    /// call inside which this one is made.
+    pub(crate) fn meta(&self, around: (Option<&str>, Option<&str>)) -> Result<Option<Bytes>> {
+        let correlation_id = self.correlation_id.as_deref().or(around.0);
+        let traceparent = self.traceparent.as_deref().or(around.1);
+        if let Some(given) = self.traceparent.as_deref().filter(|given| !is_traceparent(given)) {
+            return Err(Error::invalid_argument(format!(
+                "`traceparent` is `{}`: expected that of W3C Trace Context, as \
+                 `00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01`",
+                given.escape_debug()
+            )));
+        }
+        if correlation_id.is_none() && traceparent.is_none() && self.metadata.is_empty() {
             return Ok(None);
         }
         let metadata = if self.metadata.is_empty() { Value::Nil } else { Value::Map(self.metadata.clone()) };
-        let bytes = body::encode(&Meta { correlation_id, metadata })?;
+        let bytes = body::encode(&Meta { correlation_id, traceparent, metadata })?;
         match check_meta(&bytes) {
             Ok(()) => Ok(Some(bytes)),
             Err(violation) => Err(Error::invalid_argument(format!(
@@ -104,6 +115,29 @@ impl CallOptions {
             ))),
         }
     }
+}
+
+/// Whether it is a `traceparent` of W3C Trace Context, of this version or a later one.
+fn is_traceparent(text: &str) -> bool {
+    let is_hex = |part: &str, digits: usize| {
+        part.len() == digits && part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    };
+    let is_zero = |part: &str| part.bytes().all(|byte| byte == b'0');
+    let mut parts = text.splitn(5, '-');
+    let (Some(version), Some(trace), Some(span), Some(flags)) =
+        (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return false;
+    };
+    let is_known = version == "00" && parts.next().is_none();
+    let is_later = is_hex(version, 2) && version != "00" && version != "ff";
+    (is_known || is_later)
+        && text.len() <= 512
+        && is_hex(trace, 32)
+        && !is_zero(trace)
+        && is_hex(span, 16)
+        && !is_zero(span)
+        && is_hex(flags, 2)
 }
 
 /// The option methods, the same on a call and on a stream.
@@ -181,6 +215,14 @@ macro_rules! option_methods {
             self
         }
 
+        /// The span of a trace in which the call runs, as W3C Trace Context writes it: Python's `session_context.traceparent`,
+        /// and [`ToolContext::traceparent`](crate::ToolContext::traceparent) of the Rust tools that it calls.
+        #[must_use]
+        pub fn traceparent(mut self, traceparent: impl Into<String>) -> Self {
+            self.$($options).+.traceparent = Some(traceparent.into());
+            self
+        }
+
         /// An entry of the request metadata, as Python's `session_context.request_metadata` shows it.
         #[must_use]
         pub fn metadata(mut self, key: impl Into<String>, value: impl Into<$crate::value::Value>) -> Self {
@@ -190,3 +232,27 @@ macro_rules! option_methods {
     };
 }
 pub(super) use option_methods;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_traceparent_is_what_the_standard_says() {
+        let good = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        assert!(is_traceparent(good) && is_traceparent(&good.replace("00-4", "cc-4")));
+        assert!(is_traceparent(&format!("{}-more", good.replace("00-4", "cc-4"))), "of a later version");
+        for bad in [
+            "",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7",
+            "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
+            "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
+            "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-0\n",
+        ] {
+            assert!(!is_traceparent(bad), "{bad:?}");
+        }
+    }
+}

@@ -13,9 +13,25 @@ use crate::error::{Error, ErrorKind, Executed, Phase, Result, shown};
 use crate::link::{Chain, PendingCall, ToolName};
 use crate::pool::{InSession, PoolHandle, Submission};
 use crate::session::SessionName;
+use crate::telemetry::Progress;
 use crate::tools::current_chain;
 use crate::value::Value;
 use crate::wire::limits::is_tool_name;
+
+/// Hears how far a call is.
+pub(super) struct OnProgress(Box<dyn FnMut(Progress) + Send>);
+
+impl std::fmt::Debug for OnProgress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("OnProgress")
+    }
+}
+
+impl OnProgress {
+    pub(super) fn new(hears: impl FnMut(Progress) + Send + 'static) -> Self {
+        Self(Box::new(hears))
+    }
+}
 
 /// A call that is not sent yet.
 #[derive(Debug)]
@@ -27,6 +43,8 @@ pub(super) struct Prepared {
     /// The tool that makes the call, if one does.
     chain: Option<Chain>,
     pub(super) options: CallOptions,
+    /// Who hears how far it is.
+    pub(super) on_progress: Option<OnProgress>,
     /// Where the pool is that has it, once one has.
     place: usize,
 }
@@ -34,7 +52,7 @@ pub(super) struct Prepared {
 impl Prepared {
     pub(super) fn new(caller: &Caller, tool: ToolName, options: CallOptions) -> Self {
         let chain = caller.chain.clone().or_else(current_chain);
-        Self { caller: caller.clone(), tool, created: Instant::now(), chain, options, place: 0 }
+        Self { caller: caller.clone(), tool, created: Instant::now(), chain, options, on_progress: None, place: 0 }
     }
 
     /// Hands the call to the pool, for one reply or for a stream.
@@ -69,8 +87,9 @@ impl Prepared {
     }
 
     fn meta(&self) -> Result<Option<Bytes>> {
-        let around = self.chain.as_ref().and_then(Chain::correlation_id);
-        self.options.meta(around.as_deref())
+        let correlation_id = self.chain.as_ref().and_then(Chain::correlation_id);
+        let traceparent = self.chain.as_ref().and_then(Chain::traceparent);
+        self.options.meta((correlation_id.as_deref(), traceparent.as_deref()))
     }
 
     /// The pool that the call names, or its client; else it is the tool's.
@@ -159,6 +178,16 @@ impl Prepared {
         let Some(pin) = pin else { return Ok(None) };
         let (affinity, default_affinity) = (self.options.affinity, sessions.config().affinity);
         Ok(Some(InSession { pin, affinity, default_affinity, needs: self.options.session_use }))
+    }
+
+    /// Tells who wants to hear it how far `call` is, which this became. After `call` was polled, so that what comes later wakes
+    /// the task.
+    pub(super) fn tell_progress(&mut self, call: &PendingCall) {
+        if let Some(OnProgress(hears)) = &mut self.on_progress
+            && let Some(progress) = call.take_progress()
+        {
+            hears(progress);
+        }
     }
 
     /// Nobody will wait for `call`, which this became.

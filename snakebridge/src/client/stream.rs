@@ -11,11 +11,12 @@ use serde::de::DeserializeOwned;
 
 use super::call::{add_binary, decode};
 use super::options::option_methods;
-use super::prepared::Prepared;
+use super::prepared::{OnProgress, Prepared};
 use super::{CallOptions, Caller};
 use crate::body::Encoded;
 use crate::error::{Error, Result};
 use crate::link::{Item, Next, PendingCall, ToolName};
+use crate::telemetry::Progress;
 use crate::value::Value;
 use crate::wire::frame::item_flag;
 
@@ -59,6 +60,28 @@ impl<T, E> ToolStream<T, E> {
     }
 
     option_methods!(prepared.options);
+
+    /// Calls `hears` with how far the stream is, whenever its tool has said so by `session_context.progress(..)`, or a Rust tool
+    /// that it calls by [`ToolContext::progress`](crate::ToolContext::progress). It is called where the stream is polled, and
+    /// must not block. Progress is lossy: of several that come between two looks it hears the last. A call that is repeated
+    /// begins anew.
+    ///
+    /// ```no_run
+    /// # use snakebridge::prelude::*;
+    /// # async fn example(bridge: Bridge) -> Result<()> {
+    /// let rows = bridge.stream::<Value>("rows", args! {});
+    /// let mut rows = rows.on_progress(|progress| println!("{progress:?}"));
+    /// while let Some(row) = rows.next().await {
+    ///     println!("{:?}", row?);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn on_progress(mut self, hears: impl FnMut(Progress) + Send + 'static) -> Self {
+        self.prepared.on_progress = Some(OnProgress::new(hears));
+        self
+    }
 
     /// The same stream with each item in its envelope: whether it is marked final, and its metadata.
     pub fn chunks(self) -> Chunks<T, E> {
@@ -122,7 +145,9 @@ impl<T, E> ToolStream<T, E> {
             }
         }
         let State::Open(call) = &self.state else { return Poll::Ready(None) };
-        let next = ready!(call.poll_next(context));
+        let next = call.poll_next(context);
+        self.prepared.tell_progress(call);
+        let next = ready!(next);
         Poll::Ready(match next {
             Next::Item(item, origin) => {
                 if let Some((link, id)) = origin {

@@ -70,8 +70,11 @@ impl fmt::Debug for Error {
         // `main` prints errors with Debug: give a reader sentences, then the traceback.
         let mut inset = Inset(f);
         self.sentences(&mut inset)?;
-        match self.exception().and_then(|exception| exception.traceback.as_deref()) {
-            Some(traceback) => write!(inset, "\n{}", traceback.trim_end()),
+        if let Some(traceback) = self.exception().and_then(|exception| exception.traceback.as_deref()) {
+            write!(inset, "\n{}", traceback.trim_end())?;
+        }
+        match self.learning_fault() {
+            Some(fault) => write!(inset, "\nhint: {}", fault.hint()),
             None => Ok(()),
         }
     }
@@ -79,8 +82,24 @@ impl fmt::Debug for Error {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::super::{Exception, Executed};
     use super::*;
+
+    proptest! {
+        #[test]
+        fn whatever_the_text_is_what_is_shown_of_it_stays_in_its_place(text in "(?s).{0,40}", tool in "(?s).{0,200}") {
+            let mut exception = Exception::new("E", text.clone());
+            exception.traceback = Some(text);
+            let error = Error::new(ErrorKind::Tool(Box::new(exception)), Executed::Yes).for_tool(&tool);
+            for shown in [format!("{error}"), format!("{error:?}")] {
+                let is_odd = |character: char| character.is_control() && !matches!(character, '\n' | '\t');
+                prop_assert!(!shown.contains(|character| is_odd(character) || is_line_separator(character)), "{:?}", shown);
+                prop_assert!(shown.split('\n').skip(1).all(|line| line.starts_with("    ")), "{:?}", shown);
+            }
+        }
+    }
 
     #[test]
     fn no_text_from_outside_begins_a_line_or_holds_a_control_character() {

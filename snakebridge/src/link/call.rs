@@ -1,6 +1,7 @@
 //! One call on its way: shared by the future that waits for it, the pool that routes it and the link that carries it.
 
 mod inputs;
+mod progress;
 mod together;
 
 use std::collections::VecDeque;
@@ -20,7 +21,7 @@ use super::{Chain, Handling, Link};
 use crate::deadlock::Claim;
 use crate::error::{Error, ErrorKind, Executed, Result};
 use crate::session::{Identity, Pin, Tie};
-use crate::telemetry::Meter;
+use crate::telemetry::{Meter, Progress};
 
 /// One item of a stream, still encoded.
 #[derive(Debug)]
@@ -73,6 +74,8 @@ struct State {
     claims: Vec<Claim>,
     /// Calls to the host that are made inside it, once there is one.
     host_calls: Option<Box<HostCalls>>,
+    /// The last that its tool has told of how far it is, until somebody has heard it.
+    progress: Option<Box<Progress>>,
     outcome: Option<Result<Bytes>>,
     waker: Option<Waker>,
 }
@@ -149,6 +152,7 @@ impl PendingCall {
             pin: None,
             claims: Vec::new(),
             host_calls: None,
+            progress: None,
             outcome: None,
             waker: None,
         };

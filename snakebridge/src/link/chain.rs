@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use super::{Link, PendingCall};
 use crate::session::Identity;
+use crate::telemetry::Progress;
 
 /// A worker waits, inside a call of ours, for a tool of the host that runs: what calls that this tool makes have to know.
 ///
@@ -24,6 +25,8 @@ struct Wait {
     /// The id of the worker's call.
     asked: u64,
     deadline: Option<Instant>,
+    /// The span of a trace in which the worker asks, where it says one.
+    traceparent: Option<String>,
     /// The tool has ended: nobody waits any more.
     is_over: AtomicBool,
     /// How many calls that the tool made, or tools further down, are with the worker that waits.
@@ -31,13 +34,20 @@ struct Wait {
 }
 
 impl Chain {
-    /// The worker behind `link` waits, inside `call`, for its own call `asked`; until `deadline`.
-    pub(crate) fn new(call: Arc<PendingCall>, link: Arc<Link>, asked: u64, deadline: Option<Instant>) -> Self {
+    /// The worker behind `link` waits, inside `call`, for its own call `asked`, which it makes in the span `traceparent`, if it
+    /// says one; until `deadline`.
+    pub(crate) fn new(
+        call: Arc<PendingCall>,
+        link: Arc<Link>,
+        (asked, traceparent): (u64, Option<String>),
+        deadline: Option<Instant>,
+    ) -> Self {
         Self(Arc::new(Wait {
             call,
             link,
             asked,
             deadline,
+            traceparent,
             is_over: AtomicBool::new(false),
             nested: AtomicUsize::new(0),
         }))
@@ -51,6 +61,16 @@ impl Chain {
     /// The correlation id of the call that the tool serves.
     pub(crate) fn correlation_id(&self) -> Option<String> {
         self.0.call.request.correlation_id()
+    }
+
+    /// The span of a trace in which the tool was called: the worker's own, or else that of the call that the tool serves.
+    pub(crate) fn traceparent(&self) -> Option<String> {
+        self.0.traceparent.clone().or_else(|| self.0.call.request.traceparent())
+    }
+
+    /// The tool tells how far it is: that is how far the call is that it serves.
+    pub(crate) fn has_come(&self, progress: Progress) {
+        self.0.call.has_come(progress);
     }
 
     /// How many calls of the host are inside one another here.

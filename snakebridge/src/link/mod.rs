@@ -40,7 +40,7 @@ pub(crate) use self::handling::Handling;
 pub use self::handling::Priority;
 pub(crate) use self::host_calls::queue_full;
 use self::reader::Reading;
-pub(crate) use self::reader::{Control, Incoming, Service, Source};
+pub(crate) use self::reader::{Control, Incoming, Service, Source, Told};
 use self::request::ArgumentsOf;
 pub(crate) use self::request::OwnedRequest;
 pub(crate) use self::tool_name::ToolName;

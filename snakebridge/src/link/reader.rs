@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::io::poll_read_buf;
 
+use super::request::traceparent_of;
 use super::writer::WriteFailure;
 use super::{Answer, CloseReason, Item, Link, PendingCall, Sender, Sent, State, Unanswered};
 use crate::error::{Error, ErrorKind, Executed, Result};
@@ -79,11 +80,26 @@ pub struct Incoming {
     pub stream: bool,
     /// The encoded arguments.
     pub body: Bytes,
+    /// The span of a trace in which it was made, where the worker says one.
+    pub traceparent: Option<String>,
     /// How long the caller waits.
     pub remaining: Option<Millis>,
     /// The call of the host inside which it was made, with its id, if that is still running; the session and everything
     /// else that a worker must not choose itself comes from there.
     pub parent: Option<(u64, Arc<PendingCall>)>,
+}
+
+/// Something that the worker tells beside its answers.
+#[derive(Debug)]
+pub(crate) struct Told {
+    /// See [`event_class`](crate::wire::frame::event_class).
+    pub(crate) class: u64,
+    /// The call of the host inside which it is told, if that is still unanswered.
+    pub(crate) call: Option<Arc<PendingCall>>,
+    /// So many the worker did not tell before it.
+    pub(crate) dropped: u64,
+    /// What it is.
+    pub(crate) body: Bytes,
 }
 
 /// What a connection needs of its surroundings.
@@ -103,6 +119,12 @@ pub(crate) trait Service: Send + Sync + 'static {
     /// The connection has cancelled a call by itself: somebody has to look whether that helped.
     fn gave_up(&self);
 
+    /// The worker tells something. Must not block.
+    fn told(&self, told: Told);
+
+    /// A call of the host failed. Gives the error back, or keeps it where the call is to run once more.
+    fn failed(&self, call: &Arc<PendingCall>, error: Error) -> Option<Error>;
+
     /// A call of the host was answered: there may be room for another.
     fn finished(&self, call: &Arc<PendingCall>, answer: Answer);
 }
@@ -118,6 +140,7 @@ enum Delivery {
     Answering(Arc<PendingCall>),
     Ping(u64),
     Pong(u64),
+    Told(Told),
     Control(Control),
 }
 
@@ -228,6 +251,13 @@ impl Reading {
             self.violation = Some(violation);
         }
         for delivery in self.deliveries.drain(..) {
+            let delivery = match delivery {
+                Delivery::Finished(call, Err(error)) => match self.service.failed(&call, error) {
+                    Some(error) => Delivery::Finished(call, Err(error)),
+                    None => continue,
+                },
+                delivery => delivery,
+            };
             match delivery {
                 // Its caller may make the next call of its session at once, which is to find the worker free.
                 Delivery::Finished(call, outcome) if call.tie.is_some() => {
@@ -247,6 +277,7 @@ impl Reading {
                 }
                 Delivery::Room(sender) => sender.tell(),
                 Delivery::Answering(call) => self.service.answering(&call),
+                Delivery::Told(told) => self.service.told(told),
                 Delivery::Ping(nonce) => link.pong(nonce),
                 Delivery::Pong(nonce) => drop(link.last_pong.fetch_max(nonce, Ordering::Relaxed)),
                 // Nobody listens any more only when the host shuts down.
@@ -347,6 +378,8 @@ enum Missing {
     Parent(u64),
     /// The call whose stream has room: one of ours for a stream among its arguments, or one of the worker.
     Room(u64),
+    /// The call inside which the worker tells something.
+    Teller(u64),
     /// The calls behind a GOAWAY.
     Above(u64, String),
     /// The limits that HELLO announced.
@@ -358,6 +391,7 @@ impl Missing {
         match *event {
             Event::Call(CallHeader { parent: Some(parent), .. }) => Self::Parent(parent),
             Event::Credit { id, .. } => Self::Room(id),
+            Event::Told { id, .. } => Self::Teller(id),
             Event::GoAway { last, reason } => Self::Above(last, reason.to_owned()),
             Event::Hello => Self::Greeting,
             _ => Self::Nothing,
@@ -391,6 +425,7 @@ impl Missing {
                 let parent = call(parent).map(|call| (parent, call));
                 Some(Delivery::Incoming(Incoming { parent, ..incoming }))
             }
+            (Self::Teller(id), Some(Delivery::Told(told))) => Some(Delivery::Told(Told { call: call(id), ..told })),
             (Self::Room(id), _) => {
                 let answer = || streams.get(&id).map(|room| Sender::Answer(Arc::clone(room)));
                 call(id).map(Sender::Arguments).or_else(answer).map(Delivery::Room)
@@ -423,11 +458,13 @@ fn interpret(event: Event<'_, '_, Sent>, body: Bytes) -> Option<Delivery> {
             target: header.target.to_owned(),
             stream: header.flags & call_flag::STREAM != 0,
             body,
+            traceparent: header.meta.and_then(traceparent_of),
             remaining: header.remaining,
             parent: None,
         }),
         Event::Cancel { id, .. } => Delivery::Cancel(id),
         Event::Withdrawn { id } => Delivery::Withdrawn(id),
+        Event::Told { class, dropped, .. } => Delivery::Told(Told { class, call: None, dropped, body }),
         Event::Ping { nonce } => Delivery::Ping(nonce),
         Event::Pong { nonce, .. } => Delivery::Pong(nonce),
         Event::Hello => Delivery::Control(Control::Hello(body)),

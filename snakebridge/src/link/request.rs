@@ -38,13 +38,30 @@ const METADATA: &str = "metadata";
 #[serde(default)]
 struct Meta {
     correlation_id: Option<String>,
+    traceparent: Option<String>,
+}
+
+impl Meta {
+    /// What is no such map says nothing.
+    fn decode(meta: &[u8]) -> Self {
+        body::decode(meta).unwrap_or_default()
+    }
+}
+
+/// The span of a trace that encoded metadata names.
+pub(super) fn traceparent_of(meta: &[u8]) -> Option<String> {
+    Meta::decode(meta).traceparent
 }
 
 impl OwnedRequest {
     /// The correlation id that its caller gave it, or that of the call inside which it is made.
     pub fn correlation_id(&self) -> Option<String> {
-        // Encoded by this side, so what cannot be read is not there.
-        self.meta.as_ref().and_then(|meta| body::decode::<Meta>(meta).ok()).unwrap_or_default().correlation_id
+        Meta::decode(self.meta.as_ref()?).correlation_id
+    }
+
+    /// The span of a trace in which its caller made it.
+    pub fn traceparent(&self) -> Option<String> {
+        traceparent_of(self.meta.as_ref()?)
     }
 }
 

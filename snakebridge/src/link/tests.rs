@@ -61,6 +61,10 @@ impl Service for NoTools {
     fn arrived(&self, _: &Arc<PendingCall>) {}
     fn gave_up(&self) {}
     fn answering(&self, _: &Arc<PendingCall>) {}
+    fn failed(&self, _: &Arc<PendingCall>, error: Error) -> Option<Error> {
+        Some(error)
+    }
+    fn told(&self, _: Told) {}
     fn finished(&self, call: &Arc<PendingCall>, _: Answer) {
         assert_eq!(call.is_done(), call.tie.is_none(), "only the caller of a tied call goes on later");
     }

@@ -14,6 +14,16 @@ pub enum ToolName {
     Named(Arc<str>),
 }
 
+impl ToolName {
+    /// The name to keep.
+    pub(crate) fn to_shared(&self) -> Arc<str> {
+        match self {
+            Self::Declared(name) => (*name).into(),
+            Self::Named(name) => Arc::clone(name),
+        }
+    }
+}
+
 impl Deref for ToolName {
     type Target = str;
 

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::body;
-use crate::error::{Error, ErrorKind, Executed, Result};
+use crate::error::{Error, ErrorKind, Executed, Result, shown};
 use crate::value::Value;
 use crate::wire::limits::{MAX_HANDSHAKE, MAX_TOOLS, is_tool_name};
 
@@ -181,7 +181,7 @@ impl Manifest {
             return Err(refuse(format!("{} tools, the limit is {MAX_TOOLS}", manifest.tools.len())));
         }
         if let Some(tool) = manifest.tools.iter().find(|tool| !is_tool_name(&tool.name)) {
-            return Err(refuse(format!("`{}` is no tool name", tool.name.escape_debug())));
+            return Err(refuse(format!("`{}` is no tool name", shown(&tool.name))));
         }
         Ok(manifest)
     }

@@ -1,196 +1,337 @@
-//! How much may wait in a pool, and when it is worth trying again for those for whom there is no room. Pure.
-//!
-//! Calls are counted when they begin to wait and when they do so no more, and so are their arguments, which is what their
-//! waiting costs in memory. What a refusal costs does not depend on how many wait or were refused.
+//! Whether a call is admitted, and what it becomes then.
 
-use std::time::Duration;
+use std::collections::HashMap;
+use std::ptr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use crate::error::QueueLimit;
+use super::routing::{Sent, refused};
+use super::scheduler::{Placement, Task};
+use super::{InSession, Pool, State, Submission};
+use crate::deadlock::Resource;
+use crate::error::{Error, ErrorKind, Executed, Phase, Result};
+use crate::link::{Chain, Link, OwnedRequest, PendingCall};
+use crate::manifest::SessionUse;
+use crate::session::{Affinity, Tie};
+use crate::telemetry::Meter;
+use crate::wire::msgpack::Reader;
+use crate::wire::{Limits, Violation};
+use crate::worker::Worker;
 
-/// What a worker is taken to need for a call before it has answered the first.
-const FIRST_GUESS: Duration = Duration::from_millis(100);
-/// The shortest time after which it makes sense to try again.
-const SHORTEST: Duration = Duration::from_millis(1);
-/// A new time counts for an eighth: the last dozen or two decide.
-const WEIGHT: u32 = 8;
+/// How many calls of the host may be inside one another, each made by a tool that Python called in the one before.
+const MAX_DEPTH: u32 = 8;
 
-/// What bounds the queue of a pool.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Bounds {
-    /// How many calls may wait.
-    pub(crate) calls: usize,
-    /// How many bytes their arguments may have together.
-    pub(crate) bytes: u64,
-    /// How many bytes of memory have to be left for a call to wait.
-    pub(crate) reserve: u64,
-    /// How long each of them may: later than that, none of those that wait now does.
-    pub(crate) wait: Duration,
+/// Whether a worker will look into the arguments: how long they are, how deep, and how many values are in them.
+fn check_body(body: &[u8], limits: &Limits) -> Result<()> {
+    let size = body.len() as u64;
+    if size > limits.body {
+        return Err(Error::new(ErrorKind::PayloadTooLarge { size, limit: limits.body }, Executed::Never));
+    }
+    // Every level and every value takes a byte at least, so that small arguments need no look.
+    if size <= limits.depth.min(limits.items) {
+        return Ok(());
+    }
+    match Reader::new(body).value(limits.depth, limits.items) {
+        Err(Violation::Depth(limit)) => {
+            Err(Error::invalid_argument(format!("the arguments are nested more than {limit} levels deep")))
+        }
+        Err(Violation::Items(limit)) => Err(Error::invalid_argument(format!(
+            "the arguments have more than {limit} values in them: pass them as bytes, as a stream, or in several calls"
+        ))),
+        // What encoded them writes nothing else that a reader would refuse.
+        Ok(_) | Err(_) => Ok(()),
+    }
 }
 
-/// What waits at the moment.
-#[derive(Debug)]
-pub(super) struct Admission {
-    bounds: Bounds,
-    calls: usize,
-    bytes: u64,
-    /// How many bytes of memory were left when it was looked at last, if anybody looked.
-    left: Option<u64>,
-    /// How long workers have a call, as they had those that they let go of lately.
-    service: Option<Duration>,
+/// Whether a call that is to be repeated so often may be repeated at all.
+fn check_retries(state: &State, submission: &Submission) -> Result<()> {
+    let Some(retries @ 1..) = submission.handling.retries else { return Ok(()) };
+    let in_python = || state.manifests.values().any(|manifest| manifest.is_idempotent(&submission.target));
+    if submission.idempotent || in_python() {
+        return Ok(());
+    }
+    Err(Error::invalid_argument(format!(
+        "`retries({retries})` of a call that may not be repeated: say `.idempotent()` if repeating it does no harm, or \
+         declare the tool idempotent"
+    )))
 }
 
-impl Admission {
-    pub(super) fn new(bounds: Bounds) -> Self {
-        Self { bounds, calls: 0, bytes: 0, left: None, service: None }
+/// A call that nobody has sent.
+fn prepare(
+    submission: Submission,
+    deadline: Option<Instant>,
+    timeout: Duration,
+    declared: &HashMap<String, SessionUse>,
+    tools: u64,
+    pool: &Arc<str>,
+    now: Instant,
+) -> PendingCall {
+    let session = submission.session.as_ref().map(|session| Arc::clone(session.pin.identity().id()));
+    let request = OwnedRequest {
+        target: submission.target,
+        stream: submission.stream,
+        session,
+        meta: submission.meta,
+        body: submission.body,
+        inputs: submission.inputs.len() as u64,
+        tools,
+    };
+    let call = PendingCall::new(request, deadline, timeout, submission.idempotent, now);
+    let chain = submission.chain.as_ref().map(Chain::key);
+    let call = call.inside(submission.chain).with_handling(submission.handling).with_inputs(submission.inputs);
+    match submission.session {
+        Some(session) => in_session(call, session, declared, pool, chain),
+        None => call,
     }
+}
 
-    /// How many calls wait.
-    #[cfg(test)]
-    pub(super) fn calls(&self) -> usize {
-        self.calls
-    }
+/// A call in a session, tied to a worker as far as it, its tool as Rust or Python declares it, or the bridge says.
+fn in_session(
+    call: PendingCall,
+    session: InSession,
+    declared: &HashMap<String, SessionUse>,
+    pool: &Arc<str>,
+    chain: Option<u64>,
+) -> PendingCall {
+    let InSession { pin, affinity, default_affinity, needs } = session;
+    let needs = match needs {
+        SessionUse::None => declared.get(&*call.request.target).copied().unwrap_or_default(),
+        needs => needs,
+    };
+    let affinity = affinity.unwrap_or(match needs {
+        SessionUse::None => default_affinity,
+        SessionUse::Affine | SessionUse::Exclusive => Affinity::StrictQueue,
+    });
+    let (binding, exclusive) = (pin.identity().binding(pool), needs == SessionUse::Exclusive);
+    let tied = exclusive || affinity != Affinity::None;
+    call.in_session(pin, tied.then_some(Tie { binding, affinity, exclusive, chain }))
+}
 
-    /// How many bytes their arguments have.
-    #[cfg(test)]
-    pub(super) fn bytes(&self) -> u64 {
-        self.bytes
-    }
+/// The workers of a pool that wait for the tool that makes a call, from the innermost wait on.
+#[derive(Default)]
+struct Waiting {
+    workers: Vec<u64>,
+    /// Whether the first of them has something to do there already.
+    is_served: bool,
+}
 
-    /// Whether there is room for another call, whose arguments have so many bytes.
-    pub(super) fn check(&self, bytes: u64) -> Result<(), QueueLimit> {
-        if self.calls >= self.bounds.calls {
-            return Err(QueueLimit::Calls(self.bounds.calls));
+impl State {
+    /// Whether calls are let in at all, made by this tool or by none. Says who waits for it.
+    fn admits(&self, chain: Option<&Chain>, now: Instant) -> Result<Waiting> {
+        let waiting = self.waiting(chain);
+        // What runs may finish, and a nested call is a part of that.
+        if self.draining && waiting.workers.is_empty() {
+            return Err(Error::new(ErrorKind::ShuttingDown, Executed::Never));
         }
-        if self.bytes.saturating_add(bytes) > self.bounds.bytes {
-            return Err(QueueLimit::Bytes(self.bounds.bytes));
+        if let Some((why, message)) = &self.failed {
+            return Err(Error::start_failed(*why, message));
         }
-        if let Some(left) = self.left.filter(|left| *left < self.bounds.reserve) {
-            return Err(QueueLimit::Memory(left));
+        match self.pause(now) {
+            Some(retry_after) => Err(Error::new(ErrorKind::CircuitOpen { retry_after }, Executed::Never)),
+            None => Ok(waiting),
+        }
+    }
+
+    fn waiting(&self, chain: Option<&Chain>) -> Waiting {
+        let Some(chain) = chain else { return Waiting::default() };
+        let is_here =
+            |link: &&Arc<Link>| self.workers.get(&link.worker()).is_some_and(|worker| Arc::ptr_eq(&worker.link, *link));
+        let mut links = chain.waiting().filter(is_here).peekable();
+        let is_served = links.peek().is_some_and(|first| chain.is_served_by(first));
+        Waiting { workers: links.map(|link| link.worker()).collect(), is_served }
+    }
+
+    /// For how long it makes no sense to wait for a worker: none serves, and none is started for a while.
+    fn pause(&self, now: Instant) -> Option<Duration> {
+        let retry_after = self.restarts.retry_after(now)?;
+        self.workers.values().all(|worker| worker.is_retired()).then_some(retry_after)
+    }
+}
+
+impl Pool {
+    /// Admits a call: it is sent, or waits, or is refused.
+    pub(super) fn submit(self: &Arc<Self>, submission: Submission) -> Result<Arc<PendingCall>> {
+        let meter = self.meter(&submission.target);
+        meter.requested();
+        self.admitted(submission, &meter).inspect_err(|error| meter.ended(Some(error), None))
+    }
+
+    fn admitted(self: &Arc<Self>, mut submission: Submission, meter: &Arc<Meter>) -> Result<Arc<PendingCall>> {
+        let now = Instant::now();
+        if let (Some(session), Some(affinity)) = (&mut submission.session, self.config.affinity) {
+            session.default_affinity = affinity;
+        }
+        check_body(&submission.body, &self.config.worker.limits)?;
+        if submission.chain.as_ref().is_some_and(|chain| chain.depth() >= MAX_DEPTH) {
+            return Err(Error::new(ErrorKind::CallDepth { limit: MAX_DEPTH }, Executed::Never));
+        }
+        let session = submission.session.as_ref().map(|session| &**session.pin.identity().id());
+        let tools = self.registry.generation(session);
+        let trial = self.trials.admit(&submission.target, now)?;
+        // What is refused goes when the lock is free again: its arguments may be streams out of this very pool, whose end
+        // takes the lock.
+        let call;
+        let (worker, gathered) = {
+            let mut state = self.lock();
+            let waiting = state.admits(submission.chain.as_ref(), now)?;
+            self.refuse_poison(&state, &submission, now)?;
+            if waiting.workers.is_empty() && submission.session.is_none() {
+                // Before anything is built for it that would only be thrown away.
+                let room = state.scheduler.expect_room(submission.body.len() as u64);
+                room.map_err(|refusal| refused(refusal, ""))?;
+            }
+            check_retries(&state, &submission)?;
+            let (deadline, timeout) = self.deadline(&state, &submission, now)?;
+            let pool = &self.config.name;
+            let prepared = prepare(submission, deadline, timeout, &state.declared_uses, tools, pool, now);
+            call = Arc::new(prepared.with_trial(trial).counted_by(Arc::clone(meter)));
+            let gathered = self.gather(&state, &call, now);
+            let worker = match gathered {
+                Some(_) => None,
+                None => self.place(&mut state, &call, &waiting, now)?,
+            };
+            state.retries.earn();
+            (worker, gathered)
+        };
+        if let Some(gathered) = gathered {
+            self.go(gathered);
+        }
+        if let Some(worker) = worker {
+            self.send_first(&worker, &call, now);
+        }
+        Ok(call)
+    }
+
+    /// Gives a call that has waited for others of its kind a worker, or a place in the queue; by itself, or as the one that
+    /// goes for them all.
+    pub(super) fn place_gathered(&self, call: &Arc<PendingCall>) {
+        let now = Instant::now();
+        let placed = {
+            let mut state = self.lock();
+            let waiting = state.admits(call.chain(), now);
+            waiting.and_then(|waiting| self.place(&mut state, call, &waiting, now))
+        };
+        match placed {
+            Ok(Some(worker)) => self.send_first(&worker, call, now),
+            Ok(None) => {}
+            Err(error) => {
+                call.complete(Err(error));
+            }
+        }
+    }
+
+    /// Gives `call` a worker, which is returned, or a place in the queue.
+    fn place(
+        &self,
+        state: &mut State,
+        call: &Arc<PendingCall>,
+        waiting: &Waiting,
+        now: Instant,
+    ) -> Result<Option<Arc<Worker>>> {
+        let placement = state.scheduler.nest(Arc::clone(call), &waiting.workers, waiting.is_served, now);
+        let placement = placement.map_err(|refusal| Self::refused(call, refusal))?;
+        let claimed = self.claim_place(call, placement, &waiting.workers);
+        if let Err(error) = claimed.and_then(|()| self.claim_session(call, placement)) {
+            state.scheduler.give_up(call);
+            return Err(error);
+        }
+        Ok(match placement {
+            Placement::Worker(number) => state.workers.get(&number).cloned(),
+            Placement::Queued => {
+                call.meters().for_each(|meter| meter.queued());
+                self.crowded.notify_one();
+                self.alarm.set(self.expiry(call, true));
+                None
+            }
+        })
+    }
+
+    /// Sends a call to the worker that was free for it, and fetches the answer if that is there already.
+    fn send_first(&self, worker: &Arc<Worker>, call: &Arc<PendingCall>, now: Instant) {
+        match self.send(worker, call, now) {
+            Sent::Alone => worker.link.look_for_answers(),
+            Sent::BesideOthers => {}
+            Sent::Not => self.dispatch(),
+        }
+    }
+
+    /// Notes that a call has its session to itself, or waits for that. Refused when it could wait for ever.
+    fn claim_session(&self, call: &Arc<PendingCall>, placement: Placement) -> Result<()> {
+        let Some(tie) = call.tie.as_ref().filter(|tie| tie.exclusive) else { return Ok(()) };
+        let (waits, resource) = (self.registry.waits(), Resource::Session(tie.binding.key()));
+        let chain = tie.chain.unwrap_or(call.key());
+        let claim = match placement {
+            Placement::Worker(_) => waits.hold(chain, resource),
+            Placement::Queued => {
+                let session = call.request.session.as_deref().unwrap_or_default();
+                waits.wait(chain, resource, &format!("session `{}`", session.escape_debug()))?
+            }
+        };
+        if let Some(claim) = claim {
+            call.claim(claim);
         }
         Ok(())
     }
 
-    /// So many bytes of memory are left.
-    pub(super) fn set_memory_left(&mut self, left: Option<u64>) {
-        self.left = left;
+    /// Notes that a call has a place of its tool, where only so many are, or waits for one. Refused when it could wait for
+    /// ever. `waiting`: the workers that wait for it.
+    fn claim_place(&self, call: &Arc<PendingCall>, placement: Placement, waiting: &[u64]) -> Result<()> {
+        let Some(units) = self.config.tool_concurrency.get(&*call.request.target) else { return Ok(()) };
+        let (waits, resource) =
+            (self.registry.waits(), Resource::Permit { tool: ptr::from_ref(units).addr(), units: *units });
+        let claim = match (placement, call.chain().map(Chain::key)) {
+            // It runs inside a call that waits for it, and takes no place.
+            (Placement::Worker(worker), _) if waiting.contains(&worker) => None,
+            (Placement::Worker(_), chain) => waits.hold(chain.unwrap_or(call.key()), resource),
+            (Placement::Queued, None) => Some(waits.expect(call.key(), resource)),
+            (Placement::Queued, Some(chain)) => {
+                let what = format!("a place of the tool `{}`", call.request.target.escape_debug());
+                waits.wait(chain, resource, &what)?
+            }
+        };
+        if let Some(claim) = claim {
+            call.claim(claim);
+        }
+        Ok(())
     }
 
-    /// Whether there is room for another call that waits for one of so many workers and no other, as `waiting` others do.
-    pub(super) fn check_share(&self, waiting: usize, workers: usize) -> Result<(), QueueLimit> {
-        let share = self.bounds.calls.div_ceil(workers.max(1));
-        if waiting < share { Ok(()) } else { Err(QueueLimit::Worker(share)) }
-    }
-
-    /// A call begins to wait, with or without having been asked for room: it may have been with a worker before.
-    pub(super) fn entered(&mut self, bytes: u64) {
-        self.calls += 1;
-        self.bytes = self.bytes.saturating_add(bytes);
-    }
-
-    /// A call waits no more.
-    pub(super) fn left(&mut self, bytes: u64) {
-        self.calls -= 1;
-        self.bytes -= bytes;
-    }
-
-    /// A worker has let go of a call that it had for so long.
-    pub(super) fn served(&mut self, took: Duration) {
-        self.service = Some(self.service.map_or(took, |known| (known * (WEIGHT - 1) + took) / WEIGHT));
-    }
-
-    /// After which time all that wait now will have gone to workers, which have `running` calls at the moment. (By Little's
-    /// law so many calls leave in the time for which each is there.)
-    pub(super) fn retry_after(&self, running: usize) -> Duration {
-        let running = u32::try_from(running.max(1)).unwrap_or(u32::MAX);
-        let waiting = u32::try_from(self.calls.max(1)).unwrap_or(u32::MAX);
-        let estimate = (self.service.unwrap_or(FIRST_GUESS) / running).saturating_mul(waiting);
-        estimate.min(self.bounds.wait).max(SHORTEST)
+    /// When a call ends, and how long that is: what the caller says, else the tool, else the pool; and no later than the
+    /// call inside which it is made. Refused when that is over.
+    fn deadline(&self, state: &State, submission: &Submission, now: Instant) -> Result<(Option<Instant>, Duration)> {
+        let declared = || state.declared_timeouts.get(&*submission.target).copied();
+        let default = if submission.stream { self.config.stream_timeout } else { self.config.call_timeout };
+        let timeout = submission.timeout.or_else(declared).unwrap_or(default);
+        // A deadline beyond what the clock can say is none.
+        let own = submission.created.checked_add(timeout);
+        let (deadline, timeout) = match submission.chain.as_ref().and_then(Chain::deadline) {
+            Some(inherited) if own.is_none_or(|own| inherited < own) => {
+                (Some(inherited), inherited.saturating_duration_since(submission.created))
+            }
+            _ => (own, timeout),
+        };
+        if deadline.is_some_and(|deadline| deadline <= now) {
+            let kind = ErrorKind::DeadlineExceeded { timeout, phase: Phase::Queue };
+            return Err(Error::new(kind, Executed::Never));
+        }
+        Ok((deadline, timeout))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
 
-    const BOUNDS: Bounds = Bounds { calls: 100, bytes: 1000, reserve: 64, wait: Duration::from_secs(10) };
-
     #[test]
-    fn calls_and_bytes_are_bounded_each_for_itself() {
-        let mut admission = Admission::new(Bounds { calls: 2, ..BOUNDS });
-        assert_eq!(admission.check(1001), Err(QueueLimit::Bytes(1000)));
-        assert_eq!(admission.check(1000), Ok(()));
-        admission.entered(600);
-        assert_eq!((admission.check(400), admission.check(401)), (Ok(()), Err(QueueLimit::Bytes(1000))));
-        admission.entered(0);
-        assert_eq!(admission.check(0), Err(QueueLimit::Calls(2)));
-        admission.left(600);
-        assert_eq!(admission.check(1000), Ok(()));
-        // What comes back is let in, whatever there is.
-        (0..5).for_each(|_| admission.entered(900));
-        assert_eq!((admission.calls(), admission.bytes()), (6, 4500));
-    }
-
-    #[test]
-    fn nobody_begins_to_wait_while_less_memory_is_left_than_is_reserved() {
-        let mut admission = Admission::new(BOUNDS);
-        for (left, room) in [(None, true), (Some(63), false), (Some(64), true), (Some(0), false), (None, true)] {
-            admission.set_memory_left(left);
-            assert_eq!(admission.check(1).is_ok(), room, "{left:?}");
-        }
-    }
-
-    #[test]
-    fn those_that_wait_for_one_worker_have_its_share() {
-        let admission = Admission::new(BOUNDS);
-        assert_eq!(
-            (admission.check_share(99, 1), admission.check_share(100, 0)),
-            (Ok(()), Err(QueueLimit::Worker(100)))
-        );
-        assert_eq!((admission.check_share(33, 3), admission.check_share(34, 3)), (Ok(()), Err(QueueLimit::Worker(34))));
-        assert_eq!(admission.check_share(0, 1000), Ok(()), "one always may");
-    }
-
-    #[test]
-    fn who_is_refused_is_told_when_those_that_wait_will_have_gone() {
-        let mut admission = Admission::new(BOUNDS);
-        (0..100).for_each(|_| admission.entered(1));
-        assert_eq!(admission.retry_after(10), FIRST_GUESS * 10, "nothing is known yet");
-        admission.served(Duration::from_millis(20));
-        assert_eq!(admission.retry_after(4), Duration::from_millis(500), "4 in 20 ms");
-        (0..100).for_each(|_| admission.served(Duration::from_millis(40)));
-        let longer = admission.retry_after(4);
-        assert!(longer > Duration::from_millis(990) && longer <= Duration::from_secs(1), "{longer:?}");
-        assert_eq!(admission.retry_after(0), admission.retry_after(1), "no worker has any");
-        (0..100).for_each(|_| admission.served(Duration::from_secs(300)));
-        assert_eq!(admission.retry_after(1), BOUNDS.wait, "by then none of them waits any more");
-        (0..500).for_each(|_| admission.served(Duration::ZERO));
-        assert_eq!(admission.retry_after(100), SHORTEST);
-    }
-
-    proptest! {
-        #[test]
-        fn what_was_let_in_one_by_one_is_never_beyond_the_bounds(
-            steps in proptest::collection::vec((any::<bool>(), 0u64..400), 1..300),
-        ) {
-            let mut admission = Admission::new(Bounds { calls: 5, ..BOUNDS });
-            let mut waiting = Vec::new();
-            for (enters, bytes) in steps {
-                if enters {
-                    let room = waiting.len() < 5 && waiting.iter().sum::<u64>() + bytes <= 1000;
-                    prop_assert_eq!(admission.check(bytes).is_ok(), room);
-                    if room {
-                        admission.entered(bytes);
-                        waiting.push(bytes);
-                    }
-                } else if let Some(bytes) = waiting.pop() {
-                    admission.left(bytes);
-                }
-                prop_assert_eq!((admission.calls(), admission.bytes()), (waiting.len(), waiting.iter().sum()));
-                let retry_after = admission.retry_after(3);
-                prop_assert!(retry_after >= SHORTEST && retry_after <= BOUNDS.wait);
-            }
-        }
+    fn arguments_that_no_worker_would_look_into_are_refused_by_name() {
+        let limits = Limits { body: 10_000, depth: 8, items: 100, ..Limits::default() };
+        let refused =
+            |body: &[u8]| check_body(body, &limits).map_err(|error| (error.code().to_owned(), error.to_string()));
+        assert_eq!(refused(&[0x80]), Ok(()));
+        assert_eq!(refused(&[&[0x91; 7][..], &[0x90]].concat()), Ok(()));
+        let (code, message) = refused(&[&[0x91; 8][..], &[0x90]].concat()).unwrap_err();
+        assert!(code == "invalid_argument" && message.contains("more than 8 levels"), "{message}");
+        let (code, message) = refused(&[&[0xdc, 0, 200][..], &[1; 200]].concat()).unwrap_err();
+        assert!(code == "invalid_argument" && message.contains("more than 100 values"), "{message}");
+        assert_eq!(refused(&[0; 10_001]).unwrap_err().0, "payload_too_large");
     }
 }

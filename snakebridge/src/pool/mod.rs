@@ -1,14 +1,14 @@
 //! Many workers: who runs what, who waits, and what happens when one dies.
 //!
-//! [`entry`] says which calls are let in; [`scheduler`] decides where they go and is pure, with [`admission`] for those that
-//! wait; [`routing`] carries out what it decides, and [`refusals`] tells those that are not admitted; [`gather`] decides
-//! which calls go together, and [`batching`] sees to it; [`slot`] keeps one place filled with a living worker, one of the
+//! [`admission`] says which calls are let in; [`scheduler`] decides where they go and is pure, with [`room`] for those that
+//! wait; [`routing`] carries out what it decides; [`gather`] decides which calls go together, and [`batching`] sees to it;
+//! [`slot`] keeps one place filled with a living worker, one of the
 //! [`spares`] where there is one, with [`succession`] when it has served long enough, unless [`restarts`] says that it
 //! makes no sense at the moment; [`loss`] settles what a dead one leaves, and [`blame`] asks which tool, arguments or worker is at fault:
 //! [`breaker`], [`poison`] and [`outliers`] keep count; [`supervisor`] looks after idle workers, and [`growth`] after their
-//! number; [`timekeeper`] ends calls whose time is up, and [`retirement`] workers that do not let go of them; [`unattended`]
-//! stays with calls that nobody waits for; [`exposing`] notes what adapters expose to sessions; [`shutdown`] ends
-//! everything. [`pools`] says which of several pools a call goes to.
+//! number; [`timekeeper`] ends calls whose time is up, [`cancelling`] many at once, and [`retirement`] workers that do not
+//! let go of them; [`unattended`] stays with calls that nobody waits for; [`exposing`] notes what adapters expose to
+//! sessions; [`shutdown`] ends everything. [`pools`] says which of several pools a call goes to.
 
 mod admission;
 mod alarm;
@@ -16,8 +16,8 @@ mod backoff;
 mod batching;
 mod blame;
 mod breaker;
+mod cancelling;
 mod circuit;
-mod entry;
 mod exposing;
 mod gather;
 mod growth;
@@ -31,13 +31,14 @@ mod permission;
 mod poison;
 mod pools;
 mod recycling;
-mod refusals;
 mod restarts;
 mod retirement;
 mod retries;
+mod room;
 mod routing;
 mod scaling;
 mod scheduler;
+mod second_try;
 mod shutdown;
 mod slot;
 mod spares;
@@ -57,7 +58,6 @@ use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore, mpsc, watch};
 use tokio_util::task::TaskTracker;
 
-use self::admission::Bounds;
 use self::alarm::Alarm;
 use self::batching::Gathering;
 use self::blame::Digests;
@@ -71,6 +71,7 @@ pub(crate) use self::pools::{DEFAULT_POOL, Pools};
 pub(crate) use self::recycling::Recycling;
 use self::restarts::Restarts;
 use self::retries::Retries;
+use self::room::Bounds;
 pub(crate) use self::scaling::Scaling;
 use self::scheduler::{Scheduler, Task};
 use self::spares::Spares;
@@ -80,7 +81,7 @@ use crate::error::{Error, ErrorKind, Executed, Result, StartFailure};
 use crate::link::{Chain, Handling, PendingCall, Priority, ToolName};
 use crate::manifest::{Manifest, SessionUse};
 use crate::session::{Affinity, Pin, Tie};
-use crate::telemetry::{Events, Statistics};
+use crate::telemetry::{Events, Records, Statistics};
 use crate::tools::Registry;
 use crate::wire::fragment::FRAGMENT;
 use crate::worker::{Worker, WorkerConfig};
@@ -276,6 +277,8 @@ pub(crate) struct Common {
     pub registry: Arc<Registry>,
     /// Who is told what happens.
     pub events: Events,
+    /// Who hears what workers say.
+    pub records: Records,
     /// The last number that a worker was given.
     pub numbers: Arc<AtomicU64>,
 }
@@ -284,6 +287,7 @@ pub(crate) struct Common {
 struct Pool {
     config: PoolConfig,
     events: Events,
+    records: Records,
     registry: Arc<Registry>,
     /// The last number of a worker, in all pools together.
     numbers: Arc<AtomicU64>,
@@ -305,8 +309,10 @@ struct Pool {
     starts: Semaphore,
     /// Places that are kept filled with workers.
     places: AtomicUsize,
-    /// One of them has a worker, or may have one again.
+    /// One of them has a worker, or is there no more.
     occupied: Notify,
+    /// A spare waits for a place.
+    spare_ready: Notify,
     /// A call has to wait.
     crowded: Notify,
     /// Has one permit: one worker is replaced at a time.
@@ -338,7 +344,7 @@ impl PoolHandle {
     /// Starts the workers and waits until the first is ready. The others follow in the background.
     /// `common` is what the pools of a bridge have together.
     pub(crate) async fn start(config: PoolConfig, common: Common) -> Result<Self> {
-        let Common { registry, events, numbers } = common;
+        let Common { registry, events, records, numbers } = common;
         let (workers, spares, scaling) = (config.workers, config.spares, config.scaling);
         let most = scaling.map_or(workers, |scaling| scaling.most);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -366,6 +372,7 @@ impl PoolHandle {
         let pool = Arc::new(Pool {
             config,
             events,
+            records,
             registry,
             numbers,
             state: Mutex::new(state),
@@ -381,6 +388,7 @@ impl PoolHandle {
             starts: Semaphore::new(cores),
             places: AtomicUsize::new(0),
             occupied: Notify::new(),
+            spare_ready: Notify::new(),
             crowded: Notify::new(),
             successions: Semaphore::new(1),
             leaving: Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS))),

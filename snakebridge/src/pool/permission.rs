@@ -21,7 +21,6 @@ impl Probe {
         if self.pool.lock().restarts.succeeded(self.number) {
             self.pool.events.emit(Event::CircuitClosed { tool: None });
             self.pool.restarting.notify_waiters();
-            self.pool.occupied.notify_waiters();
         }
     }
 }

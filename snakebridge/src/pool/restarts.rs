@@ -63,11 +63,6 @@ impl Restarts {
         self.circuit.pass(now)
     }
 
-    /// Whether none is started at the moment but to try.
-    pub(super) fn is_paused(&self) -> bool {
-        !self.circuit.is_closed()
-    }
-
     /// How long callers are told to wait, while nobody serves; `None` when a worker is sure to come.
     pub(super) fn retry_after(&self, now: Instant) -> Option<Duration> {
         (!self.circuit.is_closed()).then(|| self.circuit.retry_after(now))

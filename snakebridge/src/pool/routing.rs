@@ -1,20 +1,18 @@
-//! Getting a call that was let in to a worker, and away again.
+//! Getting a call that was admitted to a worker, and away again.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use super::refusals::{not_taken, refused};
 use super::scheduler::Refusal;
 use super::slot::jitter;
 use super::{Pool, State, retries};
-use crate::error::{Error, ErrorKind, Executed, StartFailure};
+use crate::error::{Error, ErrorKind, Executed, QueueLimit, StartFailure};
 use crate::link::{Answer, Link, PendingCall, Stage};
-use crate::session::Identity;
 use crate::wire::peer::Refused;
 use crate::worker::Worker;
 
 /// What became of a call that the scheduler gave to a worker.
-enum Sent {
+pub(super) enum Sent {
     /// It is on its way, and nothing else is in flight there.
     Alone,
     /// It is on its way behind others.
@@ -23,28 +21,42 @@ enum Sent {
     Not,
 }
 
+/// The error for a call of `session` that the scheduler refuses.
+pub(super) fn refused(refusal: Refusal, session: &str) -> Error {
+    let session = session.to_owned();
+    let kind = match refusal {
+        Refusal::QueueFull(limit, retry_after) => ErrorKind::QueueFull { limit, retry_after },
+        Refusal::SessionLost => ErrorKind::SessionLost { session },
+        Refusal::WorkerBusy => ErrorKind::SessionWorkerBusy { session },
+    };
+    Error::new(kind, Executed::Never)
+}
+
+/// The error for a call that a healthy connection does not take.
+fn not_taken(refused: Refused, queue_limit: usize) -> Error {
+    let limit = QueueLimit::Calls(queue_limit);
+    let kind = match refused {
+        Refused::TooLarge { size, limit } => ErrorKind::PayloadTooLarge { size, limit },
+        Refused::Invalid(what) => ErrorKind::InvalidArgument { message: what.to_owned() },
+        // Seats have room for as many calls as their worker allows, so this is a worker that changed its mind.
+        _ => ErrorKind::QueueFull { limit, retry_after: Duration::ZERO },
+    };
+    Error::new(kind, Executed::Never)
+}
+
 /// Whether a call waits for one worker, and is given as long as it has.
 fn waits_for_its_worker(call: &PendingCall) -> bool {
     call.tie.as_ref().is_some_and(|tie| tie.is_bound())
 }
 
 impl Pool {
-    /// Sends a call to the worker that was free for it, and fetches the answer if that is there already.
-    pub(super) fn send_first(&self, worker: &Arc<Worker>, call: &Arc<PendingCall>, now: Instant) {
-        match self.send(worker, call, now) {
-            Sent::Alone => worker.link.look_for_answers(),
-            Sent::BesideOthers => {}
-            Sent::Not => self.dispatch(),
-        }
-    }
-
     /// The error for a call that the scheduler refuses.
     pub(super) fn refused(call: &PendingCall, refusal: Refusal) -> Error {
         refused(refusal, call.request.session.as_deref().unwrap_or_default())
     }
 
     /// Tells those that were admitted and go nowhere.
-    fn refuse(&self, refused: Vec<(Arc<PendingCall>, Refusal)>) {
+    fn refuse(refused: Vec<(Arc<PendingCall>, Refusal)>) {
         for (call, refusal) in refused {
             call.complete(Err(Self::refused(&call, refusal)));
         }
@@ -60,7 +72,7 @@ impl Pool {
 
     /// Sends a call to the worker that the scheduler chose. Never calls itself again through what it sets free: whoever
     /// gets [`Sent::Not`] goes on with [`dispatch`](Self::dispatch).
-    fn send(&self, worker: &Arc<Worker>, call: &Arc<PendingCall>, now: Instant) -> Sent {
+    pub(super) fn send(&self, worker: &Arc<Worker>, call: &Arc<PendingCall>, now: Instant) -> Sent {
         if call.is_done() {
             // Given up since the scheduler chose: it does not run.
             self.lock().scheduler.release(worker.number, call);
@@ -146,7 +158,7 @@ impl Pool {
             let (refused, worn) = (state.scheduler.take_refused(), self.worn(&state, worker, now));
             (verdict, next, refused, worn, state.draining)
         };
-        self.refuse(refused);
+        Self::refuse(refused);
         if let Some((worker, worn)) = worn {
             self.recycle_if_worn(&worker, worn);
         }
@@ -181,7 +193,7 @@ impl Pool {
                 let mut state = self.lock();
                 (Self::next(&mut state, now), state.scheduler.take_refused())
             };
-            self.refuse(refused);
+            Self::refuse(refused);
             let Some((worker, call)) = next else { return };
             self.send(&worker, &call, now);
         }
@@ -222,35 +234,6 @@ impl Pool {
         self.lock().scheduler.give_up(call);
         link.cancel(id, reason, now);
         self.look_after_grace(now);
-    }
-
-    /// Cancels all calls of a session.
-    pub(super) fn cancel_session(&self, session: &Arc<Identity>) {
-        let is_of_it =
-            |call: &Arc<PendingCall>| call.session.as_ref().is_some_and(|identity| Arc::ptr_eq(identity, session));
-        let (waiting, workers) = {
-            let mut state = self.lock();
-            let workers: Vec<_> = state.workers.values().cloned().collect();
-            (state.scheduler.take_waiting(is_of_it), workers)
-        };
-        for call in waiting.into_iter().chain(self.take_gathered(is_of_it)) {
-            call.complete(Err(Error::new(ErrorKind::Cancelled, Executed::Never)));
-        }
-        self.departed();
-        for worker in workers {
-            let mut running = Vec::new();
-            worker.link.for_each(|id, call, _| {
-                if is_of_it(call) {
-                    running.push((id, Arc::clone(call)));
-                }
-            });
-            for (id, call) in running {
-                let error = Error::new(ErrorKind::Cancelled, Executed::Maybe).on_worker(worker.number);
-                if call.complete(Err(error)) {
-                    self.cancel(&worker.link, id, &call, "its session was closed");
-                }
-            }
-        }
     }
 
     /// Something was cancelled: when the grace is over, somebody looks whether that helped.

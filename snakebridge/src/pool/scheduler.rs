@@ -6,7 +6,7 @@
 //! holds a call that another worker could run. One that runs many calls at once takes so many, streams included.
 //!
 //! Calls that a session ties to one worker wait for it beside the queue, see [`ties`]; so do those of a tool that has as
-//! many running as it may, see [`limits`]. How much may wait in all is said by [`admission`](super::admission).
+//! many running as it may, see [`limits`]. How much may wait in all is said by [`room`](super::room).
 //!
 //! A call whose arguments are large keeps nobody busy until they have arrived, nor one whose large result is on its way
 //! back: short calls go past them.
@@ -39,7 +39,7 @@ use self::pauses::Pauses;
 use self::queue::Queue;
 pub(super) use self::seat::Capacity;
 use self::seat::{Assigned, Progress, Seat};
-use super::admission::{Admission, Bounds};
+use super::room::{Bounds, Room};
 use crate::error::QueueLimit;
 use crate::link::{Priority, ToolName};
 use crate::session::Tie;
@@ -98,7 +98,7 @@ type ByKey<T> = HashMap<u64, T, BuildHasherDefault<IdHasher>>;
 pub(super) struct Scheduler<C> {
     seats: Vec<Seat<C>>,
     queue: Queue<C>,
-    admission: Admission,
+    room: Room,
     limits: ToolLimits<C>,
     /// Calls that wait until their session is free, by the key of its binding.
     turns: ByKey<Queue<C>>,
@@ -119,7 +119,7 @@ impl<C: Task> Scheduler<C> {
         Self {
             seats: Vec::new(),
             queue: Queue::new(),
-            admission: Admission::new(bounds),
+            room: Room::new(bounds),
             limits: ToolLimits::new(limits),
             turns: ByKey::default(),
             pauses: Pauses::new(),
@@ -181,14 +181,14 @@ impl<C: Task> Scheduler<C> {
     }
 
     fn check_room(&self, bytes: u64) -> Result<(), Refusal> {
-        let retry_after = || self.admission.retry_after(self.assigned());
-        self.admission.check(bytes).map_err(|limit| Refusal::QueueFull(limit, retry_after()))
+        let retry_after = || self.room.retry_after(self.assigned());
+        self.room.check(bytes).map_err(|limit| Refusal::QueueFull(limit, retry_after()))
     }
 
     /// A new call begins to wait, if there is room.
     fn enter(&mut self, call: &C) -> Result<(), Refusal> {
         self.check_room(call.bytes())?;
-        self.admission.entered(call.bytes());
+        self.room.entered(call.bytes());
         Ok(())
     }
 
@@ -207,7 +207,7 @@ impl<C: Task> Scheduler<C> {
 
     /// A call that was with a worker waits again, before those that were admitted after it. No limit applies.
     pub(super) fn put_back(&mut self, call: C) {
-        self.admission.entered(call.bytes());
+        self.room.entered(call.bytes());
         self.wait_again(call);
     }
 
@@ -260,7 +260,7 @@ impl<C: Task> Scheduler<C> {
         let took = assigned.as_ref().and_then(|assigned| seat.ended(assigned, now));
         self.learn(call.tool(), took);
         if let Some(assigned) = assigned {
-            self.admission.served(now.saturating_duration_since(assigned.since));
+            self.room.served(now.saturating_duration_since(assigned.since));
             self.vacate(assigned);
         }
         drained
@@ -281,7 +281,7 @@ impl<C: Task> Scheduler<C> {
                 }
                 if let Some(worker) = self.assign(&call, now) {
                     self.skip_first();
-                    self.admission.left(call.bytes());
+                    self.room.left(call.bytes());
                     return Some((worker, call));
                 }
             }
@@ -290,7 +290,7 @@ impl<C: Task> Scheduler<C> {
             }
             let seat = self.awaited()?;
             if let Some(next) = self.serve_line(seat, now) {
-                self.admission.left(next.1.bytes());
+                self.room.left(next.1.bytes());
                 return Some(next);
             }
         }
@@ -308,7 +308,7 @@ impl<C: Task> Scheduler<C> {
             self.dequeued(call);
         }
         if queued || self.remove_aside(call) {
-            self.admission.left(call.bytes());
+            self.room.left(call.bytes());
             self.left(call);
         }
         for assigned in self.seats.iter_mut().filter_map(|seat| seat.assigned.get_mut(&call.key())) {
@@ -325,12 +325,12 @@ impl<C: Task> Scheduler<C> {
     /// How many calls wait.
     #[cfg(test)]
     pub(super) fn waiting_calls(&self) -> usize {
-        self.admission.calls()
+        self.room.calls()
     }
 
     /// So many bytes of memory are left for calls that wait, as far as it can be told.
     pub(super) fn set_memory_left(&mut self, left: Option<u64>) {
-        self.admission.set_memory_left(left);
+        self.room.set_memory_left(left);
     }
 
     /// Those of them that any further worker would serve: how many they are, and when the first of them came.
@@ -346,7 +346,7 @@ impl<C: Task> Scheduler<C> {
             gone.extend(self.take_aside(leaves));
         }
         for (place, call) in gone.iter().enumerate() {
-            self.admission.left(call.bytes());
+            self.room.left(call.bytes());
             if place < queued {
                 self.dequeued(call);
             }

@@ -1,26 +1,21 @@
 //! The pool's end: in good order, or because its runtime has gone away underneath it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{Life, Pool};
 use crate::error::{Error, ErrorKind, Executed};
 use crate::link::PendingCall;
 
 impl Pool {
-    /// Admits no more, lets running calls finish, ends the workers.
+    /// Admits no more, lets running calls finish, cancels those that do not, ends the workers.
     pub(super) async fn shutdown(&self) {
         self.refuse_calls();
-        // When time is up, the workers' ends are their calls' ends.
-        let _ = tokio::time::timeout(self.config.drain, async {
-            loop {
-                let ended = self.ended.notified();
-                if self.lock().scheduler.assigned() == 0 {
-                    return;
-                }
-                ended.await;
-            }
-        })
-        .await;
+        if !self.idle_within(self.config.drain).await {
+            self.cancel_all();
+            // What does not let go meanwhile ends with its worker.
+            self.idle_within(self.config.cancel_grace).await;
+        }
         self.life.send_if_modified(|life| {
             let first = *life < Life::Ending;
             *life = (*life).max(Life::Ending);
@@ -33,11 +28,25 @@ impl Pool {
         }
     }
 
+    /// Waits until no worker has a call; false when that takes longer than `patience`.
+    async fn idle_within(&self, patience: Duration) -> bool {
+        let idle = async {
+            loop {
+                let ended = self.ended.notified();
+                if self.lock().scheduler.assigned() == 0 {
+                    return;
+                }
+                ended.await;
+            }
+        };
+        tokio::time::timeout(patience, idle).await.is_ok()
+    }
+
     /// Admits no more, and kills the workers, whatever they are doing: their ends are their calls' ends.
     pub(super) fn kill(&self) {
         self.refuse_calls();
         self.life.send_replace(Life::Killed);
-        let workers: Vec<_> = self.lock().workers.values().cloned().collect();
+        let workers: Vec<_> = self.lock().living().cloned().collect();
         for worker in workers {
             worker.kill("the bridge was shut down without waiting");
         }

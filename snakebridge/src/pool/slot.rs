@@ -16,9 +16,11 @@ use super::permission::Probe;
 use super::restarts::{PROVEN, is_quick};
 use super::scheduler::Capacity;
 use super::{Life, Pool, State, batching};
+use crate::body;
 use crate::error::{Error, ErrorKind, Result, StartFailure};
-use crate::link::{Answer, Incoming, Link, PendingCall, Service};
-use crate::telemetry::Event;
+use crate::link::{Answer, Incoming, Link, PendingCall, Service, Told};
+use crate::telemetry::{Ear, Event, Origin};
+use crate::wire::frame::event_class;
 use crate::worker::Worker;
 
 /// What one worker's connection needs of the pool.
@@ -26,6 +28,7 @@ struct Surroundings {
     // Weak: a connection must not keep alive the pool whose end is to end it.
     pool: Weak<Pool>,
     worker: u64,
+    ear: Arc<Ear>,
     /// Where host tools run: what came may be delivered by a caller that is in no runtime at all.
     runtime: Handle,
 }
@@ -63,6 +66,33 @@ impl Service for Surroundings {
         }
     }
 
+    fn told(&self, Told { class, call, dropped, body }: Told) {
+        if class == event_class::PROGRESS
+            && let Some(call) = &call
+            && let Ok(progress) = body::decode(&body)
+        {
+            call.has_come(progress);
+        }
+        let silent = self.ear.origin();
+        let origin = match call {
+            None => silent,
+            Some(call) => Origin {
+                tool: Some(call.request.target.to_shared()),
+                session: call.request.session.clone(),
+                correlation_id: call.request.correlation_id().map(Into::into),
+                ..silent
+            },
+        };
+        self.ear.event(class, origin, &body, dropped);
+    }
+
+    fn failed(&self, call: &Arc<PendingCall>, error: Error) -> Option<Error> {
+        match self.pool.upgrade() {
+            Some(pool) => pool.try_again(self.worker, call, error),
+            None => Some(error),
+        }
+    }
+
     fn finished(&self, call: &Arc<PendingCall>, answer: Answer) {
         if let Some(pool) = self.pool.upgrade() {
             pool.finished(self.worker, call, answer);
@@ -93,10 +123,16 @@ pub(super) async fn keep(place: Place, first: UnboundedSender<Result<()>>) {
     loop {
         let begun = Instant::now();
         let occupied = async {
-            if let Some(spare) = pool.seat_spare() {
-                return (0, Ok(spare), None);
-            }
-            let probe = pool.permission().await;
+            let probe = loop {
+                let ready = pool.spare_ready.notified();
+                if let Some(spare) = pool.seat_spare() {
+                    return (0, Ok(spare), None);
+                }
+                tokio::select! {
+                    probe = pool.permission() => break probe,
+                    () = ready => {}
+                }
+            };
             let number = pool.number();
             let started = pool.start_worker(number).await;
             (number, started.map(|worker| pool.admit(worker, begun.elapsed())), probe)
@@ -174,10 +210,11 @@ impl Pool {
     pub(super) async fn start_worker(self: &Arc<Self>, number: u64) -> Result<Worker> {
         // A few at a time: a hundred interpreters that import at once help nobody. Never closed, so never an error.
         let _permit = self.starts.acquire().await;
-        let surroundings =
-            Arc::new(Surroundings { pool: Arc::downgrade(self), worker: number, runtime: Handle::current() });
+        let ear = Arc::new(Ear::new(self.records.clone(), self.name(), number));
+        let (pool, runtime) = (Arc::downgrade(self), Handle::current());
+        let surroundings = Arc::new(Surroundings { pool, worker: number, ear: Arc::clone(&ear), runtime });
         let known = |hash: &str| self.lock().manifests.get(hash).cloned();
-        let worker = Worker::start(number, &self.config.worker, surroundings, known).await?;
+        let worker = Worker::start(number, &self.config.worker, surroundings, ear, known).await?;
         Ok(worker.with_jitter(jitter()))
     }
 

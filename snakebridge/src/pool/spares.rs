@@ -1,8 +1,7 @@
 //! Workers that are ready and serve nothing: each takes the place of the next one that is lost, or is to be replaced, at
 //! once, and another one is started in its stead.
 //!
-//! They are started when every place has a worker, and never as the probe of a pool that has given up: who serves comes
-//! first.
+//! They are started when every place has a worker: who serves comes first.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,7 +9,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 use super::backoff::Backoff;
-use super::restarts::is_quick;
+use super::permission::Probe;
+use super::restarts::{PROVEN, is_quick};
 use super::slot::{Occupant, jitter};
 use super::{Life, Pool, State};
 use crate::telemetry::Event;
@@ -68,24 +68,29 @@ pub(super) async fn keep(pool: Arc<Pool>) {
     loop {
         let started = async {
             pool.all_serve().await;
+            let probe = pool.permission().await;
             let (begun, number) = (Instant::now(), pool.number());
-            (number, pool.start_worker(number).await, begun.elapsed())
+            (number, pool.start_worker(number).await, begun.elapsed(), probe)
         };
-        let (number, started, after) = tokio::select! {
+        let (number, started, after, probe) = tokio::select! {
             started = started => started,
             () = super::ending(&mut life) => return,
         };
         let wait = match started {
             Ok(worker) => {
                 let worker = Arc::new(worker);
-                let fate = pool.stand_by(&worker, after).await;
+                let (fate, ()) = tokio::join!(pool.stand_by(&worker, after), prove(&worker, probe.as_ref()));
                 let quickly = fate == Fate::Lost && is_quick(worker.age(Instant::now()), false);
                 if quickly && *pool.life.borrow() == Life::Running {
-                    pool.count_death(None);
+                    pool.count_death(probe.as_ref());
                 }
                 backoff.next(quickly, jitter())
             }
             Err(error) => {
+                // What is there for good has its own way of telling callers.
+                if !error.is_permanent() {
+                    pool.count_death(probe.as_ref());
+                }
                 let wait = backoff.next(true, jitter());
                 pool.events.emit(Event::StartFailed {
                     pool: pool.name(),
@@ -111,16 +116,12 @@ impl State {
 }
 
 impl Pool {
-    /// Waits until every place has a worker, and workers may be started.
+    /// Waits until every place has a worker.
     async fn all_serve(&self) {
         loop {
             let changed = self.occupied.notified();
-            let serve = {
-                let state = self.lock();
-                let serving = state.workers.values().filter(|worker| !worker.is_retired()).count();
-                serving >= self.places() && !state.restarts.is_paused()
-            };
-            if serve {
+            let serving = self.lock().workers.values().filter(|worker| !worker.is_retired()).count();
+            if serving >= self.places() {
                 return;
             }
             changed.await;
@@ -138,14 +139,15 @@ impl Pool {
             let occupant = self.occupant(Arc::clone(worker));
             state.spares.0.push(Spare { occupant, after, taken: sender });
         }
+        self.spare_ready.notify_waiters();
         let reason = tokio::select! {
-            taken = &mut taken => return fate(taken),
+            taken = &mut taken => return fate(&taken),
             () = worker.retired() => None,
             reason = worker.successor_wanted() => Some(reason),
         };
         // Whoever takes it first has it.
         if !self.lock().spares.remove(worker.number) {
-            return fate(taken.await);
+            return fate(&taken.await);
         }
         let fate = if reason.is_some() { Fate::Replaced } else { Fate::Lost };
         if let Some(reason) = reason {
@@ -173,7 +175,16 @@ impl Pool {
     }
 }
 
+/// A worker that is a probe has proven itself when it has lived for a while, wherever it is.
+async fn prove(worker: &Worker, probe: Option<&Probe>) {
+    let Some(probe) = probe else { return };
+    tokio::select! {
+        () = tokio::time::sleep(PROVEN) => probe.succeeded(),
+        () = worker.gone() => {}
+    }
+}
+
 /// Whoever took it has said so; nobody does for one that has ended.
-fn fate(taken: Result<(), oneshot::error::RecvError>) -> Fate {
+fn fate(taken: &Result<(), oneshot::error::RecvError>) -> Fate {
     if taken.is_ok() { Fate::Seated } else { Fate::Lost }
 }

@@ -143,6 +143,10 @@ pub struct Statistics {
     pub workers_lost: u64,
     /// Workers that ended in good order, because they were to be replaced.
     pub workers_retired: u64,
+    /// Records that workers have logged, printed or told; see [`Bridge::records`](crate::Bridge::records).
+    pub records: u64,
+    /// Records that are lost, because there were too many of them.
+    pub records_dropped: u64,
 }
 
 impl Statistics {
@@ -154,7 +158,9 @@ impl Statistics {
 
     /// Adds what another pool has done.
     pub(crate) fn merge(&mut self, other: Self) {
-        let Self { calls: _, tools, workers, spares, waiting, workers_started, workers_lost, workers_retired } = other;
+        // Records are counted once for all pools.
+        let Self { calls: _, tools, workers, spares, waiting, workers_started, workers_lost, workers_retired, .. } =
+            other;
         for (tool, calls) in tools {
             self.add(&tool, &calls);
         }

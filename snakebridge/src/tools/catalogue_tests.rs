@@ -3,6 +3,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::tools::{Answer, ToolContext};
+use crate::value::Value;
 
 /// A tool that is only looked at.
 #[derive(Clone)]

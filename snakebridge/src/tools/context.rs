@@ -9,6 +9,7 @@ use super::States;
 use crate::deadlock::Waits;
 use crate::link::Chain;
 use crate::session::SessionState;
+use crate::telemetry::Progress;
 
 /// In what circumstances a tool was called. A `#[tool]` function that has a parameter `&ToolContext` gets it.
 #[derive(Debug, Clone, Default)]
@@ -39,6 +40,22 @@ impl ToolContext {
     /// unless it is given another.
     pub fn correlation_id(&self) -> Option<String> {
         self.chain.as_ref()?.correlation_id()
+    }
+
+    /// The span of a trace in which the tool was called, as W3C Trace Context writes it: the one that was current in Python, if a
+    /// tracing library such as `OpenTelemetry` has one there, or else the one that the Python call was given
+    /// ([`Call::traceparent`](crate::Call::traceparent)). What the tool calls has it too, unless it is given another.
+    pub fn traceparent(&self) -> Option<String> {
+        self.chain.as_ref()?.traceparent()
+    }
+
+    /// Tells how far the tool is, as the progress of the call that it serves: whoever made that in Rust, and listens by
+    /// [`on_progress`](crate::Call::on_progress), hears it as if its Python tool had said so. Of several that come before
+    /// anybody looks the last counts. Nobody hears it where the tool was called from Rust.
+    pub fn progress(&self, progress: Progress) {
+        if let Some(chain) = &self.chain {
+            chain.has_come(progress);
+        }
     }
 
     /// When the caller stops waiting.

@@ -142,7 +142,8 @@ impl Serving {
         let deadline = self.deadline(descriptor.timeout, parent.deadline);
         // However it ends: what the tool leaves behind, a task or a thread, hears that nobody waits any more.
         let _guard = self.cancellation.clone().drop_guard();
-        let chain = Chain::new(Arc::clone(&parent), Arc::clone(&self.link), self.incoming.id, deadline);
+        let asked = (self.incoming.id, self.incoming.traceparent.take());
+        let chain = Chain::new(Arc::clone(&parent), Arc::clone(&self.link), asked, deadline);
         let context = ToolContext {
             session,
             session_state: parent.session.as_ref().map(|session| registry.sessions.state(session)),

@@ -1,7 +1,7 @@
 //! Integers of any size, as Python has them.
 
 use std::borrow::Cow;
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::str::FromStr;
 
 use serde::de::{Deserialize, Deserializer};
@@ -164,7 +164,8 @@ impl fmt::Display for BigInt {
         }
         let mut digits = limbs.pop().unwrap_or_default().to_string();
         for limb in limbs.into_iter().rev() {
-            digits.push_str(&format!("{limb:0DIGITS$}"));
+            // A string takes whatever is written to it.
+            let _ = write!(digits, "{limb:0DIGITS$}");
         }
         f.pad_integral(!self.is_negative(), "", &digits)
     }

@@ -37,11 +37,6 @@ impl Timestamp {
         if nanoseconds < NANOSECONDS { Some(Self { seconds, nanoseconds }) } else { None }
     }
 
-    /// The present moment.
-    pub fn now() -> Self {
-        SystemTime::now().into()
-    }
-
     /// Whole seconds since 1970 began, rounded down.
     pub const fn seconds(self) -> i64 {
         self.seconds

@@ -49,6 +49,16 @@ pub mod item_flag {
     pub const KNOWN: u64 = FINAL | METADATA;
 }
 
+/// What an EVENT is about. Others may come with a later version, and are ignored.
+pub mod event_class {
+    /// A line of a log, or of what is printed.
+    pub const LOG: u64 = 0;
+    /// Something that a tool measured, under a name of its own.
+    pub const TELEMETRY: u64 = 1;
+    /// How far the call is.
+    pub const PROGRESS: u64 = 2;
+}
+
 /// The header of a CALL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CallHeader<'a> {
@@ -177,6 +187,15 @@ pub enum Header<'a> {
         /// For how many milliseconds it has been running.
         running_for: Millis,
     },
+    /// Something that a worker tells beside the answers to its calls: the body says what. May be lost, and holds nothing up.
+    Event {
+        /// See [`event_class`].
+        class: u64,
+        /// The call of the host inside which it is told; 0 for none.
+        id: u64,
+        /// So many events were dropped since the last one that was sent.
+        dropped: u64,
+    },
     /// The sender takes no more calls. Those of the receiver with ids above `last` never ran and never will.
     GoAway {
         /// The last call that is or will be answered; 0 for none.
@@ -237,6 +256,9 @@ impl<'a> Header<'a> {
             Self::Pong { nonce, finished, running, running_for } => {
                 uints(kind::PONG, &[nonce, finished, running, running_for]);
             }
+            Self::Event { class, id: 0, dropped: 0 } => uints(kind::EVENT, &[class]),
+            Self::Event { class, id, dropped: 0 } => uints(kind::EVENT, &[class, id]),
+            Self::Event { class, id, dropped } => uints(kind::EVENT, &[class, id, dropped]),
             Self::Unknown { kind } => uints(kind, &[]),
             Self::Call(call) => encode_call(&call, out),
             Self::Hello { versions, limits, nonce } => {
@@ -422,7 +444,12 @@ impl<'a> Fields<'a> {
                 running_for: self.uint()?,
             },
             kind::GOAWAY => Header::GoAway { last: self.uint()?, reason: self.optional(Reader::str)?.unwrap_or("") },
-            kind::EVENT | kind::RELEASE => {
+            kind::EVENT => Header::Event {
+                class: self.uint()?,
+                id: self.optional(Reader::uint)?.unwrap_or(0),
+                dropped: self.optional(Reader::uint)?.unwrap_or(0),
+            },
+            kind::RELEASE => {
                 return Err(Violation::Unsupported("a frame kind that no feature of this connection allows"));
             }
             kind if kind >= kind::FIRST_OPTIONAL => Header::Unknown { kind },

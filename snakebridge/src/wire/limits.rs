@@ -19,6 +19,8 @@ pub const MAX_TARGET: usize = 128;
 pub const MAX_SESSION: usize = 256;
 /// The largest metadata map of a call, in bytes.
 pub const MAX_META: usize = 4096;
+/// The largest body of an EVENT, in bytes.
+pub const MAX_EVENT: usize = 16 * 1024;
 /// The most streams that one call brings as arguments.
 pub const MAX_INPUTS: u64 = 16;
 /// Room for a frame's header beside a full body, so that "body limit" and "frame limit" do not fight over one byte.

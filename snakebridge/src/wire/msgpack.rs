@@ -13,6 +13,7 @@
 use super::Violation;
 
 /// Appends an unsigned integer in its shortest form.
+#[inline]
 pub fn put_uint(out: &mut Vec<u8>, value: u64) {
     match value {
         0..=0x7f => out.push(value as u8),
@@ -36,6 +37,7 @@ pub fn put_uint(out: &mut Vec<u8>, value: u64) {
 ///
 /// # Panics
 /// When `text` is 4 GiB or longer, which no limit of the protocol lets through.
+#[inline]
 pub fn put_str(out: &mut Vec<u8>, text: &str) {
     let length = u32::try_from(text.len()).expect("strings on the wire are below 4 GiB");
     match length {
@@ -66,15 +68,18 @@ pub fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
 }
 
 /// Appends the head of an array of `length` elements.
+#[inline]
 pub fn put_array(out: &mut Vec<u8>, length: u32) {
     put_container(out, length, 0x90, 0xdc);
 }
 
 /// Appends the head of a map of `length` entries.
+#[inline]
 pub fn put_map(out: &mut Vec<u8>, length: u32) {
     put_container(out, length, 0x80, 0xde);
 }
 
+#[inline]
 fn put_container(out: &mut Vec<u8>, length: u32, short: u8, long: u8) {
     match length {
         0..=15 => out.push(short | length as u8),
@@ -90,11 +95,13 @@ fn put_container(out: &mut Vec<u8>, length: u32, short: u8, long: u8) {
 }
 
 /// Appends nil.
+#[inline]
 pub fn put_nil(out: &mut Vec<u8>) {
     out.push(0xc0);
 }
 
 /// Appends a signed integer in its shortest form.
+#[inline]
 pub fn put_int(out: &mut Vec<u8>, value: i64) {
     match value {
         0.. => put_uint(out, value as u64),
@@ -116,11 +123,13 @@ pub fn put_int(out: &mut Vec<u8>, value: i64) {
 }
 
 /// Appends the head of binary data of `length` bytes.
+#[inline]
 pub fn put_bin(out: &mut Vec<u8>, length: u32) {
     put_length(out, length, [0xc4, 0xc5, 0xc6]);
 }
 
 /// Appends the head of an extension value of `length` bytes.
+#[inline]
 pub fn put_extension(out: &mut Vec<u8>, code: i8, length: u32) {
     match length {
         1 => out.push(0xd4),
@@ -134,6 +143,7 @@ pub fn put_extension(out: &mut Vec<u8>, code: i8, length: u32) {
 }
 
 /// Appends a length behind the marker for its size.
+#[inline]
 fn put_length(out: &mut Vec<u8>, length: u32, markers: [u8; 3]) {
     match length {
         0..=0xff => out.extend([markers[0], length as u8]),
@@ -200,20 +210,24 @@ const NOT_UTF8: Violation = Violation::Decode("a string is not UTF-8");
 
 impl<'a> Reader<'a> {
     /// Starts at the first byte of `bytes`.
+    #[inline]
     pub fn new(bytes: &'a [u8]) -> Self {
         Self { bytes, position: 0 }
     }
 
     /// Bytes read so far.
+    #[inline]
     pub fn position(&self) -> usize {
         self.position
     }
 
     /// The marker of the next value, without reading it.
+    #[inline]
     pub fn peek(&self) -> Option<u8> {
         self.bytes.get(self.position).copied()
     }
 
+    #[inline]
     fn take(&mut self, count: usize) -> Result<&'a [u8], Violation> {
         let end = self.position.checked_add(count).ok_or(TRUNCATED)?;
         let taken = self.bytes.get(self.position..end).ok_or(TRUNCATED)?;
@@ -221,13 +235,29 @@ impl<'a> Reader<'a> {
         Ok(taken)
     }
 
+    #[inline]
+    fn fixed<const N: usize>(&mut self) -> Result<[u8; N], Violation> {
+        let bytes = *self.bytes.get(self.position..).and_then(<[u8]>::first_chunk).ok_or(TRUNCATED)?;
+        self.position += N;
+        Ok(bytes)
+    }
+
+    /// A big-endian number of 1, 2, 4 or 8 bytes.
+    #[inline]
     fn big_endian(&mut self, count: usize) -> Result<u64, Violation> {
-        Ok(self.take(count)?.iter().fold(0, |value, &byte| value << 8 | u64::from(byte)))
+        Ok(match count {
+            1 => u8::from_be_bytes(self.fixed()?).into(),
+            2 => u16::from_be_bytes(self.fixed()?).into(),
+            4 => u32::from_be_bytes(self.fixed()?).into(),
+            _ => u64::from_be_bytes(self.fixed()?),
+        })
     }
 
     /// An unsigned integer.
+    #[inline]
     pub fn uint(&mut self) -> Result<u64, Violation> {
-        match self.take(1)?[0] {
+        let [marker] = self.fixed()?;
+        match marker {
             small @ 0..=0x7f => Ok(u64::from(small)),
             0xcc => self.big_endian(1),
             0xcd => self.big_endian(2),
@@ -238,6 +268,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The next value, or the head of an array or map.
+    #[inline]
     pub fn token(&mut self) -> Result<Token<'a>, Violation> {
         let marker = self.peek().ok_or(TRUNCATED)?;
         Ok(match marker {
@@ -273,8 +304,9 @@ impl<'a> Reader<'a> {
     }
 
     /// A string.
+    #[inline]
     pub fn str(&mut self) -> Result<&'a str, Violation> {
-        let length = match self.take(1)?[0] {
+        let length = match self.fixed::<1>()?[0] {
             short @ 0xa0..=0xbf => u64::from(short & 0x1f),
             0xd9 => self.big_endian(1)?,
             0xda => self.big_endian(2)?,
@@ -297,8 +329,9 @@ impl<'a> Reader<'a> {
     }
 
     /// The head of an array: its length.
+    #[inline]
     pub fn array(&mut self) -> Result<u64, Violation> {
-        match self.take(1)?[0] {
+        match self.fixed::<1>()?[0] {
             short @ 0x90..=0x9f => Ok(u64::from(short & 0x0f)),
             0xdc => self.big_endian(2),
             0xdd => self.big_endian(4),
@@ -307,8 +340,9 @@ impl<'a> Reader<'a> {
     }
 
     /// The head of a map: its number of entries.
+    #[inline]
     pub fn map(&mut self) -> Result<u64, Violation> {
-        match self.take(1)?[0] {
+        match self.fixed::<1>()?[0] {
             short @ 0x80..=0x8f => Ok(u64::from(short & 0x0f)),
             0xde => self.big_endian(2),
             0xdf => self.big_endian(4),
@@ -317,6 +351,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads nil and says so; anything else is left alone.
+    #[inline]
     pub fn nil(&mut self) -> bool {
         let nil = self.peek() == Some(0xc0);
         self.position += usize::from(nil);

@@ -7,14 +7,14 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::output::Tail;
 use super::process::Process;
 use super::status::StatusPage;
 use super::{Compat, Launch, Restrictions, Unserializable, WorkerConfig, diagnosis};
 use crate::body;
-use crate::error::{Error, Exception, Exit, Result, StartFailure};
+use crate::error::{Error, Exception, Exit, Result, StartFailure, shown};
 use crate::link::{CloseReason, Control, Link, OwnedRequest, PendingCall, ToolName};
 use crate::manifest::Manifest;
+use crate::telemetry::{Level, Tail};
 use crate::value::Value;
 use crate::wire::limits::{MAX_TOOLS, is_tool_name};
 use crate::wire::peer::Refused;
@@ -37,6 +37,7 @@ struct HostHello<'a> {
     adapter: Option<&'a str>,
     compat: Option<Compat>,
     unserializable: Unserializable,
+    log_level: Option<u8>,
     config: &'a Value,
     python_path: Vec<&'a str>,
     status_fd: Option<i32>,
@@ -73,6 +74,7 @@ pub(super) fn hello(config: &WorkerConfig, status: Option<&StatusPage>) -> Resul
         adapter: config.adapter.as_deref(),
         compat: config.compat,
         unserializable: config.unserializable,
+        log_level: config.log_level.map(Level::to_python),
         config: &config.config,
         python_path,
         status_fd: status.map(StatusPage::descriptor),
@@ -172,7 +174,7 @@ impl Start<'_> {
         let complaint = if names.len() > MAX_TOOLS {
             format!("it announces {} tools, the limit is {MAX_TOOLS}", names.len())
         } else if let Some(name) = names.iter().find(|name| !is_tool_name(name)) {
-            format!("it announces a tool called `{}`", name.escape_debug())
+            format!("it announces a tool called `{}`", shown(name))
         } else {
             return Ok(());
         };

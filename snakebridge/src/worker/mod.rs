@@ -37,7 +37,6 @@ pub use self::compat::Compat;
 pub(crate) use self::environment::Environment;
 use self::interpreter::Interpreter;
 pub(crate) use self::launch::Launch;
-use self::output::Tail;
 use self::process::Process;
 pub use self::profile::Profile;
 pub use self::sandbox::{Restrictions, Sandbox};
@@ -48,6 +47,7 @@ pub use self::unserializable::Unserializable;
 use crate::error::{Crash, Error, Executed, Exit, Result, StartFailure};
 use crate::link::{CloseReason, Control, Greeting, Link, PendingCall, Pipes, Service, Unanswered, WriteFailure};
 use crate::manifest::Manifest;
+use crate::telemetry::{Ear, Level};
 use crate::value::Value;
 use crate::wire::Limits;
 
@@ -62,6 +62,8 @@ pub(crate) struct WorkerConfig {
     pub compat: Option<Compat>,
     /// What becomes of objects without a form on the wire.
     pub unserializable: Unserializable,
+    /// From which level on Python's root logger lets records pass, where that is not Python's own.
+    pub log_level: Option<Level>,
     /// Passed to the adapter.
     pub config: Value,
     /// Folders in front of Python's own module path.
@@ -121,7 +123,7 @@ pub(crate) struct Worker {
     process: Process,
     status: Option<StatusPage>,
     control: tokio::sync::Mutex<UnboundedReceiver<Control>>,
-    tail: Tail,
+    ear: Arc<Ear>,
     /// Why the host decided to end it, if it did.
     killed: Mutex<Option<String>>,
     /// It takes no more calls.
@@ -166,11 +168,12 @@ const DUMP: Duration = Duration::from_millis(50);
 impl Worker {
     /// Starts a worker and waits until it is ready.
     ///
-    /// `known` looks a manifest up by its hash, so that only the first worker of a kind sends it.
+    /// `ear` listens to it, and `known` looks a manifest up by its hash, so that only the first worker of a kind sends it.
     pub(crate) async fn start(
         number: u64,
         config: &WorkerConfig,
         service: Arc<dyn Service>,
+        ear: Arc<Ear>,
         known: impl Fn(&str) -> Option<Arc<Manifest>> + Send,
     ) -> Result<Self> {
         let begun = Instant::now();
@@ -179,7 +182,7 @@ impl Worker {
         // Without the page nothing is lost but certainty: a lost call is then always `maybe`.
         let status = StatusPage::create(&nonce).ok();
         let spawned = if let Some(preload) = &config.preload {
-            let forked = tokio::time::timeout(config.start_timeout, preload.fork(config, &nonce));
+            let forked = tokio::time::timeout(config.start_timeout, preload.fork(config, &nonce, &ear));
             forked.await.unwrap_or_else(|_| Err(config.too_slow(begun.elapsed(), "")))?
         } else {
             let invocation = Invocation {
@@ -191,8 +194,7 @@ impl Worker {
             spawner::spawn(invocation).await.map_err(|error| config.launch.cannot_run(&error))?
         };
         let process = Process::new(spawned.child)?;
-        let tail = Tail::default();
-        tokio::spawn(output::capture(spawned.stderr, number, process.pid(), tail.clone()));
+        tokio::spawn(output::capture(spawned.stderr, Arc::clone(&ear)));
 
         let hello = handshake::hello(config, status.as_ref())?;
         let stdin = spawned.stdin.ok_or_else(|| std::io::Error::other("there is none"));
@@ -206,13 +208,13 @@ impl Worker {
         let greeting = Greeting { limits: config.limits, nonce: &nonce, hello: &hello };
         let link = Link::start(number, pipes, &greeting, service, sender);
 
-        let start = handshake::Start { config, process: &process, tail: &tail, link: &link };
+        let start = handshake::Start { config, process: &process, tail: ear.tail(), link: &link };
         let (manifest_hash, manifest) =
             if let Ok(started) = tokio::time::timeout(config.start_timeout, start.run(&mut control, known)).await {
                 started?
             } else {
                 process.kill();
-                return Err(config.too_slow(begun.elapsed(), &tail.quoted()));
+                return Err(config.too_slow(begun.elapsed(), &ear.tail().quoted()));
             };
         Ok(Self {
             number,
@@ -223,7 +225,7 @@ impl Worker {
             process,
             status,
             control: tokio::sync::Mutex::new(control),
-            tail,
+            ear,
             killed: Mutex::new(None),
             retired: CancellationToken::new(),
             retiring: AtomicBool::new(false),
@@ -289,7 +291,7 @@ impl Worker {
             },
         };
         let killed = self.killed.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let stderr_tail = self.tail.text();
+        let stderr_tail = self.ear.tail().text();
         // One that broke the protocol was killed a moment ago, by us.
         let by_host = killed.is_some() || matches!(reason, CloseReason::Violation(_));
         let crash = crash::classify(exit, by_host, crash::claim_kill, &stderr_tail);

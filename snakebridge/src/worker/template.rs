@@ -23,12 +23,12 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::UnixStream;
 
 use super::handshake::Failure;
-use super::output::Tail;
 use super::process::{Forked, OwnedChild, Process};
 use super::spawner::{self, Input, Invocation, Spawned};
 use super::{Compat, WorkerConfig, handshake, output};
 use crate::body;
 use crate::error::{Error, Result, StartFailure};
+use crate::telemetry::Ear;
 
 /// What a template prints is in the log under this number, which no worker has.
 const NUMBER: u64 = 0;
@@ -47,7 +47,7 @@ pub(crate) struct Preload {
 #[derive(Debug)]
 pub(crate) struct Template {
     process: Process,
-    tail: Tail,
+    ear: Arc<Ear>,
     /// One request at a time.
     socket: tokio::sync::Mutex<UnixStream>,
     /// Workers that nobody waits for: reaped with the next request.
@@ -84,7 +84,7 @@ struct Reaped {
 
 impl Preload {
     /// A worker by fork, from the template that is there, or from a new one.
-    pub(super) async fn fork(&self, config: &WorkerConfig, nonce: &str) -> Result<Spawned> {
+    pub(super) async fn fork(&self, config: &WorkerConfig, nonce: &str, ear: &Ear) -> Result<Spawned> {
         let making = self.making.lock().await;
         let current = self.lock().clone();
         if let Some(template) = current.filter(|template| !template.process.has_ended()) {
@@ -94,7 +94,7 @@ impl Preload {
                 Err(error) => tracing::warn!(target: "snakebridge::worker", ?error, "the template is lost"),
             }
         }
-        let template = Arc::new(Template::start(config).await?);
+        let template = Arc::new(Template::start(config, ear).await?);
         *self.lock() = Some(Arc::clone(&template));
         drop(making);
         let resource = |error| Error::resource("cannot fork a worker from its template", error);
@@ -121,7 +121,7 @@ impl Preload {
 }
 
 impl Template {
-    async fn start(config: &WorkerConfig) -> Result<Self> {
+    async fn start(config: &WorkerConfig, ear: &Ear) -> Result<Self> {
         let resource = |error| Error::resource("cannot make a template process", error);
         let (ours, theirs) = std::os::unix::net::UnixStream::pair().map_err(resource)?;
         ours.set_nonblocking(true).map_err(resource)?;
@@ -133,10 +133,10 @@ impl Template {
         };
         let spawned = spawner::spawn(invocation).await.map_err(|error| config.launch.cannot_run(&error))?;
         let process = Process::new(spawned.child)?;
-        let tail = Tail::default();
-        tokio::spawn(output::capture(spawned.stderr, NUMBER, process.pid(), tail.clone()));
+        let ear = Arc::new(ear.of_another(NUMBER));
+        tokio::spawn(output::capture(spawned.stderr, Arc::clone(&ear)));
         let socket = tokio::sync::Mutex::new(UnixStream::from_std(ours).map_err(resource)?);
-        let template = Self { process, tail, socket, forgotten: Mutex::default() };
+        let template = Self { process, ear, socket, forgotten: Mutex::default() };
         let module = config.adapter.as_deref().unwrap_or_default();
         let module = module.split_once(':').map_or(module, |(module, _)| module);
         let request = Request::Prepare { python_path: handshake::python_path(config)?, module, compat: config.compat };
@@ -149,7 +149,7 @@ impl Template {
             Ok(Prepared::Failed(failure)) => Err(handshake::failure(config, failure)),
             Err(error) => {
                 let message =
-                    format!("the template process ended before it was ready ({error}){}", template.tail.quoted());
+                    format!("the template process ended before it was ready ({error}){}", template.ear.tail().quoted());
                 Err(Error::start_failed(StartFailure::Exit, message))
             }
         }

@@ -4,7 +4,7 @@ use snakebridge::prelude::*;
 use snakebridge::telemetry::Event;
 use snakebridge_tests::eventually;
 
-use super::{assert_breaches, hostile, resident_bytes};
+use super::{assert_breaches, assert_taken, hostile, resident_bytes};
 
 // E17
 #[tokio::test]
@@ -12,11 +12,25 @@ async fn floods_of_frames_that_cost_nothing_end_their_worker() {
     assert_breaches(&[
         ("pings", "flood"),
         ("pongs", "flood"),
+        ("events", "flood"),
+        ("empty events", "flood"),
         ("optional frames", "flood"),
         ("cancels", "flood"),
         ("credits", "flood"),
     ])
     .await;
+}
+
+// E17
+#[tokio::test]
+async fn events_that_cannot_be_are_breaches_and_those_that_make_no_sense_are_dropped() {
+    assert_breaches(&[
+        ("an event over 16 KiB", "frame_too_large"),
+        ("an event in a call that was never made", "id"),
+        ("an event in a call of its own", "id"),
+    ])
+    .await;
+    assert_taken(&["events of nonsense"]).await;
 }
 
 // E17, E18

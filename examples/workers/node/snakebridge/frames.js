@@ -20,7 +20,7 @@ export const CREDIT = 8;
 export const CANCEL = 9;
 export const PING = 10;
 export const PONG = 11;
-const EVENT = 12;
+export const EVENT = 12;
 const RELEASE = 13;
 export const GOAWAY = 14;
 const FIRST_OPTIONAL = 128;
@@ -121,6 +121,7 @@ const FIELDS = {
   [CANCEL]: [["id", uint], ["reason", text, null]],
   [PING]: [["nonce", uint]],
   [PONG]: [["nonce", uint], ["finished", uint], ["running", uint], ["runningFor", uint]],
+  [EVENT]: [["class", uint], ["id", uint, 0], ["dropped", uint, 0]],
   [GOAWAY]: [["last", uint], ["reason", text, null]],
 };
 
@@ -132,7 +133,7 @@ export function decodeHeader(bytes) {
   const frame = { kind: uint(reader) };
   const fields = FIELDS[frame.kind] ?? [];
   if (fields.length === 0) {
-    if (frame.kind === EVENT || frame.kind === RELEASE) throw new Violation("unsupported", "a kind that is reserved");
+    if (frame.kind === RELEASE) throw new Violation("unsupported", "a kind that is reserved");
     if (frame.kind < FIRST_OPTIONAL) throw new Violation("unknown_kind", `frame kind ${frame.kind}`);
   }
   for (const [name, read, absent] of fields) {

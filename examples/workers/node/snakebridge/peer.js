@@ -51,6 +51,7 @@ export class Peer {
         return;
       }
       case PONG: case GOAWAY: return; // we ask for none; and a host that leaves answers what it has accepted
+      case frames.EVENT: throw new Violation("phase", "events are the worker's to tell");
       case frames.HELLO: case frames.READY: throw new Violation("phase", "a greeting in the middle of a connection");
       default: // an optional kind of a later version
     }

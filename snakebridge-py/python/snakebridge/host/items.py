@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from snakebridge.current import host_error
+from snakebridge.current import current_span, host_error
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -29,7 +29,7 @@ class HostItems:
 
         self._errors = _native.RemoteError
         try:
-            self._stream = _native.HostStream(call, target, arguments)
+            self._stream = _native.HostStream(call, target, arguments, current_span())
         except _native.RemoteError as error:
             raise host_error(error) from None
 

@@ -20,6 +20,7 @@ from snakebridge.session import CallMetadata
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
+    from snakebridge.progress import Progress
     from snakebridge.registration import ToolRegistration
 
 
@@ -114,6 +115,9 @@ class RemoteStub:
     def __init__(self, stub: Any, session_id: str) -> None:
         self._stub = stub
         self._session_id = session_id
+
+    def progress(self, progress: Progress) -> None:
+        """Nobody hears how far what is no call is."""
 
     def check_cancelled(self) -> None:
         """Nothing cancels what is no call."""

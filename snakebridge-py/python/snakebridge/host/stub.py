@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
+    from snakebridge.progress import Progress
     from snakebridge.session import CallMetadata
 
 
@@ -47,6 +48,9 @@ class SessionStub(HostStub, Protocol):
     @property
     def cancelled(self) -> bool:
         """Whether the caller no longer wants the result."""
+
+    def progress(self, progress: Progress) -> None:
+        """Tell the caller how far the call is."""
 
     def check_cancelled(self) -> None:
         """Raise the cancellation if there is one and no shield."""

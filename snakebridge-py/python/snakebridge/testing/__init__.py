@@ -1,5 +1,6 @@
 """Testing adapters without Rust: a host and a worker in the test's own process."""
 
+from snakebridge.progress import Progress
 from snakebridge.testing.checking import check_recording
 from snakebridge.testing.host import FakeCall, FakeHost, HostCall
 from snakebridge.testing.recording import RecordedFailure, Recording, ReplayMismatch
@@ -9,6 +10,7 @@ __all__ = [
     "FakeCall",
     "FakeHost",
     "HostCall",
+    "Progress",
     "RecordedFailure",
     "Recording",
     "ReplayMismatch",

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 
     from snakebridge.definitions import ToolDefinition
+    from snakebridge.progress import Progress
 
 
 class HostCall(msgspec.Struct, frozen=True):
@@ -53,6 +54,7 @@ class FakeHost:
     Attributes:
         calls: What was asked, in order, the questions for the list of tools included.
         sessions: The sessions by id; `context` makes them.
+        progress: What calls told of how far they are, in order.
         registered: The names of tools that adapters registered, by session.
 
     Example:
@@ -72,6 +74,7 @@ class FakeHost:
     def __init__(self, tools: Iterable[Callable[..., Any]] = ()) -> None:
         self.calls: list[HostCall] = []
         self.sessions: dict[str, FakeSession] = {}
+        self.progress: list[Progress] = []
         self.registered: dict[str, list[str]] = {}
         self.generation = 1
         """Grows with every tool that comes or goes."""
@@ -123,6 +126,7 @@ class FakeHost:
         *,
         metadata: dict[str, Any] | None = None,
         correlation_id: str | None = None,
+        traceparent: str | None = None,
         timeout: float | None = None,
     ) -> FakeCall:
         """A call of this host: what a context stands on, and what a test may cancel.
@@ -131,12 +135,13 @@ class FakeHost:
             session_id: Its session, which is made where there is none; empty for a call without one.
             metadata: What the caller sent beside the arguments.
             correlation_id: The name that joins traces and logs.
+            traceparent: The span of the caller's trace.
             timeout: Seconds until its deadline.
         """
         if session_id:
             self.sessions.setdefault(session_id, FakeSession())
         deadline = None if timeout is None else time.monotonic() + timeout
-        return FakeCall(self, session_id, CallMetadata(correlation_id, metadata or {}), deadline)
+        return FakeCall(self, session_id, CallMetadata(correlation_id, metadata or {}, traceparent), deadline)
 
     def catalogue(self, session_id: str) -> dict[str, _HostTool]:
         """The tools that a session's calls may use; its own hide global ones of the same name."""
@@ -162,6 +167,10 @@ class FakeCall:
     def cancel(self) -> None:
         """Cancel the call. It notices where it asks: a test has no signal that could interrupt it."""
         self.cancelled = True
+
+    def progress(self, progress: Progress) -> None:
+        """Note how far the call is."""
+        self._host.progress.append(progress)
 
     def check_cancelled(self) -> None:
         """Raise the cancellation if there is one and no shield."""

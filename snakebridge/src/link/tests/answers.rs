@@ -65,7 +65,7 @@ async fn a_nested_call_names_what_waits_for_it_and_only_where_that_waits() {
     let outer = call("outer", false);
     link.send(&outer, Instant::now()).unwrap();
     assert_eq!(worker.next().await, "call 1 outer");
-    let chain = Chain::new(Arc::clone(&outer), Arc::clone(&link), 2, None);
+    let chain = Chain::new(Arc::clone(&outer), Arc::clone(&link), (2, None), None);
     let nested = || Arc::new(pending("inner", false, vec![0x80], 0).inside(Some(chain.clone())));
     let (here, there, late) = (nested(), nested(), nested());
     assert_eq!((outer.depth(), here.depth(), chain.is_served_by(&link)), (1, 2, false));
@@ -77,7 +77,7 @@ async fn a_nested_call_names_what_waits_for_it_and_only_where_that_waits() {
     here.abandon();
     assert!(!chain.is_served_by(&link), "the one elsewhere does not count");
     // What is made further down, elsewhere, comes back to the one that waits further up, and no more when that is over.
-    let deeper = Chain::new(Arc::clone(&there), Arc::clone(&elsewhere), 4, None);
+    let deeper = Chain::new(Arc::clone(&there), Arc::clone(&elsewhere), (4, None), None);
     let deeper_still = || Arc::new(pending("back", false, vec![0x80], 0).inside(Some(deeper.clone())));
     let (back, too_late) = (deeper_still(), deeper_still());
     assert_eq!((back.depth(), deeper.waiting().count(), deeper.is_served_by(&link)), (3, 2, false));

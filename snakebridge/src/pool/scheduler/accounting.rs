@@ -229,8 +229,8 @@ impl Checked {
         let waiting = queued.chain(limited.line.iter()).map(|call| (call.admitted, call.key())).collect();
         assert_eq!(limited.waiting, waiting);
         let bytes = self.scheduler.waiting().map(|call| call.bytes).sum::<u64>();
-        let admission = &self.scheduler.admission;
-        assert_eq!((admission.calls(), admission.bytes()), (self.scheduler.waiting().count(), bytes));
+        let room = &self.scheduler.room;
+        assert_eq!((room.calls(), room.bytes()), (self.scheduler.waiting().count(), bytes));
     }
 
     /// Everything that is kept up to date is what it would be if it were counted.

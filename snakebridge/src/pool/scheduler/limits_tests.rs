@@ -1,6 +1,5 @@
 //! What tools with a limit are promised, and the others beside them, without a worker.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::tests::{BOUNDS, TestCall, call};
@@ -113,24 +112,27 @@ fn a_low_priority_has_its_turn_at_a_tool_that_high_ones_always_want() {
     let now = Instant::now();
     scheduler.add_worker(1, Capacity::Concurrent(2));
     let high = |key, tool| TestCall { priority: Priority::High, ..call(key, tool) };
-    let mut running = VecDeque::from([high(2, "slow"), high(3, "other")]);
-    for call in &running {
-        scheduler.submit(call.clone(), now).unwrap();
+    let mut running = vec![high(2, "slow"), high(3, "other")];
+    for call in running.iter().cloned().chain([high(4, "other")]) {
+        scheduler.submit(call, now).unwrap();
     }
     scheduler.submit(TestCall { priority: Priority::Low, ..call(1, "slow") }, now).unwrap();
-    for round in 2..1000 {
-        // Of both kinds another one comes before a place is free. Calls of the tool run for longer than others.
+    for round in 3..5000 {
+        // Calls of the tool run for fifty times as long as others. Of both kinds some always wait.
+        let kind = if round % 50 == 0 { "slow" } else { "other" };
+        let ends = running.iter().position(|call| &*call.tool == kind).unwrap_or(0);
+        let ended = running.remove(ends);
         scheduler.submit(high(2 * round, "slow"), now).unwrap();
-        scheduler.submit(high(2 * round + 1, "other"), now).unwrap();
-        let ends = running.iter().position(|call| &*call.tool == "other" || round % 3 == 0).unwrap();
-        let ended = running.remove(ends).unwrap();
+        if &*ended.tool == "other" {
+            scheduler.submit(high(2 * round + 1, "other"), now).unwrap();
+        }
         scheduler.finished(1, &ended, now);
         while let Some((_, next)) = scheduler.next(now) {
             if next.key == 1 {
-                assert!(round < 200, "{round} others went first");
+                assert!(round < 1000, "{round} others went first");
                 return;
             }
-            running.push_back(next);
+            running.push(next);
         }
     }
     panic!("it never ran");

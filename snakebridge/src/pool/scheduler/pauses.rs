@@ -58,7 +58,7 @@ impl<C: Task> Pauses<C> {
 impl<C: Task> Scheduler<C> {
     /// A call that was with a worker waits again when a pause is over. No limit applies.
     pub(in crate::pool) fn put_back_after(&mut self, call: C, end: Instant) {
-        self.admission.entered(call.bytes());
+        self.room.entered(call.bytes());
         self.aside += 1;
         self.pauses.insert(call, end);
     }

@@ -103,10 +103,10 @@ impl<C: Task> Scheduler<C> {
     fn enter_line(&mut self, call: &C, waiting: usize) -> Result<(), Refusal> {
         self.check_room(call.bytes())?;
         let workers = self.seats.iter().filter(|seat| !seat.closed).count();
-        if let Err(limit) = self.admission.check_share(waiting, workers) {
-            return Err(Refusal::QueueFull(limit, self.admission.retry_after(self.assigned())));
+        if let Err(limit) = self.room.check_share(waiting, workers) {
+            return Err(Refusal::QueueFull(limit, self.room.retry_after(self.assigned())));
         }
-        self.admission.entered(call.bytes());
+        self.room.entered(call.bytes());
         Ok(())
     }
 
@@ -157,7 +157,7 @@ impl<C: Task> Scheduler<C> {
 
     fn refuse(&mut self, call: C, refusal: Refusal) {
         let waker = call.clone();
-        self.admission.left(call.bytes());
+        self.room.left(call.bytes());
         self.refused.push((call, refusal));
         self.left(&waker);
     }

@@ -92,6 +92,7 @@ macro_rules! elements {
                 out.extend_from_slice(&self.to_le_bytes());
             }
 
+            #[inline]
             fn read(bytes: &[u8]) -> Self {
                 Self::from_le_bytes(bytes.try_into().unwrap_or_default())
             }

@@ -70,7 +70,9 @@ impl NdArray {
     /// When there are more or fewer of them than the shape says, or more than 32 dimensions.
     pub fn new<T: Element>(shape: &[usize], elements: &[T]) -> Result<Self, InvalidArray> {
         let mut bytes = Vec::with_capacity(elements.len() * T::DTYPE.size());
-        elements.iter().for_each(|element| element.put(&mut bytes));
+        for element in elements {
+            element.put(&mut bytes);
+        }
         Self::from_bytes(T::DTYPE, shape, Order::C, &bytes)
     }
 
@@ -188,7 +190,9 @@ impl Layout {
         msgpack::put_str(out, self.dtype.name());
         // Checked to be at most 32.
         msgpack::put_array(out, u32::try_from(self.shape.len()).unwrap_or(u32::MAX));
-        self.shape.iter().for_each(|length| msgpack::put_uint(out, *length as u64));
+        for length in &self.shape {
+            msgpack::put_uint(out, *length as u64);
+        }
         msgpack::put_str(out, if self.order == Order::C { "C" } else { "F" });
     }
 
@@ -273,7 +277,9 @@ mod tests {
             msgpack::put_array(&mut data, 4);
             msgpack::put_str(&mut data, "int8");
             msgpack::put_array(&mut data, u32::try_from(shape.len()).unwrap());
-            shape.iter().for_each(|length| msgpack::put_uint(&mut data, *length));
+            for length in shape {
+                msgpack::put_uint(&mut data, *length);
+            }
             msgpack::put_str(&mut data, "C");
             msgpack::put_bin(&mut data, u32::try_from(bytes.len()).unwrap());
             [data, bytes.to_vec()].concat()

@@ -4,11 +4,11 @@ use std::marker::PhantomData;
 
 use serde::de::value::SeqDeserializer;
 use serde::de::{self, DeserializeSeed, Deserializer, Visitor};
-use serde::ser::{Serialize, Serializer};
+use serde::ser::{self, Serialize, Serializer};
 
 use super::element::half;
 use super::{Dtype, Element, Layout, NdArray, Order};
-use crate::value::{Complex, Value};
+use crate::value::{Complex, Value, ValueVisitor};
 
 /// What is left of an array behind some indices: an array of fewer dimensions, or an element.
 #[derive(Clone, Copy)]
@@ -28,6 +28,7 @@ impl<'a> Axis<'a> {
     }
 
     /// What stands at each index, unless this is an element.
+    #[inline]
     fn parts(self) -> Option<impl ExactSizeIterator<Item = Self> + 'a> {
         let shape = &self.layout.shape;
         let length = *shape.get(self.depth)?;
@@ -39,6 +40,7 @@ impl<'a> Axis<'a> {
         Some((0..length).map(move |index| Self { depth: self.depth + 1, offset: self.offset + index * stride, ..self }))
     }
 
+    #[inline]
     fn element(self) -> &'a [u8] {
         let size = self.layout.dtype.size();
         self.data.get(self.offset * size..(self.offset + 1) * size).unwrap_or_default()
@@ -52,30 +54,41 @@ impl<'a> Axis<'a> {
         }
     }
 
-    fn number(self) -> Value {
+    #[inline]
+    fn visit_number<'de, E: de::Error, V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, E> {
         let bytes = self.element();
         match self.layout.dtype {
-            Dtype::Bool => bool::read(bytes).into(),
-            Dtype::Int8 => Value::Int(i8::read(bytes).into()),
-            Dtype::Int16 => Value::Int(i16::read(bytes).into()),
-            Dtype::Int32 => Value::Int(i32::read(bytes).into()),
-            Dtype::Int64 => Value::Int(i64::read(bytes)),
-            Dtype::UInt8 => Value::Int(u8::read(bytes).into()),
-            Dtype::UInt16 => Value::Int(u16::read(bytes).into()),
-            Dtype::UInt32 => Value::Int(u32::read(bytes).into()),
-            Dtype::UInt64 => u64::read(bytes).into(),
-            Dtype::Float16 => Value::Float(half(bytes).into()),
-            Dtype::Float32 => Value::Float(f32::read(bytes).into()),
-            Dtype::Float64 => Value::Float(f64::read(bytes)),
-            Dtype::Complex64 => {
-                let (re, im) = bytes.split_at(bytes.len() / 2);
-                Value::Complex(Complex { re: f32::read(re).into(), im: f32::read(im).into() })
+            Dtype::Bool => visitor.visit_bool(bool::read(bytes)),
+            Dtype::Int8 => visitor.visit_i64(i8::read(bytes).into()),
+            Dtype::Int16 => visitor.visit_i64(i16::read(bytes).into()),
+            Dtype::Int32 => visitor.visit_i64(i32::read(bytes).into()),
+            Dtype::Int64 => visitor.visit_i64(i64::read(bytes)),
+            Dtype::UInt8 => visitor.visit_u64(u8::read(bytes).into()),
+            Dtype::UInt16 => visitor.visit_u64(u16::read(bytes).into()),
+            Dtype::UInt32 => visitor.visit_u64(u32::read(bytes).into()),
+            Dtype::UInt64 => visitor.visit_u64(u64::read(bytes)),
+            Dtype::Float16 => visitor.visit_f64(half(bytes).into()),
+            Dtype::Float32 => visitor.visit_f64(f32::read(bytes).into()),
+            Dtype::Float64 => visitor.visit_f64(f64::read(bytes)),
+            Dtype::Complex64 | Dtype::Complex128 => {
+                let Complex { re, im } = self.complex();
+                visitor.visit_seq(SeqDeserializer::new([re, im].into_iter()))
             }
-            Dtype::Complex128 => Value::Complex(Complex::read(bytes)),
+        }
+    }
+
+    /// The element of an array of complex numbers.
+    fn complex(self) -> Complex {
+        let bytes = self.element();
+        let (re, im) = bytes.split_at(bytes.len() / 2);
+        match self.layout.dtype {
+            Dtype::Complex64 => Complex { re: f32::read(re).into(), im: f32::read(im).into() },
+            _ => Complex { re: f64::read(re), im: f64::read(im) },
         }
     }
 
     /// Gives it to a type that wants a sequence, or an element to one that wants a number.
+    #[inline]
     pub(crate) fn read<'de, E: de::Error, V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, E> {
         match self.parts() {
             Some(parts) => {
@@ -86,14 +99,7 @@ impl<'a> Axis<'a> {
                     _ => Err(E::invalid_length(self.layout.shape[self.depth], &"fewer elements")),
                 }
             }
-            None => match self.number() {
-                Value::Bool(value) => visitor.visit_bool(value),
-                Value::Int(value) => visitor.visit_i64(value),
-                Value::UInt(value) => visitor.visit_u64(value),
-                Value::Float(value) => visitor.visit_f64(value),
-                Value::Complex(value) => visitor.visit_seq(SeqDeserializer::new([value.re, value.im].into_iter())),
-                _ => visitor.visit_unit(),
-            },
+            None => self.visit_number(visitor),
         }
     }
 }
@@ -102,7 +108,13 @@ impl Serialize for Axis<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.parts() {
             Some(parts) => serializer.collect_seq(parts),
-            None => self.number().serialize(serializer),
+            None if matches!(self.layout.dtype, Dtype::Complex64 | Dtype::Complex128) => {
+                self.complex().serialize(serializer)
+            }
+            None => {
+                let number: Result<Value, de::value::Error> = self.visit_number(ValueVisitor);
+                number.map_err(ser::Error::custom)?.serialize(serializer)
+            }
         }
     }
 }
@@ -115,6 +127,7 @@ struct Parts<I, E> {
 impl<'a, 'de, I: ExactSizeIterator<Item = Axis<'a>>, E: de::Error> de::SeqAccess<'de> for &mut Parts<I, E> {
     type Error = E;
 
+    #[inline]
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, E> {
         self.parts.next().map(|axis| seed.deserialize(Part { axis, error: PhantomData })).transpose()
     }
@@ -132,6 +145,7 @@ struct Part<'a, E> {
 impl<'de, E: de::Error> Deserializer<'de> for Part<'_, E> {
     type Error = E;
 
+    #[inline]
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, E> {
         self.axis.read(visitor)
     }

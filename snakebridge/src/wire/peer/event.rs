@@ -123,6 +123,15 @@ pub enum Event<'p, 'f, T> {
         /// For how long.
         running_for: Millis,
     },
+    /// Something that the worker tells beside the answers to its calls; the body says what.
+    Told {
+        /// See [`event_class`](crate::wire::frame::event_class).
+        class: u64,
+        /// The call of ours inside which it is told, which may have been answered; 0 for none.
+        id: u64,
+        /// So many events were dropped before it.
+        dropped: u64,
+    },
     /// Nothing to do: an item of a cancelled stream, a cancel that crossed the answer, an optional frame.
     Ignored,
 }

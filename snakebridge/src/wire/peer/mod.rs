@@ -221,6 +221,7 @@ pub struct Peer<T> {
     ends_early: bool,
     control_budget: Budget,
     stray_budget: Budget,
+    event_budget: Budget,
 }
 
 /// Control frames (PING, CREDIT, CANCEL …) a second, beyond which somebody floods us. Honest credit is granted for half
@@ -228,6 +229,8 @@ pub struct Peer<T> {
 const CONTROL_PER_SECOND: u32 = 20_000;
 /// Answers to calls we never made, a minute. Answers to cancelled calls are known and do not count.
 const STRAYS_PER_MINUTE: u32 = 100;
+/// EVENT frames a second, beyond which a worker floods us: several times what an honest one lets itself send.
+const EVENTS_PER_SECOND: u32 = 20_000;
 
 impl<T> Peer<T> {
     /// A side of a connection that has not said anything. `nonce` is what the worker was launched with.
@@ -251,6 +254,7 @@ impl<T> Peer<T> {
             ends_early: false,
             control_budget: Budget::new(CONTROL_PER_SECOND, 1_000),
             stray_budget: Budget::new(STRAYS_PER_MINUTE, 60_000),
+            event_budget: Budget::new(EVENTS_PER_SECOND, 1_000),
         }
     }
 

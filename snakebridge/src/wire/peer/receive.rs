@@ -5,7 +5,7 @@ use super::{Event, Input, Outgoing, Peer, Phase, Receiving, Role, Sending, Servi
 use crate::wire::credit::charge;
 use crate::wire::fragment::{Assembly, WholeHeader};
 use crate::wire::frame::{CallHeader, call_flag};
-use crate::wire::limits::MAX_INPUTS;
+use crate::wire::limits::{MAX_EVENT, MAX_INPUTS};
 use crate::wire::{Header, Millis, Violation};
 
 impl<T> Outgoing<T> {
@@ -47,6 +47,7 @@ impl<T> Peer<T> {
                 self.control(now)?;
                 Ok(Event::Pong { nonce, finished, running, running_for })
             }
+            Header::Event { class, id, dropped } => self.on_event((class, id, dropped), length, now),
             Header::Unknown { .. } => self.control(now).map(|()| Event::Ignored),
             _ if self.phase != Phase::Open => Err(Violation::Phase("calls travel after READY")),
             Header::Call(call) => self.on_call(header, call, length),
@@ -413,6 +414,28 @@ impl<T> Peer<T> {
             self.outbox.remove(id);
         }
         Ok(Event::Cancel { id, reason })
+    }
+
+    fn on_event<'f>(
+        &mut self,
+        (class, id, dropped): (u64, u64, u64),
+        length: u64,
+        now: Millis,
+    ) -> Result<Event<'_, 'f, T>, Violation> {
+        if self.role == Role::Worker {
+            return Err(Violation::Phase("events are the worker's to tell"));
+        }
+        if length > MAX_EVENT as u64 {
+            return Err(Violation::FrameTooLarge { length, limit: MAX_EVENT as u64 });
+        }
+        if id != 0 {
+            self.parity(id, true)?;
+        }
+        if self.event_budget.spend(now) {
+            Ok(Event::Told { class, id, dropped })
+        } else {
+            Err(Violation::Flood("events"))
+        }
     }
 
     /// Takes the call that a terminal frame answers out of the table; `None` when nobody knows it.

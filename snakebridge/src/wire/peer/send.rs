@@ -3,7 +3,7 @@
 use super::{Input, Outgoing, Peer, Phase, Receiving, Refused, Request, Role, Sending, Serving};
 use crate::wire::fragment::{Assembly, Body, Fragment};
 use crate::wire::frame::{CallHeader, call_flag};
-use crate::wire::limits::MAX_HANDSHAKE;
+use crate::wire::limits::{MAX_EVENT, MAX_HANDSHAKE};
 use crate::wire::{Executed, Header, Millis, VERSIONS, codec};
 
 /// The longest reason of a CANCEL or GOAWAY and the longest error code, in bytes: headers are short.
@@ -330,6 +330,26 @@ impl<T> Peer<T> {
         if !self.closed {
             codec::write(out, &Header::Pong { nonce, finished: self.finished, running, running_for }, &[]);
         }
+    }
+
+    /// A worker tells something beside the answers to its calls, inside call `id` of the host, if that is not 0; `dropped`
+    /// others were not sent before it.
+    pub fn event(
+        &mut self,
+        class: u64,
+        (id, dropped): (u64, u64),
+        body: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<(), Refused> {
+        if self.role != Role::Worker || self.phase == Phase::Greeting || self.closed {
+            return Err(Refused::NotOpen);
+        }
+        let (size, limit) = (body.len() as u64, MAX_EVENT as u64);
+        if size > limit {
+            return Err(Refused::TooLarge { size, limit });
+        }
+        codec::write(out, &Header::Event { class, id, dropped }, body);
+        Ok(())
     }
 
     /// Asks for a PONG.

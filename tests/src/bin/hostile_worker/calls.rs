@@ -37,7 +37,8 @@ fn go_away(last: u64) -> Vec<u8> {
 }
 
 pub(crate) fn lies(lie: &str, answer: Answer) -> Option<Vec<u8>> {
-    answers(lie, answer).or_else(|| questions(lie, answer)).or_else(|| floods(lie))
+    let told = || questions(lie, answer).or_else(|| events(lie, answer));
+    answers(lie, answer).or_else(told).or_else(|| floods(lie))
 }
 
 fn answers(lie: &str, answer: Answer) -> Option<Vec<u8>> {
@@ -115,10 +116,37 @@ fn questions(lie: &str, answer: Answer) -> Option<Vec<u8>> {
     })
 }
 
+/// What is told beside the answer.
+fn events(lie: &str, answer: Answer) -> Option<Vec<u8>> {
+    let event = |class, id, body: &[u8]| frame(&Header::Event { class, id, dropped: 0 }, body);
+    Some(match lie {
+        "an event over 16 KiB" => event(0, 0, &vec![0xc0; 16 * 1024 + 1]),
+        "an event in a call that was never made" => event(0, answer.id + 1000, &[0x80]),
+        "an event in a call of its own" => event(0, 2, &[0x80]),
+        "events of nonsense" => {
+            let bodies: [&[u8]; 7] =
+                [&[], &[0xc1], &[0x01], &[0x91; 16_000], &[0xdf, 0xff, 0xff, 0xff, 0xff], &[0x81, 0xa5], &[0x80]];
+            // `level` of 2^64 - 1, `message` of a list, `fraction` of text.
+            let odd = [
+                [&[0x81, 0xa5][..], b"level", &[0xcf], &[0xff; 8]].concat(),
+                [&[0x81, 0xa7][..], b"message", &[0x90]].concat(),
+                [&[0x81, 0xa8][..], b"fraction", &[0xa1, b'x']].concat(),
+                [&[0x81, 0xa8][..], b"fraction", &[0xcb, 0x7f, 0xf8, 0, 0, 0, 0, 0, 0]].concat(),
+            ];
+            let bodies = || bodies.into_iter().chain(odd.iter().map(Vec::as_slice));
+            let all = [0, 1, 2, 99].into_iter().flat_map(|class| bodies().map(move |body| (class, body)));
+            all.flat_map(|(class, body)| event(class, answer.id, body)).chain(answer.reply(&[7])).collect()
+        }
+        _ => return None,
+    })
+}
+
 fn floods(lie: &str) -> Option<Vec<u8>> {
     let once = match lie {
         "pings" => frame(&Header::Ping { nonce: 1 }, &[]),
         "pongs" => frame(&Header::Pong { nonce: 1, finished: 0, running: 0, running_for: 0 }, &[]),
+        "events" => frame(&Header::Event { class: 0, id: 0, dropped: 0 }, &[0x80]),
+        "empty events" => frame(&Header::Event { class: 0, id: 0, dropped: u64::MAX }, &[]),
         "optional frames" => raw_frame(&[0x93, 0xcc, 200, 1, 2]),
         "cancels" => frame(&Header::Cancel { id: 2, reason: "bored" }, &[]),
         "credits" => {
