@@ -28,6 +28,7 @@ use crate::session::{SessionConfig, SessionStore, Sessions};
 use crate::telemetry::{Event, Events, Record, Records, Statistics};
 use crate::tools::{Registry, States, Tools};
 use crate::value::Value;
+use crate::worker::descriptors;
 
 /// Python workers in one or several pools, ready for calls.
 ///
@@ -174,7 +175,8 @@ impl Bridge {
     /// when those that it has are done. Waits until it gets no more. No call fails for it.
     ///
     /// # Errors
-    /// `InvalidArgument` when no worker of that number serves.
+    /// `InvalidArgument` when no worker of that number serves; `StartFailed` when none can take its place, because its module
+    /// cannot be imported any more or offers other tools now. It serves on, and is replaced when that is mended.
     pub async fn recycle(&self, worker: u64) -> Result<()> {
         self.shared.pools.recycle(worker).await
     }
@@ -355,6 +357,9 @@ impl Builder {
     async fn start_pools(mut self, events: Events, records: Records, home: Home) -> Result<(Pools, Sessions)> {
         let (sessions, store) = (self.sessions.clone(), self.session_store.take());
         let (configs, tools, mut states) = self.finish()?;
+        let workers =
+            configs.iter().map(|pool| pool.spares + pool.scaling.map_or(pool.workers, |scaling| scaling.most));
+        descriptors::check(workers.fold(0, usize::saturating_add))?;
         states.insert(home);
         let sessions = Sessions::start(sessions, store, events.clone()).await?;
         let registry = Arc::new(Registry::new(tools, states, sessions.clone())?);

@@ -76,6 +76,8 @@ pub enum StartFailure {
     Timeout,
     /// The process ended before it was ready.
     Exit,
+    /// The adapter has been changed: its tools are not those that the pool began with. A new bridge serves them.
+    Changed,
     /// A setting of the builder makes no sense.
     Configuration,
 }

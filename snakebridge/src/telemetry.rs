@@ -102,6 +102,17 @@ pub enum Event {
         /// What its threads were doing, as Python's `faulthandler` tells it; `None` when it could not tell any more.
         stacks: Option<String>,
     },
+    /// A worker was killed and does not end: the kernel holds it in a wait that nothing interrupts, such as for a file system
+    /// that does not answer. Its calls are answered and another one takes its place; its `WorkerLost` follows, with an exit
+    /// that is not known, or its `StartFailed`, if it was not ready yet.
+    WorkerStuck {
+        /// Its pool.
+        pool: Arc<str>,
+        /// Its number.
+        worker: u64,
+        /// Its process, which is still there.
+        pid: u32,
+    },
     /// A worker gets no more calls, and another one takes its place. It ends when those it has are done.
     WorkerDraining {
         /// Its pool.
@@ -265,6 +276,7 @@ impl Events {
             }
             Event::CircuitOpened { .. } => tracing::warn!(target: "snakebridge::circuit", ?event),
             Event::CircuitClosed { .. } => tracing::info!(target: "snakebridge::circuit", ?event),
+            Event::WorkerStuck { .. } => tracing::error!(target: "snakebridge::worker", ?event),
             Event::WorkerLost { .. } | Event::WorkerKilled { .. } | Event::StartFailed { .. } => {
                 tracing::warn!(target: "snakebridge::worker", ?event);
             }

@@ -53,9 +53,14 @@ async fn an_interpreter_that_is_not_there_or_not_executable_is_named() {
     assert_names(&message, &["/no/such/python", "`.python(..)`", "SNAKEBRIDGE_PYTHON"]);
     let folder = TempDir::new().unwrap();
     let path = program(folder.path(), "\x7fELF not really");
-    let (why, message) = refused(showcase().python(&path)).await;
-    assert_eq!(why, StartFailure::Interpreter);
-    assert_names(&message, &[path.to_str().unwrap()]);
+    // Not for this machine, and then not executable.
+    for mode in [0o755, 0o644] {
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        let (why, message) = refused(showcase().python(&path)).await;
+        assert_eq!(why, StartFailure::Interpreter);
+        assert!(why.is_permanent(), "nobody tries again");
+        assert_names(&message, &[path.to_str().unwrap()]);
+    }
 }
 
 #[tokio::test]
@@ -158,6 +163,21 @@ async fn an_adapter_whose_constructor_raises_is_shown_with_its_traceback() {
 }
 
 #[tokio::test]
+async fn two_tools_of_one_name_are_refused_with_both_their_origins() {
+    let handler = |name: &str| format!("class {name}:\n    @tool\n    def same(self) -> int:\n        return 1\n");
+    let text = format!(
+        "from snakebridge import BaseAdapter, tool\n{}{}class A(BaseAdapter):\n    def __init__(self):\n        \
+         super().__init__()\n        self.include(First())\n        self.include(Second())\n",
+        handler("First"),
+        handler("Second")
+    );
+    let folder = module("twice", &text);
+    let (why, message) = refused(Bridge::builder().adapter("twice:A").python_path(folder.path())).await;
+    assert_eq!(why, StartFailure::Adapter, "{message}");
+    assert_names(&message, &["two tools are called `same`", "First", "Second"]);
+}
+
+#[tokio::test]
 async fn an_import_that_does_not_end_is_ended_by_the_start_timeout() {
     let folder = module("slow", "import time\ntime.sleep(60)\n");
     let builder = Bridge::builder().adapter("slow").python_path(folder.path());
@@ -190,13 +210,5 @@ async fn a_worker_that_cannot_come_back_leaves_its_callers_an_error_instead_of_a
     std::fs::write(folder.path().join("vanishing.py"), text).unwrap();
     eventually("a worker", || (!bridge.workers().is_empty()).then_some(())).await;
     assert_eq!(bridge.call::<i64>("f", args! {}).await?, 1);
-    bridge.shutdown().await
-}
-
-#[tokio::test]
-async fn many_workers_become_ready_while_the_first_already_serves() -> Result<()> {
-    let bridge = showcase().workers(20).start().await?;
-    assert_eq!(bridge.call::<i64>("add", args! { a: 2, b: 2 }).await?, 4);
-    eventually("all workers", || (bridge.workers().len() == 20).then_some(())).await;
     bridge.shutdown().await
 }

@@ -148,6 +148,13 @@ def _traceback(chain: list[BaseException]) -> str | None:
     error = chain[0]
     if len(chain) == 1 and _users_part(error.__traceback__) is None and not isinstance(error, SyntaxError):
         return None
+    try:
+        return _render_chain(chain)
+    except OSError:
+        return None  # where a tool has used up all descriptors, what renders it cannot be loaded
+
+
+def _render_chain(chain: list[BaseException]) -> str:
     parts = []
     for position, link in reversed(list(enumerate(chain))):
         parts += _render(link, "")

@@ -40,6 +40,7 @@ pub struct PoolBuilder {
     pub(super) profile: Profile,
     pub(super) preload: bool,
     pub(super) max_concurrency: Option<usize>,
+    pub(super) max_stuck_workers: Option<usize>,
     pub(super) affinity: Option<Affinity>,
     pub(super) limits: Limits,
     pub(super) start_timeout: Duration,
@@ -93,6 +94,7 @@ impl Default for PoolBuilder {
             profile: Profile::default(),
             preload: false,
             max_concurrency: None,
+            max_stuck_workers: None,
             affinity: None,
             limits: Limits::default(),
             start_timeout: Duration::from_mins(1),
@@ -228,6 +230,9 @@ macro_rules! pool_settings {
 
         /// Replaces each worker after about so many calls: a tenth more or less, so that those that start together are not
         /// replaced together. The one that takes its place is ready first, and no call fails. Default: never.
+        ///
+        /// With 1, each call has a process of its own, in which no other has left anything; it waits until that has started,
+        /// which [`preload`](Self::preload) makes short.
         pub fn max_calls(mut self, calls: u64) -> Self {
             let $this = &mut self;
             $pool.recycling.calls = Some(calls);
@@ -254,6 +259,15 @@ macro_rules! pool_settings {
         pub fn max_concurrency(mut self, calls: usize) -> Self {
             let $this = &mut self;
             $pool.max_concurrency = Some(calls);
+            self
+        }
+
+        /// How many workers that were killed and do not end may be replaced; beyond that their places stay empty until one has
+        /// ended. The kernel does not let go of a process that waits for a file system or a device which does not answer.
+        /// Default: as many as there are workers.
+        pub fn max_stuck_workers(mut self, number: usize) -> Self {
+            let $this = &mut self;
+            $pool.max_stuck_workers = Some(number);
             self
         }
 
@@ -412,6 +426,7 @@ impl PoolBuilder {
             spares: self.spares,
             scaling,
             max_concurrency: self.max_concurrency,
+            max_stuck_workers: self.max_stuck_workers,
             affinity: self.affinity,
             call_timeout: self.call_timeout,
             stream_timeout: self.stream_timeout,

@@ -16,7 +16,11 @@ impl Pool {
     /// Takes a dead worker out and settles its calls: those that never ran go to another worker in silence; those that
     /// may have run are repeated if they are idempotent, else their callers are told. Returns whether it may have been
     /// running one.
-    pub(super) fn settle(&self, worker: &Arc<Worker>, ended: &Ended) -> bool {
+    pub(super) fn settle(self: &Arc<Self>, worker: &Arc<Worker>, ended: &Ended) -> bool {
+        if ended.stuck {
+            let gone = Arc::clone(worker);
+            self.give_up(worker.number, worker.pid, async move { gone.gone().await });
+        }
         {
             let mut state = self.lock();
             state.workers.remove(&worker.number);
@@ -84,6 +88,22 @@ impl Pool {
         self.ended.notify_waiters();
         self.dispatch();
         maybe > 0
+    }
+
+    /// The process of a worker was killed and does not end. Nothing waits for it any more, but somebody has to take note when
+    /// it is `gone`.
+    pub(super) fn give_up(self: &Arc<Self>, worker: u64, pid: u32, gone: impl Future<Output = ()> + Send + 'static) {
+        self.lock().stuck.given_up();
+        self.events.emit(Event::WorkerStuck { pool: self.name(), worker, pid });
+        let pool = Arc::downgrade(self);
+        // None of the pool's tasks, for whose end a shutdown waits.
+        self.runtime.spawn(async move {
+            gone.await;
+            if let Some(pool) = pool.upgrade() {
+                pool.lock().stuck.has_ended();
+                pool.restarting.notify_waiters();
+            }
+        });
     }
 
     /// A call that its worker will not answer waits for another one, at once if it never ran. False when the pool is shutting

@@ -63,6 +63,7 @@ impl Pool {
             let mut statistics = state.history.clone();
             (statistics.workers, statistics.spares) = (serving, state.spares.len());
             statistics.waiting = callers(state.scheduler.waiting());
+            statistics.workers_stuck = state.stuck.count();
             statistics
         };
         statistics.waiting += self.gathering().waiting().count();

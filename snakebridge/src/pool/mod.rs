@@ -4,11 +4,12 @@
 //! wait; [`routing`] carries out what it decides; [`gather`] decides which calls go together, and [`batching`] sees to it;
 //! [`slot`] keeps one place filled with a living worker, one of the
 //! [`spares`] where there is one, with [`succession`] when it has served long enough, unless [`restarts`] says that it
-//! makes no sense at the moment; [`loss`] settles what a dead one leaves, and [`blame`] asks which tool, arguments or worker is at fault:
-//! [`breaker`], [`poison`] and [`outliers`] keep count; [`supervisor`] looks after idle workers, and [`growth`] after their
-//! number; [`timekeeper`] ends calls whose time is up, [`cancelling`] many at once, and [`retirement`] workers that do not
-//! let go of them; [`unattended`] stays with calls that nobody waits for; [`exposing`] notes what adapters expose to
-//! sessions; [`shutdown`] ends everything. [`pools`] says which of several pools a call goes to.
+//! makes no sense at the moment, there is a [`shortage`], too many are [`stuck`], or what it has to [`offer`] has changed;
+//! [`loss`] settles what a dead one leaves, and [`blame`] asks which tool, arguments or worker is at fault: [`breaker`],
+//! [`poison`] and [`outliers`] keep count; [`supervisor`] looks after idle workers, and [`growth`] after their number;
+//! [`timekeeper`] ends calls whose time is up, [`cancelling`] many at once, and [`retirement`] workers that do not let go
+//! of them; [`unattended`] stays with calls that nobody waits for; [`exposing`] notes what adapters expose to sessions;
+//! [`shutdown`] ends everything. [`pools`] says which of several pools a call goes to.
 
 mod admission;
 mod alarm;
@@ -26,6 +27,7 @@ mod health;
 mod info;
 mod loss;
 mod meters;
+mod offer;
 mod outliers;
 mod permission;
 mod poison;
@@ -39,9 +41,11 @@ mod routing;
 mod scaling;
 mod scheduler;
 mod second_try;
+mod shortage;
 mod shutdown;
 mod slot;
 mod spares;
+mod stuck;
 mod succession;
 mod supervisor;
 mod timekeeper;
@@ -74,7 +78,9 @@ use self::retries::Retries;
 use self::room::Bounds;
 pub(crate) use self::scaling::Scaling;
 use self::scheduler::{Scheduler, Task};
+use self::shortage::Shortage;
 use self::spares::Spares;
+use self::stuck::Stuck;
 use self::trials::Trials;
 use crate::body::InputStream;
 use crate::error::{Error, ErrorKind, Executed, Result, StartFailure};
@@ -130,6 +136,8 @@ pub(crate) struct PoolConfig {
     pub health_interval: Duration,
     /// When workers have served long enough. Default: never.
     pub recycling: Recycling,
+    /// How many workers that cannot be ended may be replaced, if it is not as many as there are workers.
+    pub max_stuck_workers: Option<usize>,
 }
 
 impl PoolConfig {
@@ -243,6 +251,8 @@ struct State {
     /// Workers that are about to be killed, and the call for which each is.
     condemned: HashMap<u64, Arc<PendingCall>>,
     manifests: HashMap<String, Arc<Manifest>>,
+    /// What the first worker offered: what every other one has to.
+    offered: Option<Arc<Manifest>>,
     /// The hash of the newest one.
     manifest_hash: Arc<str>,
     /// Deadlines that tools declare in Python, for calls that name none.
@@ -255,10 +265,14 @@ struct State {
     declared_batching: HashMap<String, Rule>,
     /// Set while no worker can be had: what every call is told at once, instead of after a wait.
     failed: Option<(StartFailure, String)>,
+    /// Why the last worker that was to be started found no room, until one is ready.
+    shortage: Option<Shortage>,
     /// Whether a worker has ever been ready. After that no failure is taken for permanent: what was there may come back.
     has_served: bool,
     /// Whether starting workers makes sense.
     restarts: Restarts,
+    /// Workers that were killed and go on.
+    stuck: Stuck,
     /// How many calls may be repeated.
     retries: Retries,
     /// Arguments that kill workers.
@@ -303,7 +317,7 @@ struct Pool {
     /// A call ended: a shutdown may be waiting for the last.
     ended: Notify,
     life: watch::Sender<Life>,
-    /// Workers may be started again after a pause, or another place may try.
+    /// Workers may be started again after a pause, or another place may try, or one that was stuck has ended.
     restarting: Notify,
     /// Bounds how many workers start at the same time.
     starts: Semaphore,
@@ -354,14 +368,17 @@ impl PoolHandle {
             spares: Spares::default(),
             condemned: HashMap::new(),
             manifests: HashMap::new(),
+            offered: None,
             manifest_hash: "".into(),
             declared_timeouts: HashMap::new(),
             declared_uses: HashMap::new(),
             declared_keeping: HashMap::new(),
             declared_batching: HashMap::new(),
             failed: None,
+            shortage: None,
             has_served: false,
             restarts: Restarts::new(),
+            stuck: Stuck::new(config.max_stuck_workers.unwrap_or(workers)),
             retries: Retries::new(),
             poison: Poison::default(),
             outliers: Outliers::default(),

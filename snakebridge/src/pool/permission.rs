@@ -37,8 +37,17 @@ impl Pool {
     /// Waits until a worker may be started.
     pub(super) async fn permission(self: &Arc<Self>) -> Option<Probe> {
         loop {
-            let changed = self.restarting.notified();
-            let passed = self.lock().restarts.may_start(Instant::now());
+            let mut changed = std::pin::pin!(self.restarting.notified());
+            // What happens from here on is noticed, also before it is first polled.
+            changed.as_mut().enable();
+            let passed = {
+                let mut state = self.lock();
+                state.stuck.leaves_room().then(|| state.restarts.may_start(Instant::now()))
+            };
+            let Some(passed) = passed else {
+                changed.await;
+                continue;
+            };
             match passed {
                 Ok(probe) => return probe.map(|number| Probe { pool: Arc::clone(self), number }),
                 Err(left) => drop(tokio::time::timeout(left, changed).await),

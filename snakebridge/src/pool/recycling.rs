@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-/// What a worker may go through before it is replaced. Nothing of it is a hard limit: a worker goes on until the one that
-/// takes its place is ready.
+use crate::worker::descriptors::Descriptors;
+
+/// What a worker may go through before it is replaced. Nothing of it is a hard limit, but that of one call: a worker goes on
+/// until the one that takes its place is ready.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Recycling {
     /// Calls that it answers, give or take a tenth.
@@ -23,14 +25,39 @@ pub(super) struct Worn {
     pub(super) memory: Option<u64>,
 }
 
+/// What of the operating system a worker has to do with, as far as it can be seen from outside.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Condition {
+    pub(super) descriptors: Option<Descriptors>,
+    /// It has left the process group, or the session, that it was started in.
+    pub(super) has_moved: bool,
+}
+
+impl Condition {
+    /// Why a worker in this condition is to be replaced, whatever the settings are.
+    pub(super) fn complaint(self) -> Option<String> {
+        if self.has_moved {
+            return Some("it has left its process group, with which what it starts is ended".to_owned());
+        }
+        // Three quarters: what a tool leaks is nearly all of it, and the next calls still find some.
+        let Descriptors { open, limit } = self.descriptors?;
+        (open > limit / 4 * 3).then(|| format!("it has {open} files open and may have {limit}"))
+    }
+}
+
 impl Recycling {
+    /// Whether each call has a worker of its own: then the limit is a hard one.
+    pub(super) fn isolates(&self) -> bool {
+        self.calls == Some(1)
+    }
+
     /// Why a worker is to be replaced, if it is. `jitter` is the worker's own random number, from 0 to 50: workers that
     /// started together are not replaced together.
     pub(super) fn reason(&self, worn: Worn, jitter: u32) -> Option<String> {
         // From nine to eleven tenths.
         let tenths = |limit: f64| limit * (0.9 + 0.2 * f64::from(jitter.min(50)) / 50.0);
         #[expect(clippy::cast_precision_loss, reason = "a limit that is a little off is as good")]
-        let served = self.calls.filter(|&calls| worn.calls as f64 >= tenths(calls as f64).max(1.0));
+        let served = self.calls.filter(|&calls| worn.calls as f64 >= tenths(calls as f64).floor().max(1.0));
         if served.is_some() {
             return Some(format!("it has answered {} calls", worn.calls));
         }
@@ -70,7 +97,16 @@ mod tests {
         for jitter in 0..=50 {
             assert_eq!(each.reason(Worn::default(), jitter), None, "before it has done anything");
         }
-        assert!(each.reason(Worn { calls: 2, ..Worn::default() }, 50).is_some());
+        assert!((0..=50).all(|jitter| each.reason(Worn { calls: 1, ..Worn::default() }, jitter).is_some()));
+    }
+
+    #[test]
+    fn a_worker_that_runs_out_of_descriptors_or_leaves_its_group_is_replaced() {
+        let holding = |open| Condition { descriptors: Some(Descriptors { open, limit: 1024 }), has_moved: false };
+        assert_eq!(holding(768).complaint(), None);
+        assert_eq!(holding(769).complaint().unwrap(), "it has 769 files open and may have 1024");
+        assert_eq!(Condition::default().complaint(), None, "what cannot be seen is no reason");
+        assert!(Condition { has_moved: true, ..Condition::default() }.complaint().unwrap().contains("group"));
     }
 
     proptest! {

@@ -154,6 +154,10 @@ impl Pool {
                 // The timekeeper ends it.
                 self.alarm.set(Some(now));
             }
+            if self.config.recycling.isolates() {
+                // Not even until its successor is ready.
+                state.scheduler.close_worker(worker);
+            }
             let next = Self::next(&mut state, now);
             let (refused, worn) = (state.scheduler.take_refused(), self.worn(&state, worker, now));
             (verdict, next, refused, worn, state.draining)

@@ -15,10 +15,11 @@ use super::growth::Place;
 use super::permission::Probe;
 use super::restarts::{PROVEN, is_quick};
 use super::scheduler::Capacity;
-use super::{Life, Pool, State, batching};
+use super::{Life, Pool, Shortage, State, batching, offer};
 use crate::body;
 use crate::error::{Error, ErrorKind, Result, StartFailure};
 use crate::link::{Answer, Incoming, Link, PendingCall, Service, Told};
+use crate::manifest::Manifest;
 use crate::telemetry::{Ear, Event, Origin};
 use crate::wire::frame::event_class;
 use crate::worker::Worker;
@@ -166,8 +167,8 @@ pub(super) async fn keep(place: Place, first: UnboundedSender<Result<()>>) {
                     retry_in: wait,
                 });
                 let silent = matches!(error.kind(), ErrorKind::StartFailed { why: StartFailure::Exit, .. });
-                // What is there for good has its own way of telling callers.
-                if !error.is_permanent() {
+                // What is there for good has its own way of telling callers, and so has a machine that has no room.
+                if !error.is_permanent() && !is_shortage(&error) {
                     pool.count_death(probe.as_ref());
                 }
                 if !silent || failures >= SILENT_STARTS {
@@ -189,6 +190,11 @@ pub(super) async fn keep(place: Place, first: UnboundedSender<Result<()>>) {
 /// A random number from 0 to 50: a fresh random key is as random as this needs.
 pub(super) fn jitter() -> u32 {
     u32::try_from(RandomState::new().hash_one(0) % 51).unwrap_or(25)
+}
+
+/// Whether the machine had no room for a worker: no worker's fault, and no reason to stop trying.
+fn is_shortage(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Resource { .. })
 }
 
 /// How a place became free.
@@ -214,8 +220,27 @@ impl Pool {
         let (pool, runtime) = (Arc::downgrade(self), Handle::current());
         let surroundings = Arc::new(Surroundings { pool, worker: number, ear: Arc::clone(&ear), runtime });
         let known = |hash: &str| self.lock().manifests.get(hash).cloned();
-        let worker = Worker::start(number, &self.config.worker, surroundings, ear, known).await?;
+        let stuck = |pid, gone| self.give_up(number, pid, gone);
+        let worker = Worker::start(number, &self.config.worker, surroundings, ear, known, stuck).await?;
+        self.check_offer(&worker.manifest)?;
         Ok(worker.with_jitter(jitter()))
+    }
+
+    /// Refuses a worker whose tools are not those that the pool began with: its adapter was edited under the pool. Callers
+    /// know the old tools, and of two calls of one tool both should mean the same.
+    fn check_offer(&self, manifest: &Arc<Manifest>) -> Result<()> {
+        let offered = Arc::clone(self.lock().offered.get_or_insert_with(|| Arc::clone(manifest)));
+        let changes = if Arc::ptr_eq(&offered, manifest) { Vec::new() } else { offer::changes(&offered, manifest) };
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let message = format!(
+            "adapter `{}` was changed since the pool began: {}; put back what it was, or start a new bridge to serve \
+             what it is now",
+            manifest.adapter,
+            changes.join("; ")
+        );
+        Err(Error::start_failed(StartFailure::Changed, message))
     }
 
     /// A worker is ready, and a place is free for it: it gets its share of what waits.
@@ -257,6 +282,7 @@ impl Pool {
             state.history.workers_started += 1;
             state.has_served = true;
             state.failed = None;
+            state.shortage = None;
         }
         if let Some(enforced) = self.config.worker.sandbox.enforced() {
             self.events.emit(Event::WorkerSandboxed {
@@ -286,6 +312,9 @@ impl Pool {
         let profile = self.config.worker.profile;
         let wanted = self.config.max_concurrency.unwrap_or(profile.concurrency());
         let number = wanted.clamp(1, worker.link.call_limit().max(1));
+        if self.config.recycling.isolates() {
+            return Capacity::Concurrent(1);
+        }
         if profile.runs_many() { Capacity::Concurrent(number) } else { Capacity::Serial(number) }
     }
 
@@ -337,7 +366,7 @@ impl Pool {
     }
 
     /// Waits for a worker's end, or brings it about when the pool ends, and settles what it leaves.
-    async fn watch(&self, worker: &Arc<Worker>, mut life: watch::Receiver<Life>) -> Departure {
+    async fn watch(self: &Arc<Self>, worker: &Arc<Worker>, mut life: watch::Receiver<Life>) -> Departure {
         let mut ended = std::pin::pin!(worker.ended(|reason, never_ran| self.going_away(worker, &reason, &never_ran)));
         let ended = tokio::select! {
             ended = &mut ended => ended,
@@ -367,7 +396,11 @@ impl Pool {
     /// meanwhile instead of left to wait, if there is nobody else to serve them.
     fn start_failed(&self, error: &Error) -> bool {
         let (has_served, alone) = {
-            let state = self.lock();
+            let mut state = self.lock();
+            state.shortage = match error.kind() {
+                ErrorKind::Resource { what, source } => Some(Shortage::new(what, source)),
+                _ => None,
+            };
             (state.has_served, state.workers.is_empty())
         };
         if let ErrorKind::StartFailed { why, message } = error.kind()

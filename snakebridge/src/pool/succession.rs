@@ -8,7 +8,7 @@ use tokio::sync::SemaphorePermit;
 
 use super::Pool;
 use super::slot::Occupant;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::telemetry::Event;
 use crate::worker::Worker;
 
@@ -37,9 +37,15 @@ impl Pool {
                 return Successor { occupant, reason, turn };
             }
             let (begun, number) = (Instant::now(), self.number());
+            worker.note_successor(None);
             match self.start_worker(number).await {
                 Ok(worker) => return Successor { occupant: self.admit(worker, begun.elapsed()), reason, turn },
                 Err(error) => {
+                    if let ErrorKind::StartFailed { why, message } = error.kind()
+                        && why.is_permanent()
+                    {
+                        worker.note_successor(Some((*why, message.clone())));
+                    }
                     let (error, retry_in) = (error.to_string(), Some(PAUSE));
                     self.events.emit(Event::StartFailed { pool: self.name(), worker: number, error, retry_in });
                 }
@@ -50,7 +56,7 @@ impl Pool {
         }
     }
 
-    /// Replaces the worker of that number, and waits until it gets no more calls.
+    /// Replaces the worker of that number, and waits until it gets no more calls, or none can take its place.
     pub(super) async fn recycle(&self, number: u64) -> Result<()> {
         let worker = self.lock().living().find(|worker| worker.number == number).cloned();
         let Some(worker) = worker else {
@@ -60,10 +66,10 @@ impl Pool {
         };
         worker.ask_for_successor("it was asked for".to_owned());
         tokio::select! {
-            () = worker.retired() => {}
+            () = worker.retired() => Ok(()),
             // It is replaced for another reason, or nothing is any more.
-            () = worker.gone() => {}
+            () = worker.gone() => Ok(()),
+            error = worker.no_successor() => Err(error),
         }
-        Ok(())
     }
 }

@@ -1,5 +1,5 @@
-//! One task that looks after the workers of a pool now and then: asks idle ones whether they are there, and measures those
-//! that have a limit, and the memory that is left for calls that wait.
+//! One task that looks after the workers of a pool now and then: asks idle ones whether they are there, looks in what
+//! condition all are, and measures those that have a limit, and the memory that is left for calls that wait.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use tokio::time::MissedTickBehavior;
 
 use super::health::{Health, Step};
-use super::recycling::Worn;
+use super::recycling::{Condition, Worn};
 use super::{Pool, State};
-use crate::worker::{Worker, memory};
+use crate::worker::{Worker, descriptors, memory};
 
 /// How often memory is measured: that of workers which may not have too much, and what is left.
 const SAMPLE: Duration = Duration::from_millis(250);
@@ -40,12 +40,20 @@ pub(super) async fn run(pool: Arc<Pool>) {
             health.keep(|number| workers.iter().any(|worker| worker.number == number));
             for worker in &workers {
                 pool.ask(&mut health, worker);
+                if let Some(complaint) = condition(worker).complaint() {
+                    worker.ask_for_successor(complaint);
+                }
             }
         }
         if measures || limits.age.is_some() {
             pool.measure(workers, now).await;
         }
     }
+}
+
+/// Some small files of the kernel, for each worker: no reason for another thread.
+fn condition(worker: &Worker) -> Condition {
+    Condition { descriptors: descriptors::of(worker.pid), has_moved: worker.has_moved() }
 }
 
 impl Pool {

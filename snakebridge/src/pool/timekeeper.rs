@@ -7,9 +7,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::Pool;
 use super::retirement::{Overdue, one_to_name, went_on};
 use super::shutdown::Lifeline;
+use super::{Pool, Shortage};
 use crate::error::{Error, ErrorKind, Executed, Phase};
 use crate::link::PendingCall;
 use crate::worker::Worker;
@@ -59,7 +59,7 @@ impl Pool {
     /// Ends everything whose time is up at `now`, and sets the alarm for what is next. Returns how much it looked at.
     fn expire(self: &Arc<Self>, now: Instant) -> u32 {
         let gathered = self.send_due(now);
-        let (expired, together, workers, mut seen, pause_is_over) = {
+        let (expired, together, workers, shortage, mut seen, pause_is_over) = {
             let mut state = self.lock();
             let expired = state.scheduler.take_waiting(|call| self.expiry(call, true).is_some_and(|when| when <= now));
             let (mut next, mut seen) = (None, gathered);
@@ -74,7 +74,8 @@ impl Pool {
             let pause_is_over = state.scheduler.end_pauses(now);
             self.alarm.set([next, state.scheduler.next_pause()].into_iter().flatten().min());
             let workers: Vec<Arc<Worker>> = state.workers.values().cloned().collect();
-            (expired, together, workers, seen, pause_is_over)
+            let shortage = state.shortage.clone().filter(|_| workers.is_empty());
+            (expired, together, workers, shortage, seen, pause_is_over)
         };
         self.alarm.set(self.expire_members(&together, None, now));
         if pause_is_over {
@@ -83,7 +84,8 @@ impl Pool {
             self.departed();
         }
         for call in expired {
-            call.complete(Err(waited_too_long(&call, now)));
+            let error = shortage.as_ref().map_or_else(|| waited_too_long(&call, now), Shortage::error);
+            call.complete(Err(error));
         }
         for worker in workers {
             seen += self.expire_in(&worker, now);

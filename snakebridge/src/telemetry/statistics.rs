@@ -143,6 +143,9 @@ pub struct Statistics {
     pub workers_lost: u64,
     /// Workers that ended in good order, because they were to be replaced.
     pub workers_retired: u64,
+    /// Workers of those lost that were killed and are still there (the event `WorkerStuck` names them): a reason for an alarm,
+    /// because only the machine's administrator can help.
+    pub workers_stuck: usize,
     /// Records that workers have logged, printed or told; see [`Bridge::records`](crate::Bridge::records).
     pub records: u64,
     /// Records that are lost, because there were too many of them.
@@ -158,9 +161,20 @@ impl Statistics {
 
     /// Adds what another pool has done.
     pub(crate) fn merge(&mut self, other: Self) {
-        // Records are counted once for all pools.
-        let Self { calls: _, tools, workers, spares, waiting, workers_started, workers_lost, workers_retired, .. } =
-            other;
+        let Self {
+            calls: _,
+            tools,
+            workers,
+            spares,
+            waiting,
+            workers_started,
+            workers_lost,
+            workers_retired,
+            workers_stuck,
+            // Records are counted once for all pools.
+            records: _,
+            records_dropped: _,
+        } = other;
         for (tool, calls) in tools {
             self.add(&tool, &calls);
         }
@@ -170,6 +184,7 @@ impl Statistics {
         self.workers_started += workers_started;
         self.workers_lost += workers_lost;
         self.workers_retired += workers_retired;
+        self.workers_stuck += workers_stuck;
     }
 }
 

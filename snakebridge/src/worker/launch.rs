@@ -58,7 +58,8 @@ impl Launch {
         match self {
             _ if !is_for_good(error) => Error::resource(
                 format!("cannot start `{}`", self.program().display()),
-                io::Error::new(error.kind(), error.to_string()),
+                // With its number, as far as it has one.
+                error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error),
             ),
             Self::Python(interpreter) => interpreter.unusable(error),
             Self::Command(program) => unusable(&program.path, error),

@@ -1,12 +1,14 @@
 //! One worker: an operating-system process with a Python interpreter in it, from its launch to its last byte.
 //!
 //! [`interpreter`] finds a Python, [`launch`] says what is run instead of it, [`sandbox`] how much it may, [`spawner`]
-//! starts it from a thread that never ends, [`handshake`] agrees with it, [`status`] is the page of shared memory on which
-//! it notes what it runs, [`output`] carries what it prints, [`process`] watches and ends it, [`crash`] says what its end means, and [`template`] is what
-//! workers are forked from where that was asked for. [`Worker::start`] ties them together.
+//! starts it from a thread that never ends, if there are [`descriptors`] for it, [`handshake`] agrees with it,
+//! [`status`] is the page of shared memory on which it notes what it runs, [`output`] carries what it prints, [`process`]
+//! watches and ends it, [`crash`] says what its end means, and [`template`] is what workers are forked from where that was
+//! asked for. [`Worker::start`] ties them together.
 
 mod compat;
 mod crash;
+pub(crate) mod descriptors;
 mod diagnosis;
 mod environment;
 mod handshake;
@@ -29,6 +31,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -140,13 +144,17 @@ pub(crate) struct Worker {
     dismissed: AtomicBool,
     /// Why another one is to take its place, once it is.
     succession: watch::Sender<Option<String>>,
+    /// Why the last that was to do so could not start and nobody else will, if it is so.
+    without_successor: watch::Sender<Option<(StartFailure, String)>>,
 }
 
 /// How a worker ended, and what that leaves.
 #[derive(Debug)]
 pub(crate) struct Ended {
-    /// The exit status.
+    /// The exit status, as far as it has one.
     pub exit: Exit,
+    /// It was killed and goes on nonetheless: the kernel does not let go of it.
+    pub stuck: bool,
     /// What that means.
     pub crash: Crash,
     /// Why the connection ended.
@@ -169,12 +177,14 @@ impl Worker {
     /// Starts a worker and waits until it is ready.
     ///
     /// `ear` listens to it, and `known` looks a manifest up by its hash, so that only the first worker of a kind sends it.
+    /// `stuck` hears of a process that took too long and does not end although it was killed: its id, and what ends with it.
     pub(crate) async fn start(
         number: u64,
         config: &WorkerConfig,
         service: Arc<dyn Service>,
         ear: Arc<Ear>,
         known: impl Fn(&str) -> Option<Arc<Manifest>> + Send,
+        stuck: impl FnOnce(u32, BoxFuture<'static, ()>) + Send,
     ) -> Result<Self> {
         let begun = Instant::now();
         crash::count_kills();
@@ -214,7 +224,11 @@ impl Worker {
                 started?
             } else {
                 process.kill();
-                return Err(config.too_slow(begun.elapsed(), &ear.tail().quoted()));
+                let error = config.too_slow(begun.elapsed(), &ear.tail().quoted());
+                if process.exit_unless_stuck().await.is_none() {
+                    stuck(process.pid(), async move { process.wait().await }.boxed());
+                }
+                return Err(error);
             };
         Ok(Self {
             number,
@@ -234,6 +248,7 @@ impl Worker {
             jitter: 0,
             dismissed: AtomicBool::new(false),
             succession: watch::Sender::new(None),
+            without_successor: watch::Sender::new(None),
         })
     }
 
@@ -264,25 +279,46 @@ impl Worker {
         reason.unwrap_or_default()
     }
 
+    /// One that was to take its place could not start, and another would not either; `None`: one is about to be started.
+    pub(crate) fn note_successor(&self, failure: Option<(StartFailure, String)>) {
+        self.without_successor.send_replace(failure);
+    }
+
+    /// Waits until it is known that none can take its place, and tells why.
+    pub(crate) async fn no_successor(&self) -> Error {
+        let mut failure = self.without_successor.subscribe();
+        match failure.wait_for(Option::is_some).await.ok().and_then(|failure| failure.clone()) {
+            Some((why, message)) => Error::start_failed(why, message),
+            // Never: the sender is here.
+            None => std::future::pending().await,
+        }
+    }
+
     /// Waits until its process has ended.
     pub(crate) async fn gone(&self) {
         self.process.wait().await;
     }
 
-    /// Waits until the worker has ended and tells what it had not answered. Before that, `going_away` hears if it takes
-    /// no more calls: why, and which of them it never ran.
+    /// Whether it has left the process group or the session that it was started in.
+    pub(crate) fn has_moved(&self) -> bool {
+        self.process.has_moved()
+    }
+
+    /// Waits until the worker has ended, or does not although it was killed, and tells what it had not answered. Before
+    /// that, `going_away` hears if it takes no more calls: why, and which of them it never ran.
     pub(crate) async fn ended(&self, going_away: impl Fn(String, Vec<Unanswered>)) -> Ended {
         let mut control = self.control.lock().await;
         let mut closed = None;
-        tokio::select! {
-            () = self.process.wait() => {}
+        let exit = tokio::select! {
+            exit = self.process.exit_unless_stuck() => exit,
             ended = self.closing(&mut control, &going_away) => {
                 // A worker without a connection is of no use, and one that broke the protocol is not to be trusted.
                 closed = Some(ended);
                 self.process.kill();
+                self.process.exit_unless_stuck().await
             }
-        }
-        let exit = self.process.exit().await;
+        };
+        let (exit, stuck) = (exit.unwrap_or(Exit::Unknown), exit.is_none());
         let (reason, unanswered) = match closed {
             Some(closed) => closed,
             None => match tokio::time::timeout(DRAIN, self.closing(&mut control, &going_away)).await {
@@ -295,7 +331,7 @@ impl Worker {
         // One that broke the protocol was killed a moment ago, by us.
         let by_host = killed.is_some() || matches!(reason, CloseReason::Violation(_));
         let crash = crash::classify(exit, by_host, crash::claim_kill, &stderr_tail);
-        Ended { exit, crash, reason, killed, stderr_tail, unanswered }
+        Ended { exit, stuck, crash, reason, killed, stderr_tail, unanswered }
     }
 
     /// Ends the worker now, for a reason that its last event will name.

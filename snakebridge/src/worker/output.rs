@@ -20,14 +20,18 @@ pub(super) async fn capture(stderr: OwnedFd, ear: Arc<Ear>) {
     loop {
         let count = pipe.read(&mut buffer).await.unwrap_or(0);
         pending.extend_from_slice(&buffer[..count]);
-        while let Some(end) = pending.iter().position(|&byte| byte == b'\n') {
-            let line: Vec<u8> = pending.drain(..=end).collect();
-            ear.line(&printable(&line[..end]));
+        let mut rest = &pending[..];
+        while let Some(end) = rest.iter().position(|&byte| byte == b'\n') {
+            ear.line(&printable(&rest[..end]));
+            rest = &rest[end + 1..];
         }
-        while pending.len() >= LINE || (count == 0 && !pending.is_empty()) {
-            let line: Vec<u8> = pending.drain(..pending.len().min(LINE)).collect();
-            ear.line(&printable(&line));
+        while rest.len() >= LINE || (count == 0 && !rest.is_empty()) {
+            let (line, others) = rest.split_at(rest.len().min(LINE));
+            ear.line(&printable(line));
+            rest = others;
         }
+        let taken = pending.len() - rest.len();
+        pending.drain(..taken);
         if count == 0 {
             return;
         }

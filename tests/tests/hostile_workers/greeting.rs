@@ -1,8 +1,17 @@
 //! Greetings that cannot be trusted.
 
 use snakebridge::error::{ErrorKind, StartFailure};
+use snakebridge::prelude::*;
 
 use super::hostile;
+
+// A10
+#[tokio::test]
+async fn entries_of_a_greeting_that_nobody_knows_are_ignored() -> Result<()> {
+    let bridge = hostile("unknown entries").start().await?;
+    assert_eq!(bridge.call::<i64>("honest", args! {}).await?, 7);
+    bridge.shutdown().await
+}
 
 // A10, A11, A12
 #[tokio::test]

@@ -36,7 +36,10 @@ pub(crate) fn greet(lie: &str) -> io::Result<()> {
     let nonce = if lie == "nonce" { "another" } else { &nonce };
     let versions = if lie == "version" { (7, 9) } else { VERSIONS };
     let limits = Limits { calls: if lie == "few calls" { 2 } else { 4096 }, ..Limits::default() };
-    let hello = BTreeMap::from([("version", env!("CARGO_PKG_VERSION"))]);
+    let mut hello = BTreeMap::from([("version", env!("CARGO_PKG_VERSION"))]);
+    if lie == "unknown entries" {
+        hello.extend([("capabilities", "compression"), ("from", "the future")]);
+    }
     let hello = match lie {
         "huge hello" => vec![0xc0; 2 << 20],
         "unreadable hello" => vec![0xc1],
