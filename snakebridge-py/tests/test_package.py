@@ -33,14 +33,15 @@ def test_importing_the_extension_imports_nothing_else():
 
 
 OWN_MODULES = """
-_native annotations arguments base_adapter conversion conversion.decoding current decorator definitions
-encoding errors inputs life loading manifest session signature startup streams suggestions trampoline
+_native annotations arguments base_adapter capture conversion conversion.decoding current decorator
+definitions encoding errors events extensions inputs life loading manifest marks session signature startup
+streams suggestions trampoline
 """
 
 OF_A_WORKER = {
     "snakebridge",
     *(f"snakebridge.{name}" for name in OWN_MODULES.split()),
-    *("_contextvars", "contextvars", "faulthandler", "math", "signal"),
+    *("_contextvars", "_struct", "contextvars", "faulthandler", "math", "signal", "struct"),
 }
 """What a worker imports beside msgspec, and nothing more: see `cargo xtask bench footprint`."""
 
