@@ -1,4 +1,4 @@
-"""Tools for tests under load: they wait for a file to be there, so that the tests say what happens before what."""
+"""Tools for tests under load: they wait for a file, so that the tests say what happens before what."""
 
 import os
 import time
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ledger_tools import Ledger
+
 from snakebridge import BaseAdapter, tool
 
 
@@ -25,13 +26,13 @@ class LoadAdapter(BaseAdapter):
         self.ledger = Ledger(config["ledger"])
 
     @tool
-    def work(self, call: int, data: Any = None) -> int:
+    def work(self, call: int, data: Any = None) -> int:  # noqa: ARG002 - it is only sent
         """Note the call, return its square; with whatever else comes."""
         self.ledger.note(call)
         return call * call
 
     @tool
-    def wait(self, call: int, gate: str, data: Any = None) -> int:
+    def wait(self, call: int, gate: str, data: Any = None) -> int:  # noqa: ARG002 - it is only sent
         """Note the call, and wait until the file `gate` is there."""
         self.ledger.note(call)
         wait_for(gate)
