@@ -59,13 +59,13 @@ const MACROS: &[(Entry, &[(&str, &str)])] = &[
             ("", "fn shout(text: String) -> String { text.to_uppercase() }"),
             // Texts that would end a comment, a string or an item, and names that are keywords.
             (
-                r###"name = "type", description = "*/ \"# \u{202e} ''' }} fn evil() {} //""###,
-                r####"#[doc = "*/ \"# r#type \n}} fn evil() {} /*"]
+                r##"name = "type", description = "*/ \"# \u{202e} ''' }} fn evil() {} //""##,
+                r###"#[doc = "*/ \"# r#type \n}} fn evil() {} /*"]
                 fn r#type(
                     /// `"##` */ {} {{}}
                     r#fn: String,
                     #[py(name = "None", default = "\"#\n'''")] none: String,
-                ) -> String { r#fn + &none }"####,
+                ) -> String { r#fn + &none }"###,
             ),
             (
                 r#"hidden, session, max_concurrency = 2, metadata(owner = "us", "cost" = 1 + 2)"#,

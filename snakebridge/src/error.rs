@@ -12,6 +12,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "host")]
+pub(crate) use self::display::is_escaped;
 pub(crate) use self::display::shown;
 use self::exit::ended;
 pub use self::exit::{Crash, Exit};
@@ -170,7 +172,9 @@ pub enum ErrorKind {
     #[error("the queue is full: {limit}; try again in {retry_after:?}")]
     QueueFull { limit: QueueLimit, retry_after: Duration },
     /// The call waited in the queue for as long as it may.
-    #[error("no worker was free for {waited:?}; raise `queue_timeout` or the number of workers")]
+    #[error(
+        "no worker was free for it for {waited:?}; raise `queue_timeout`, the number of workers or its `tool_concurrency`"
+    )]
     QueueTimeout { waited: Duration },
     /// Too many failures lately; calls are refused for a while.
     #[error("refused after too many failures; try again in {retry_after:?}")]

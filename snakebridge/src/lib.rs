@@ -58,6 +58,12 @@ mod pool;
 #[cfg(feature = "host")]
 pub mod prelude;
 pub mod schema;
+#[cfg(feature = "seeded-bugs")]
+#[doc(hidden)]
+pub mod seeded;
+#[cfg(not(feature = "seeded-bugs"))]
+#[cfg_attr(not(feature = "host"), expect(dead_code, reason = "most of the places are on the host's side"))]
+mod seeded;
 #[cfg(feature = "host")]
 pub mod session;
 #[cfg(feature = "host")]

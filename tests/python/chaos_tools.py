@@ -17,7 +17,7 @@ from typing import Any
 
 from ledger_tools import hold_the_gil
 
-from snakebridge import BaseAdapter, tool
+from snakebridge import BaseAdapter, Conflict, SessionExpired, tool
 
 FIRST_PRIVATE = 64
 """Below it are no descriptors of the worker's own."""
@@ -40,20 +40,57 @@ class ChaosAdapter(BaseAdapter):
         return call, data
 
     @tool
-    def count(self, call: int, n: int) -> Iterator[tuple[int, int]]:
-        """Count to `n`."""
+    def count(self, call: int, n: int, size: int) -> Iterator[tuple[int, int, bytes]]:
+        """Count to `n`, with so many bytes in each item."""
         self._note(call)
         for i in range(n):
-            yield call, i
+            yield call, i, bytes(size)
 
     @tool
-    def ask(self, call: int, times: int) -> int:
-        """Have the host double a number, again and again."""
+    def ask(self, call: int, times: int) -> tuple[int, float | None]:
+        """Have the host double a number, again and again. Return it, and how many seconds are left."""
         self._note(call)
         number = call % 1000
         for _ in range(times):
             number = self.session_context.call_tool("twice", number=number)
-        return number
+        return number, self.session_context.remaining()
+
+    @tool
+    def increment(self, call: int) -> tuple[str, int]:
+        """Add one to the session's counter, and return whose it is with the new count."""
+        self._note(call)
+        state = self.session_context.state
+        while True:
+            version, count = state.get_versioned("count", 0)
+            try:
+                state.compare_and_set("count", version, count + 1)
+            except Conflict:
+                continue
+            return state.get("owner"), count + 1
+
+    @tool
+    def write_late(self, call: int, milliseconds: int) -> None:
+        """Write into the session after a while, when it may be over."""
+        self._note(call)
+        time.sleep(milliseconds / 1000)
+        with contextlib.suppress(SessionExpired):
+            self.session_context.state.set("late", call)
+
+    @tool
+    def last_items(self, call: int, n: int, size: int) -> Iterator[tuple[int, int, bytes]]:
+        """Die behind `n` items."""
+        self._note(call)
+        for i in range(n):
+            yield call, i, bytes(size)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    @tool
+    def cursed(self, call: int, dies: bool) -> None:
+        """Die, or take a while."""
+        self._note(call)
+        if dies:
+            os._exit(1)
+        time.sleep(0.05)
 
     @tool
     def burn(self, call: int, milliseconds: int, gil: bool) -> int:
@@ -120,6 +157,12 @@ class Harm:
         """Write megabytes to stderr."""
         for _ in range(200):
             os.write(2, b"noise " * 2000 + b"\n")
+
+    @staticmethod
+    def noisy_exit() -> None:
+        """Write megabytes to stderr and end."""
+        Harm.flood()
+        os._exit(1)
 
     @staticmethod
     def descriptors() -> None:

@@ -3,6 +3,7 @@
 import atexit
 import contextlib
 import ctypes
+import logging
 import os
 import re
 import resource
@@ -203,6 +204,14 @@ class LedgerAdapter(BaseAdapter):
         ctypes.CDLL(None).puts(b"from C")
         ctypes.CDLL(None).fflush(None)
         return repr(sys.stdin.read())
+
+    @tool
+    def logs(self, text: str) -> None:
+        """Log a text by a logger of that name, with an exception that says it, too."""
+        try:
+            raise ValueError(text)
+        except ValueError:
+            logging.getLogger(text).exception(text)
 
     @tool
     def environment(self) -> dict[str, str]:

@@ -1,9 +1,8 @@
-"""Tools for tests under load: they wait for a file, so that the tests say what happens before what."""
+"""Tools for tests under load. They wait for files, so that a test says what happens before what."""
 
 import os
 import time
 from pathlib import Path
-from typing import Any
 
 from ledger_tools import Ledger
 
@@ -26,13 +25,19 @@ class LoadAdapter(BaseAdapter):
         self.ledger = Ledger(config["ledger"])
 
     @tool
-    def work(self, call: int, data: Any = None) -> int:  # noqa: ARG002 - it is only sent
-        """Note the call, return its square; with whatever else comes."""
+    def work(self, call: int) -> int:
+        """Note the call, return its square."""
         self.ledger.note(call)
         return call * call
 
     @tool
-    def wait(self, call: int, gate: str, data: Any = None) -> int:  # noqa: ARG002 - it is only sent
+    def weigh(self, call: int, data: bytes) -> int:
+        """Note the call, and tell how many bytes came."""
+        self.ledger.note(call)
+        return len(data)
+
+    @tool
+    def wait(self, call: int, gate: str) -> int:
         """Note the call, and wait until the file `gate` is there."""
         self.ledger.note(call)
         wait_for(gate)

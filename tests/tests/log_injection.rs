@@ -73,6 +73,8 @@ async fn whatever_is_said_from_outside_one_event_is_one_line() -> Result<()> {
 
     // What a tool prints, through Python and past it.
     bridge.execute("noisy", args! { text: FORGED }).await?;
+    // What it logs, by whatever logger.
+    bridge.execute("logs", args! { text: FORGED }).correlation_id(FORGED).await?;
     // What it raises, where somebody waits for it and where nobody does.
     check("message", &bridge.execute("fails", args! { message: FORGED }).await.unwrap_err());
     bridge.execute("fails", args! { message: FORGED }).correlation_id(FORGED).notify().await.unwrap_or_default();
@@ -110,7 +112,9 @@ async fn whatever_is_said_from_outside_one_event_is_one_line() -> Result<()> {
     .await;
     bridge.shutdown().await?;
     let records = log.0.lock().unwrap().clone();
-    for part in ["a\\n2026-11-30T00:00:00Z", "\\u{1b}[2J", "NotificationFailed", "WorkerLost", "StartFailed"] {
+    for part in
+        ["a\\n2026-11-30T00:00:00Z", "\\u{1b}[2J", "logger=a\\n2026", "NotificationFailed", "WorkerLost", "StartFailed"]
+    {
         assert!(records.iter().any(|record| record.contains(part)), "`{part}` in {records:#?}");
     }
     let odd: Vec<_> = records.iter().filter(|record| record.chars().any(char::is_control)).collect();

@@ -37,6 +37,7 @@ fn messages(records: &mut Receiver<Record>) -> Vec<String> {
 }
 
 #[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "records have the time of the clock on the wall")]
 async fn logs_come_before_the_answer_with_level_logger_source_and_call() -> Result<()> {
     let bridge = telling().start().await?;
     let mut records = bridge.records();

@@ -18,9 +18,10 @@ usage: cargo xtask COMMAND
   fuzz [TARGET] [--seconds N] [--minimise]
                   look for inputs that break the wire: frame_decoder, value_decode, handshake, peer, or all of them,
                   60 seconds each; --minimise then makes the committed corpus anew (needs a nightly compiler)
-  chaos [--seed N] [--minutes N] [--workers N] [--rate CALLS] [--faults N]
+  chaos [--mutants] [--seed N] [--minutes N] [--workers N] [--rate CALLS] [--faults N]
                   make calls and kill, stop and confuse workers meanwhile, and check that every promise holds; a minute,
-                  8 workers, 500 calls and 2 faults a second
+                  8 workers, 500 calls and 2 faults a second; --mutants makes one short run without and one with each of
+                  twelve bugs that are seeded on purpose, and fails unless each of them is found
   setup           make `.venv` and build the Python extension into it (implied by the others)
   help            print this
 ";
@@ -129,9 +130,10 @@ fn fuzz_plan(command: &str, rest: &[String]) -> Result<Plan> {
     Ok(Plan { target, seconds, minimise })
 }
 
-/// Options and numbers in turn, handed on as they are.
+/// `--mutants`, if it comes first, and options and numbers in turn, handed on as they are.
 fn chaos_options(rest: &[String]) -> Result<Vec<String>> {
-    for pair in rest.chunks(2) {
+    let numbers = rest.strip_prefix(&["--mutants".to_owned()]).unwrap_or(rest);
+    for pair in numbers.chunks(2) {
         let name = pair[0].as_str();
         if !CHAOS_OPTIONS.contains(&name) {
             return Err(mistake(&format!("`chaos` has no option `{name}`"), nearest(name, CHAOS_OPTIONS)));
@@ -235,6 +237,8 @@ mod tests {
         assert_eq!(parsed("fuzz --minimise peer --seconds 5").unwrap(), plan(Some("peer"), 5, true));
         let options = ["--seed", "7", "--minutes", "0.5"].map(str::to_owned).to_vec();
         assert_eq!(parsed("chaos --seed 7 --minutes 0.5").unwrap(), Request::Chaos(options));
+        let mutants = ["--mutants", "--seed", "7"].map(str::to_owned).to_vec();
+        assert_eq!(parsed("chaos --mutants --seed 7").unwrap(), Request::Chaos(mutants));
         assert_eq!(parsed("setup").unwrap(), Request::Setup);
         assert_eq!(parsed("test --help").unwrap(), Request::Help);
     }

@@ -15,7 +15,7 @@ const LONG_PROOFS: [(&str, &str, &str, &str); 4] = [
     ("a minute of linearizable sessions", "session_linearizability", "SNAKEBRIDGE_LINEARIZABILITY", "60"),
     ("a million sessions that come and go", "session_memory", "SNAKEBRIDGE_SESSIONS", "1000000"),
     ("ten thousand workers that come and go", "turnover", "SNAKEBRIDGE_TURNOVERS", "10000"),
-    ("a gigabyte of a worker's output", "output", "SNAKEBRIDGE_FLOOD", "1000"),
+    ("a gigabyte of a worker's output", "loud_tools", "SNAKEBRIDGE_FLOOD", "1000"),
 ];
 
 /// All that is added. Builds the wheel for it, if there is a further Python.

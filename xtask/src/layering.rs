@@ -10,6 +10,7 @@ use crate::source::{self, Token};
 
 /// The modules, each after those that it may use.
 const ORDER: &[&str] = &[
+    "seeded",
     "wire",
     "value",
     "error",

@@ -20,9 +20,8 @@ struct Inset<'a, 'b>(&'a mut fmt::Formatter<'b>);
 
 impl Write for Inset<'_, '_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        let is_odd = |character: char| character.is_control() && character != '\t' || is_line_separator(character);
         let mut rest = text;
-        while let Some(place) = rest.find(is_odd) {
+        while let Some(place) = rest.find(is_escaped) {
             let (plain, odd) = rest.split_at(place);
             self.0.write_str(plain)?;
             let mut characters = odd.chars();
@@ -37,8 +36,10 @@ impl Write for Inset<'_, '_> {
     }
 }
 
-fn is_line_separator(character: char) -> bool {
-    matches!(character, '\u{2028}' | '\u{2029}')
+/// Control characters but the tab, separators of lines and paragraphs, and marks that change the direction of writing.
+pub(crate) fn is_escaped(character: char) -> bool {
+    (character.is_control() && character != '\t')
+        || matches!(character, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 impl Error {
@@ -94,8 +95,8 @@ mod tests {
             exception.traceback = Some(text);
             let error = Error::new(ErrorKind::Tool(Box::new(exception)), Executed::Yes).for_tool(&tool);
             for shown in [format!("{error}"), format!("{error:?}")] {
-                let is_odd = |character: char| character.is_control() && !matches!(character, '\n' | '\t');
-                prop_assert!(!shown.contains(|character| is_odd(character) || is_line_separator(character)), "{:?}", shown);
+                let is_odd = |character: char| is_escaped(character) && character != '\n';
+                prop_assert!(!shown.contains(is_odd), "{:?}", shown);
                 prop_assert!(shown.split('\n').skip(1).all(|line| line.starts_with("    ")), "{:?}", shown);
             }
         }

@@ -197,6 +197,15 @@ impl Reading {
         if !self.task.will_wake(context.waker()) {
             self.task = context.waker().clone();
         }
+        #[cfg(feature = "seeded-bugs")]
+        if let Some(late) = crate::seeded::late_read() {
+            let task = context.waker().clone();
+            tokio::spawn(async move {
+                tokio::time::sleep(late).await;
+                task.wake();
+            });
+            return Poll::Pending;
+        }
         loop {
             // Kept, so that no caller reads on behind it.
             if let Some(violation) = self.violation.clone() {

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::seeded::{self, Bug};
 
 /// The right to be the one call that tries out whether its tool works again. Given back when the last one lets go of the
 /// call.
@@ -25,6 +26,9 @@ impl Trial {
 
 impl Drop for Trial {
     fn drop(&mut self) {
+        if seeded::has(Bug::LostPermit) {
+            return;
+        }
         if let Some(give_back) = self.give_back.take() {
             give_back(self.number);
         }

@@ -1,15 +1,15 @@
 //! Many workers: who runs what, who waits, and what happens when one dies.
 //!
-//! [`admission`] says which calls are let in; [`scheduler`] decides where they go and is pure, with [`room`] for those that
-//! wait; [`routing`] carries out what it decides; [`gather`] decides which calls go together, and [`batching`] sees to it;
-//! [`slot`] keeps one place filled with a living worker, one of the
-//! [`spares`] where there is one, with [`succession`] when it has served long enough, unless [`restarts`] says that it
-//! makes no sense at the moment, there is a [`shortage`], too many are [`stuck`], or what it has to [`offer`] has changed;
-//! [`loss`] settles what a dead one leaves, and [`blame`] asks which tool, arguments or worker is at fault: [`breaker`],
-//! [`poison`] and [`outliers`] keep count; [`supervisor`] looks after idle workers, and [`growth`] after their number;
-//! [`timekeeper`] ends calls whose time is up, [`cancelling`] many at once, and [`retirement`] workers that do not let go
-//! of them; [`unattended`] stays with calls that nobody waits for; [`exposing`] notes what adapters expose to sessions;
-//! [`shutdown`] ends everything. [`pools`] says which of several pools a call goes to.
+//! A call is a [`submission`]; [`admission`] says which are let in; [`scheduler`] decides where they go and is pure, with
+//! [`room`] for those that wait; [`routing`] carries out what it decides. [`gather`] decides which calls go together, and
+//! [`batching`] sees to it. [`slot`] keeps one place filled with a living worker, one of the [`spares`] where there is one,
+//! with [`succession`] when it has served long enough, unless [`restarts`] says that it makes no sense at the moment, there
+//! is a [`shortage`], too many are [`stuck`], or what it has to [`offer`] has changed. [`loss`] settles what a dead one
+//! leaves, and [`blame`] asks which tool, arguments or worker is at fault: [`breaker`], [`poison`] and [`outliers`] keep
+//! count; [`supervisor`] looks after idle workers, and [`growth`] after their number; [`timekeeper`] ends calls whose time
+//! is up, [`cancelling`] many at once, and [`retirement`] workers that do not let go of them; [`unattended`] stays with
+//! calls that nobody waits for; [`exposing`] notes what adapters expose to sessions; [`shutdown`] ends everything.
+//! [`pools`] says which of several pools a call goes to, and [`handle`] is what these see of one.
 
 mod admission;
 mod alarm;
@@ -46,6 +46,7 @@ mod shutdown;
 mod slot;
 mod spares;
 mod stuck;
+mod submission;
 mod succession;
 mod supervisor;
 mod timekeeper;
@@ -57,7 +58,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore, mpsc, watch};
 use tokio_util::task::TaskTracker;
@@ -81,12 +81,12 @@ use self::scheduler::{Scheduler, Task};
 use self::shortage::Shortage;
 use self::spares::Spares;
 use self::stuck::Stuck;
+pub(crate) use self::submission::{InSession, Submission};
 use self::trials::Trials;
-use crate::body::InputStream;
 use crate::error::{Error, ErrorKind, Executed, Result, StartFailure};
-use crate::link::{Chain, Handling, PendingCall, Priority, ToolName};
+use crate::link::{PendingCall, Priority, ToolName};
 use crate::manifest::{Manifest, SessionUse};
-use crate::session::{Affinity, Pin, Tie};
+use crate::session::{Affinity, Tie};
 use crate::telemetry::{Events, Records, Statistics};
 use crate::tools::Registry;
 use crate::wire::fragment::FRAGMENT;
@@ -153,44 +153,6 @@ impl PoolConfig {
     fn tool_limits(&self) -> impl Iterator<Item = (&str, usize)> {
         self.tool_concurrency.iter().map(|(tool, most)| (tool.as_str(), *most))
     }
-}
-
-/// In which session a call is made, and how.
-pub(crate) struct InSession {
-    /// The session, which lives until the call is over.
-    pub pin: Pin,
-    /// Where the call says that it goes.
-    pub affinity: Option<Affinity>,
-    /// Where it goes if neither it nor its tool says anything.
-    pub default_affinity: Affinity,
-    /// What its tool needs of the session by what Rust says of it.
-    pub needs: SessionUse,
-}
-
-/// A call to be made.
-pub(crate) struct Submission {
-    /// The tool.
-    pub target: ToolName,
-    /// The encoded arguments.
-    pub body: Vec<u8>,
-    /// The streams among them.
-    pub inputs: Vec<InputStream>,
-    /// Whether items are wanted.
-    pub stream: bool,
-    /// When the caller made the call: its deadline counts from here.
-    pub created: Instant,
-    /// The tool that makes it, if one does: it has no more time.
-    pub chain: Option<Chain>,
-    /// The deadline, if it is not the pool's.
-    pub timeout: Option<Duration>,
-    /// The session.
-    pub session: Option<InSession>,
-    /// The metadata map.
-    pub meta: Option<Bytes>,
-    /// Whether it may be repeated.
-    pub idempotent: bool,
-    /// How it is to be treated.
-    pub handling: Handling,
 }
 
 impl Task for Arc<PendingCall> {

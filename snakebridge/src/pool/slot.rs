@@ -193,7 +193,7 @@ pub(super) fn jitter() -> u32 {
 }
 
 /// Whether the machine had no room for a worker: no worker's fault, and no reason to stop trying.
-fn is_shortage(error: &Error) -> bool {
+pub(super) fn is_shortage(error: &Error) -> bool {
     matches!(error.kind(), ErrorKind::Resource { .. })
 }
 

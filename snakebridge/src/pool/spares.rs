@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use super::backoff::Backoff;
 use super::permission::Probe;
 use super::restarts::{PROVEN, is_quick};
-use super::slot::{Occupant, jitter};
+use super::slot::{Occupant, is_shortage, jitter};
 use super::{Life, Pool, State};
 use crate::telemetry::Event;
 use crate::worker::Worker;
@@ -87,8 +87,8 @@ pub(super) async fn keep(pool: Arc<Pool>) {
                 backoff.next(quickly, jitter())
             }
             Err(error) => {
-                // What is there for good has its own way of telling callers.
-                if !error.is_permanent() {
+                // As for those that are to serve.
+                if !error.is_permanent() && !is_shortage(&error) {
                     pool.count_death(probe.as_ref());
                 }
                 let wait = backoff.next(true, jitter());

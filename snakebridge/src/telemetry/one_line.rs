@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
+use crate::error::is_escaped;
+
 /// `text` as part of one line: it can neither begin another record nor move a terminal's cursor, nor turn the direction of
 /// what is beside it.
 pub(crate) fn one_line(text: &str) -> Cow<'_, str> {
@@ -19,12 +21,6 @@ pub(crate) fn one_line(text: &str) -> Cow<'_, str> {
         }
     }
     Cow::Owned(out)
-}
-
-/// Control characters but the tab, separators of lines and paragraphs, and marks that change the direction of writing.
-fn is_escaped(character: char) -> bool {
-    (character.is_control() && character != '\t')
-        || matches!(character, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]

@@ -160,7 +160,7 @@ struct EventBody {
 
 impl Log {
     /// A line that the worker's process wrote to its standard error, past Python.
-    #[expect(clippy::disallowed_methods, reason = "it is told as the time of the line, and nothing depends on it")]
+    #[expect(clippy::disallowed_methods, reason = "a time that people read in a log, and nothing reckons with")]
     pub(super) fn written(origin: Origin, line: &str) -> Self {
         Self {
             origin,

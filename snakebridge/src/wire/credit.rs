@@ -75,6 +75,11 @@ impl ReceiveWindow {
         Ok(())
     }
 
+    /// Whether the sender has to wait for credit.
+    pub fn is_used_up(&self) -> bool {
+        self.outstanding <= 0
+    }
+
     /// The consumer took an item of `length` bytes. Returns what to grant now: nothing until half a window has
     /// gathered, so that a stream of small items costs a CREDIT frame only now and then.
     pub fn consume(&mut self, length: usize) -> Option<u64> {

@@ -18,6 +18,7 @@ use tokio::sync::watch;
 
 use crate::error::Exit;
 use crate::link::Source;
+use crate::seeded::{self, Bug};
 
 /// Reads from a worker until it, or the pipe, ends.
 pub(super) struct Output {
@@ -44,6 +45,11 @@ impl AsyncRead for Output {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if seeded::has(Bug::EndBeforeDrain)
+            && self.exited.as_mut().is_some_and(|exited| exited.poll_unpin(context).is_ready())
+        {
+            return Poll::Ready(Ok(()));
+        }
         if self.exited.is_some()
             && let Poll::Ready(result) = Pin::new(&mut self.pipe).poll_read(context, buffer)
         {

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 
 use super::template::Template;
 use crate::error::{Error, Exit, Result};
+use crate::seeded::{self, Bug};
 
 /// How long a process that was killed may take to end. It does so at once, unless the kernel holds it in a wait that
 /// nothing interrupts; then nobody knows for how long.
@@ -95,6 +96,7 @@ impl OwnedChild {
             child.take()?
         };
         match child {
+            Parentage::Ours(_) if seeded::has(Bug::SkippedReap) => None,
             Parentage::Ours(mut child) => child.wait().ok(),
             Parentage::Templates(Forked { pid, template }) => template.reap(pid).await,
         }
@@ -226,6 +228,9 @@ fn as_pid(pid: u32) -> std::io::Result<Pid> {
 
 /// Kills the group that the process leads. Only while its status has not been taken.
 fn kill_group(pid: u32) {
+    if seeded::has(Bug::NoGroupKill) {
+        return;
+    }
     if let Ok(pid) = as_pid(pid) {
         // ESRCH: everybody in it is dead already.
         let _ = kill_process_group(pid, Signal::KILL);

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use snakebridge::{Bridge, WorkerInfo};
 
+use super::experiments::lost_permit;
 use super::workload::{History, Order};
 
 /// What can be done to a worker, or to the host around it.
@@ -20,6 +21,8 @@ pub(super) enum Fault {
     Signal(&'static str),
     /// A tool that harms its own process.
     Harm(&'static str),
+    /// A tool kills worker after worker, and the call that is to try it out is given up.
+    LostPermit,
     /// Two hundred calls that are dropped at once.
     CancelStorm,
     /// For some seconds no interpreter can be started.
@@ -29,7 +32,7 @@ pub(super) enum Fault {
 }
 
 /// The harms from inside that [`Fault::Harm`] names, as `chaos_tools.py` has them.
-const HARMS: [&str; 12] = [
+const HARMS: [&str; 14] = [
     "exit",
     "segfault",
     "hang",
@@ -37,6 +40,8 @@ const HARMS: [&str; 12] = [
     "half_frame",
     "oversize",
     "flood",
+    "noisy_exit",
+    "children",
     "descriptors",
     "balloon",
     "standard_streams",
@@ -53,7 +58,8 @@ impl Fault {
             0..30 => Self::Kill,
             30..38 => Self::Pause,
             38..50 => Self::Signal(SIGNALS[random.usize(0..SIGNALS.len())].0),
-            50..93 => Self::Harm(HARMS[random.usize(0..HARMS.len())]),
+            50..92 => Self::Harm(HARMS[random.usize(0..HARMS.len())]),
+            92..93 => Self::LostPermit,
             93..97 => Self::CancelStorm,
             97..99 => Self::NoInterpreter,
             _ => Self::FewDescriptors,
@@ -67,6 +73,7 @@ impl Fault {
             Self::Pause => "stop and continue".to_owned(),
             Self::Signal(name) => format!("kill -{name}"),
             Self::Harm(how) => format!("tool: {}", how.replace('_', " ")),
+            Self::LostPermit => "lost permit".to_owned(),
             Self::CancelStorm => "cancel storm".to_owned(),
             Self::NoInterpreter => "no interpreter".to_owned(),
             Self::FewDescriptors => "few descriptors".to_owned(),
@@ -87,6 +94,8 @@ pub(super) struct Injected {
     pub(super) felt_by_all: Vec<(Instant, Instant)>,
     /// When the last fault was over.
     pub(super) last: Option<Instant>,
+    /// Tools that were still refused when nothing was held against them any more.
+    pub(super) refused: Vec<String>,
 }
 
 /// The file that stands for the interpreter: it hands over to the real one, or does not.
@@ -132,6 +141,10 @@ pub(super) async fn inject(
             // Not waited for: it may hang for as long as its deadline.
             let order = Order::harm(call, how);
             order.carry_out(bridge, history).await;
+        }
+        (Fault::LostPermit, _) => {
+            injected.refused.extend(lost_permit(bridge, call).await);
+            injected.felt_by_all.push((begun, Instant::now()));
         }
         (Fault::CancelStorm, _) => {
             let calls: Vec<_> = (0..200)

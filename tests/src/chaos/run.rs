@@ -1,9 +1,9 @@
 //! Carries a run out: starts the bridge, keeps calls and faults coming, waits until all is quiet, and has it judged.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use snakebridge::prelude::*;
@@ -11,9 +11,10 @@ use snakebridge::telemetry::Event;
 use snakebridge::tools;
 use tokio_util::task::TaskTracker;
 
+use super::experiments::{herd, last_words, lost_permit};
 use super::faults::{self, Fault, Injected, Interpreter};
 use super::report::Report;
-use super::surroundings::Surroundings;
+use super::surroundings::{Surroundings, processes_with};
 use super::verdicts::{Evidence, judge};
 use super::workload::{History, Order, twice};
 use crate::{Ledger, python_folder};
@@ -63,6 +64,7 @@ pub async fn run(plan: &Plan) -> Result<Report> {
         .python(&script)
         .python_path(python_folder())
         .config(&BTreeMap::from([("ledger", ledger.path())]))
+        .env(MARK, ledger.path().display().to_string())
         .workers(plan.workers)
         .tools(tools![twice])
         .call_timeout(Duration::from_secs(20))
@@ -73,8 +75,18 @@ pub async fn run(plan: &Plan) -> Result<Report> {
     let events = collect_events(&bridge);
     whole(&bridge, plan.workers).await;
     let before = Surroundings::now();
+    let (waited, may_wait) = herd(&bridge).await;
+    let last_words = last_words(&bridge, HARMS / 4).await;
+    whole(&bridge, plan.workers).await;
+    let refused = lost_permit(&bridge, HARMS / 2).await;
+    whole(&bridge, plan.workers).await;
 
     let history = Arc::new(History::default());
+    // These two at any rate, however few faults there are to be.
+    for (call, how) in [(HARMS - 2, "children"), (HARMS - 1, "noisy_exit")] {
+        Order::harm(call, how).carry_out(&bridge, &history).await;
+    }
+    history.counters.open(&bridge).await?;
     let begun = Instant::now();
     let (calls, injected, peak) = tokio::join!(
         make_calls(plan, &bridge, &history, begun),
@@ -82,22 +94,32 @@ pub async fn run(plan: &Plan) -> Result<Report> {
         watch_memory(plan, begun),
     );
     let unanswered = calls;
+    let mut injected = injected;
+    injected.refused.extend(refused);
     let last_fault = injected.last.unwrap_or(begun);
     let whole_after = whole(&bridge, plan.workers).await.map(|at| at.saturating_duration_since(last_fault));
-    let in_flight = bridge.workers().iter().map(|worker| worker.in_flight).sum();
-    let after = settled(&before).await;
+    let after = settled(&bridge, &before).await;
+    let in_flight = in_flight(&bridge);
+    let counters = history.counters.take(&bridge).await?;
+    let statistics = bridge.statistics().calls;
     let shutting_down = Instant::now();
     bridge.shutdown().await?;
     let shut_down_in = shutting_down.elapsed();
     drop(bridge);
-    let seen = events.await.unwrap_or_default();
+    let seen = std::mem::take(&mut *events.lock().expect("nobody panics with it"));
     tokio::time::sleep(Duration::from_secs(1)).await;
-    let alive = seen.values().copied().filter(|&pid| crate::is_alive(pid)).collect::<BTreeSet<u32>>();
+    // Workers and what they have started, by their environment: in a long run numbers of processes are used again.
+    let alive = processes_with(&format!("{MARK}={}", ledger.path().display()));
     Ok(judge(&Evidence {
         plan: plan.clone(),
         took: begun.elapsed(),
         history: history.take(),
         ledger: ledger.entries(),
+        counters,
+        statistics,
+        last_words,
+        waited,
+        may_wait,
         injected,
         processes: seen,
         unanswered,
@@ -131,8 +153,12 @@ async fn make_calls(plan: &Plan, bridge: &Bridge, history: &Arc<History>, begun:
     tasks.len()
 }
 
-/// Numbers of the calls that do harm: above those of the workload.
+/// The variable that all processes of a run have.
+const MARK: &str = "SNAKEBRIDGE_CHAOS";
+
+/// Numbers of the calls that do harm: above those of the workload. A fault may make as many as the step.
 const HARMS: u64 = 1 << 40;
+const STEP: usize = 1 << 16;
 
 /// Does faults at the plan's rate, one after the other.
 async fn inject_faults(
@@ -144,7 +170,7 @@ async fn inject_faults(
 ) -> Injected {
     let mut random = fastrand::Rng::with_seed(plan.seed ^ 0x5eed);
     let mut injected = Injected::default();
-    for call in HARMS.. {
+    for call in (HARMS..).step_by(STEP) {
         // Exponential pauses: faults that do not know of each other.
         let pause = -random.f64().max(1e-9).ln() / plan.faults.max(1e-9);
         tokio::time::sleep(Duration::from_secs_f64(pause.min(5.0))).await;
@@ -179,13 +205,21 @@ async fn whole(bridge: &Bridge, workers: usize) -> Option<Instant> {
     Some(Instant::now())
 }
 
-/// Waits until no more is there than before, and says what is there then, or after ten seconds.
-async fn settled(before: &Surroundings) -> Surroundings {
+/// Calls that workers have.
+fn in_flight(bridge: &Bridge) -> usize {
+    bridge.workers().iter().map(|worker| worker.in_flight).sum()
+}
+
+/// Waits until no more is there than before, calls that were given up included, and says what is there then, or after ten
+/// seconds.
+async fn settled(bridge: &Bridge, before: &Surroundings) -> Surroundings {
     let begun = Instant::now();
     loop {
         let now = Surroundings::now();
-        let calm =
-            now.descriptors <= before.descriptors && now.zombies == 0 && now.children.len() <= before.children.len();
+        let calm = in_flight(bridge) == 0
+            && now.descriptors <= before.descriptors
+            && now.zombies == 0
+            && now.children.len() <= before.children.len();
         if calm || begun.elapsed() > Duration::from_secs(10) {
             return now;
         }
@@ -194,18 +228,23 @@ async fn settled(before: &Surroundings) -> Surroundings {
 }
 
 /// Every worker that was ever ready, by number, with its process.
-fn collect_events(bridge: &Bridge) -> tokio::task::JoinHandle<BTreeMap<u64, u32>> {
+fn collect_events(bridge: &Bridge) -> Arc<Mutex<BTreeMap<u64, u32>>> {
     let mut events = bridge.events();
-    let mut seen: BTreeMap<u64, u32> = bridge.workers().iter().map(|worker| (worker.number, worker.pid)).collect();
+    let seen: BTreeMap<u64, u32> = bridge.workers().iter().map(|worker| (worker.number, worker.pid)).collect();
+    let seen = Arc::new(Mutex::new(seen));
+    let collected = Arc::clone(&seen);
     tokio::spawn(async move {
         loop {
             match events.recv().await {
-                Ok(Event::WorkerReady { worker, pid, .. }) => drop(seen.insert(worker, pid)),
+                Ok(Event::WorkerReady { worker, pid, .. }) => {
+                    collected.lock().expect("nobody panics with it").insert(worker, pid);
+                }
                 Ok(_) | Err(tokio::sync::broadcast::error::RecvError::Lagged(_)) => {}
-                Err(tokio::sync::broadcast::error::RecvError::Closed) => return seen,
+                Err(tokio::sync::broadcast::error::RecvError::Closed) => return,
             }
         }
-    })
+    });
+    seen
 }
 
 /// Counts panics from now on, in whatever thread.

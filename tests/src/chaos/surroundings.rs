@@ -43,3 +43,14 @@ impl Surroundings {
         }
     }
 }
+
+/// Processes that live and have this in their environment.
+pub(super) fn processes_with(variable: &str) -> BTreeSet<u32> {
+    let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let numbers = processes.filter_map(|process| process.file_name().to_str()?.parse::<u32>().ok());
+    let has_it = |pid: &u32| {
+        let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        environment.split(|&byte| byte == 0).any(|entry| entry == variable.as_bytes())
+    };
+    numbers.filter(has_it).collect()
+}

@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use snakebridge::error::Executed;
+use snakebridge::telemetry::CallStatistics;
 
 use super::faults::Injected;
 use super::report::{Report, Verdict};
 use super::run::Plan;
+use super::sessions::Counter;
 use super::surroundings::Surroundings;
 use super::workload::{Ending, Kind, Record};
 use crate::Entry;
@@ -19,6 +21,15 @@ pub(super) struct Evidence {
     pub(super) took: Duration,
     pub(super) history: Vec<Record>,
     pub(super) ledger: Vec<Entry>,
+    /// What was seen of the sessions' counters.
+    pub(super) counters: BTreeMap<u64, Counter>,
+    /// What the host itself counted.
+    pub(super) statistics: CallStatistics,
+    /// What was lost of streams that had been written when their worker died.
+    pub(super) last_words: Vec<String>,
+    /// How many calls waited at most when a herd came, and how many may.
+    pub(super) waited: usize,
+    pub(super) may_wait: usize,
     pub(super) injected: Injected,
     /// Every worker that was ever ready, by number.
     pub(super) processes: BTreeMap<u64, u32>,
@@ -45,6 +56,8 @@ const LATE: Duration = Duration::from_millis(2500);
 const NOTICED: Duration = Duration::from_millis(500);
 /// How much the memory may grow, in KiB: what may wait in the queue, and large bodies on their way to all workers.
 const GROWTH: u64 = 768 * 1024;
+/// How much an error may have of what its worker printed: 8 KiB, and a line.
+const PRINTED: usize = 17 * 1024;
 
 /// Errors that say something about a worker and not about the call.
 fn blames_the_worker(code: &str) -> bool {
@@ -65,6 +78,8 @@ pub(super) fn judge(evidence: &Evidence) -> Report {
         deadlines(evidence),
         deaths_are_noticed(evidence),
         bystanders(evidence, &runs),
+        sessions(evidence),
+        accounts(evidence),
         nothing_is_left_behind(evidence),
         memory_is_bounded(evidence),
         shutdown(evidence),
@@ -124,12 +139,9 @@ fn executed_is_honest(evidence: &Evidence, runs: &BTreeMap<u64, Vec<u32>>) -> Ve
 
 fn right_answers(evidence: &Evidence) -> Verdict {
     let wrong = evidence.history.iter().filter(|record| matches!(record.ending, Ending::Wrong(_)));
-    check(
-        "V4, V5",
-        "answers and items are those of the call, all of them and in order",
-        wrong.map(describe).collect(),
-        String::new(),
-    )
+    let mut violations: Vec<String> = wrong.map(describe).collect();
+    violations.extend(evidence.last_words.clone());
+    check("V4, V5", "answers and items are those of the call, all of them and in order", violations, String::new())
 }
 
 fn deadlines(evidence: &Evidence) -> Verdict {
@@ -201,6 +213,47 @@ fn bystanders(evidence: &Evidence, runs: &BTreeMap<u64, Vec<u32>>) -> Verdict {
     )
 }
 
+/// Counters are registers that are compared and set: nobody is told the same twice, and nothing that was told is lost.
+fn sessions(evidence: &Evidence) -> Verdict {
+    let mut violations = Vec::new();
+    for (number, Counter { told, unknown, last }) in &evidence.counters {
+        let different: BTreeSet<u64> = told.iter().copied().collect();
+        if different.len() < told.len() {
+            violations.push(format!("counter {number}: {} answers, {} different", told.len(), different.len()));
+        }
+        let (least, most) = (told.len() as u64, told.len() as u64 + unknown);
+        if !(least..=most).contains(last) || different.last().is_some_and(|told| told > last) {
+            violations.push(format!("counter {number} is {last}, after {least} to {most} increments"));
+        }
+    }
+    let increments: usize = evidence.counters.values().map(|counter| counter.told.len()).sum();
+    check(
+        "V9, V10, V18",
+        "a session's state is one register, loses nothing and is its own",
+        violations,
+        format!("{increments} increments of {} counters", evidence.counters.len()),
+    )
+}
+
+/// What the host counted adds up, the queue kept to its limit, and no tool is refused for ever.
+fn accounts(evidence: &Evidence) -> Verdict {
+    let CallStatistics { requests, succeeded, errors, cancelled, .. } = &evidence.statistics;
+    let mut violations = evidence.injected.refused.clone();
+    if *requests != succeeded + errors + cancelled {
+        violations
+            .push(format!("{requests} calls, but {succeeded} ended well, {errors} badly, {cancelled} were dropped"));
+    }
+    if evidence.waited > evidence.may_wait {
+        violations.push(format!("{} calls waited where {} may", evidence.waited, evidence.may_wait));
+    }
+    check(
+        "V11",
+        "what goes in comes out: calls, places in the queue, permits",
+        violations,
+        format!("{requests} calls counted; {} of a herd waited", evidence.waited),
+    )
+}
+
 fn nothing_is_left_behind(evidence: &Evidence) -> Verdict {
     let Evidence { before, after, in_flight, .. } = evidence;
     let mut violations = Vec::new();
@@ -226,13 +279,19 @@ fn nothing_is_left_behind(evidence: &Evidence) -> Verdict {
         "descriptors {} and {}, threads {} and {}",
         before.descriptors, after.descriptors, before.threads, after.threads
     );
-    check("V11, V12", "when all is quiet nothing is held and nothing is left", violations, measured)
+    check("V12", "when all is quiet nothing is held and nothing is left", violations, measured)
 }
 
 fn memory_is_bounded(evidence: &Evidence) -> Verdict {
     let Evidence { before, after, peak, .. } = evidence;
     let grown = peak.saturating_sub(before.memory);
-    let violations = if grown > GROWTH { vec![format!("it grew by {grown} KiB")] } else { Vec::new() };
+    let mut violations = if grown > GROWTH { vec![format!("it grew by {grown} KiB")] } else { Vec::new() };
+    violations.extend(evidence.history.iter().filter_map(|record| match record.ending {
+        Ending::Failed { printed, .. } if printed > PRINTED => {
+            Some(format!("{} keeps {printed} bytes of what the worker printed", describe(record)))
+        }
+        _ => None,
+    }));
     check(
         "V13",
         "memory is bounded",
@@ -243,7 +302,7 @@ fn memory_is_bounded(evidence: &Evidence) -> Verdict {
 
 fn shutdown(evidence: &Evidence) -> Verdict {
     let Evidence { alive, shut_down_in, .. } = evidence;
-    let mut violations: Vec<String> = alive.iter().map(|pid| format!("worker process {pid} lives on")).collect();
+    let mut violations: Vec<String> = alive.iter().map(|pid| format!("process {pid} of a worker lives on")).collect();
     if *shut_down_in > Duration::from_secs(32) {
         violations.push(format!("it took {shut_down_in:?}"));
     }

@@ -7,12 +7,14 @@ use futures::StreamExt;
 use snakebridge::error::{ErrorKind, Executed};
 use snakebridge::prelude::*;
 
+use super::sessions::{Counters, write_late};
+
 /// What a call does. The numbers behind are shares of a hundred.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kind {
-    /// Returns what it was given, up to a megabyte. 58.
+    /// Returns what it was given, up to a megabyte. 48.
     Echo,
-    /// A stream to its end. 8.
+    /// A stream to its end, a quarter of them longer than a window. 8.
     Stream,
     /// A stream that is dropped in the middle. 4.
     DroppedStream,
@@ -24,19 +26,28 @@ pub(super) enum Kind {
     Raise,
     /// Is dropped at some moment. 6.
     Cancelled,
+    /// Increments a counter in a session. 8.
+    Increment,
+    /// Writes into a session that is closed meanwhile. 2.
+    WriteLate,
     /// Harms its worker: the injector makes it.
     Harm,
 }
 
-const SHARES: [(Kind, u32); 7] = [
-    (Kind::Echo, 58),
+const SHARES: [(Kind, u32); 9] = [
+    (Kind::Echo, 48),
     (Kind::Stream, 8),
     (Kind::DroppedStream, 4),
     (Kind::Callback, 10),
     (Kind::Burn, 10),
     (Kind::Raise, 4),
     (Kind::Cancelled, 6),
+    (Kind::Increment, 8),
+    (Kind::WriteLate, 2),
 ];
+
+/// Bytes in an item of a long stream.
+const LARGE_ITEM: usize = 4096;
 
 /// How a call ended, as its caller saw it.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,6 +68,8 @@ pub(super) enum Ending {
         worker: Option<u64>,
         /// The deadline passed before any worker had it.
         waiting: bool,
+        /// Bytes that the error has of what the worker printed.
+        printed: usize,
     },
     /// The caller gave up.
     Dropped,
@@ -84,16 +97,20 @@ impl Record {
 
 /// What all callers saw so far.
 #[derive(Debug, Default)]
-pub(super) struct History(Mutex<Vec<Record>>);
+pub(super) struct History {
+    records: Mutex<Vec<Record>>,
+    /// What they saw of the sessions' counters.
+    pub(super) counters: Counters,
+}
 
 impl History {
     fn add(&self, record: Record) {
-        self.0.lock().expect("nobody panics with it").push(record);
+        self.records.lock().expect("nobody panics with it").push(record);
     }
 
     /// Everything.
     pub(super) fn take(&self) -> Vec<Record> {
-        std::mem::take(&mut *self.0.lock().expect("nobody panics with it"))
+        std::mem::take(&mut *self.records.lock().expect("nobody panics with it"))
     }
 }
 
@@ -112,6 +129,8 @@ pub(super) struct Order {
     pub(super) deadline: Duration,
     /// How large, how many, how long: whatever the kind makes of it.
     size: u64,
+    /// Bytes in each item of a stream.
+    item: usize,
     /// When a call that is given up is.
     patience: Duration,
     /// How a harm is done.
@@ -133,15 +152,17 @@ impl Order {
             Kind::Echo | Kind::Cancelled => 1 << random.u32(0..=20),
             Kind::Stream | Kind::DroppedStream => random.u64(1..=500),
             Kind::Callback => random.u64(1..=4),
-            Kind::Burn => random.u64(5..=50),
-            Kind::Raise | Kind::Harm => 0,
+            Kind::Burn | Kind::WriteLate => random.u64(5..=50),
+            Kind::Raise | Kind::Increment | Kind::Harm => 0,
         };
+        let large = matches!(kind, Kind::Stream | Kind::DroppedStream) && random.u32(0..4) == 0;
         Self {
             call,
             kind,
             idempotent: kind == Kind::Echo && random.bool(),
             deadline: Duration::from_secs(random.u64(2..=20)),
             size,
+            item: if large { LARGE_ITEM } else { 0 },
             patience: Duration::from_micros(random.u64(0..20_000)),
             how: "",
         }
@@ -150,19 +171,19 @@ impl Order {
     /// A call that harms the worker it comes to. It is given up after two seconds, whatever it does.
     pub(super) fn harm(call: u64, how: &'static str) -> Self {
         let deadline = Duration::from_secs(2);
-        let nothing = Duration::ZERO;
-        Self { call, kind: Kind::Harm, idempotent: false, deadline, size: 0, patience: nothing, how }
+        let patience = Duration::ZERO;
+        Self { call, kind: Kind::Harm, idempotent: false, deadline, size: 0, item: 0, patience, how }
     }
 
     /// Makes the call, and notes what its caller sees.
     pub(super) async fn carry_out(self, bridge: &Bridge, history: &History) {
         let made = Instant::now();
-        let ending = self.make(bridge).await;
+        let ending = self.make(bridge, history).await;
         let Self { call, kind, idempotent, deadline, .. } = self;
         history.add(Record { call, kind, idempotent, made, answered: Instant::now(), deadline, ending });
     }
 
-    async fn make(&self, bridge: &Bridge) -> Ending {
+    async fn make(&self, bridge: &Bridge, history: &History) -> Ending {
         let Self { call, size, .. } = *self;
         match self.kind {
             Kind::Echo => match self.echo(bridge).await {
@@ -176,11 +197,16 @@ impl Order {
             },
             Kind::Stream => self.stream(bridge, size).await,
             Kind::DroppedStream => self.stream(bridge, size / 2).await,
+            Kind::Increment => ended(history.counters.increment(bridge, call, self.deadline).await),
+            Kind::WriteLate => ended(write_late(bridge, call, size, self.deadline).await),
             Kind::Callback => {
                 let expected = (0..size).fold(call % 1000, |number, _| number * 2 % 1_000_003);
-                let asked = bridge.call::<u64>("ask", args! { call: call, times: size });
+                let asked = bridge.call::<(u64, Option<f64>)>("ask", args! { call: call, times: size });
                 match asked.timeout(self.deadline).await {
-                    Ok(answer) => self.is_right(answer == expected, &answer),
+                    Ok((answer, left)) => {
+                        let left_is_right = left.is_some_and(|left| left <= self.deadline.as_secs_f64());
+                        self.is_right(answer == expected && left_is_right, &(answer, left))
+                    }
                     Err(error) => failed(&error),
                 }
             }
@@ -218,15 +244,18 @@ impl Order {
 
     /// Reads a stream of `size` items; drops it when `wanted` have come.
     async fn stream(&self, bridge: &Bridge, wanted: u64) -> Ending {
-        let counted = bridge.stream::<(u64, u64)>("count", args! { call: self.call, n: self.size });
+        let counted =
+            bridge.stream::<(u64, u64, Bytes)>("count", args! { call: self.call, n: self.size, size: self.item });
         let mut items = counted.timeout(self.deadline);
         for expected in 0..self.size {
             if expected == wanted {
                 return Ending::Dropped;
             }
             match items.next().await {
-                Some(Ok(item)) if item == (self.call, expected) => {}
-                Some(Ok(item)) => return Ending::Wrong(format!("item {item:?} where {expected} was due")),
+                Some(Ok((call, i, data))) if (call, i, data.len()) == (self.call, expected, self.item) => {}
+                Some(Ok((call, i, _))) => {
+                    return Ending::Wrong(format!("item {i} of {call} where {expected} was due"));
+                }
                 Some(Err(error)) => return failed(&error),
                 None => return Ending::Wrong(format!("a clean end after {expected} of {} items", self.size)),
             }
@@ -234,7 +263,7 @@ impl Order {
         match items.next().await {
             None => Ending::Right,
             Some(Err(error)) => failed(&error),
-            Some(Ok(item)) => Ending::Wrong(format!("item {item:?} behind the last")),
+            Some(Ok((call, i, _))) => Ending::Wrong(format!("item {i} of {call} behind the last")),
         }
     }
 
@@ -251,7 +280,20 @@ impl Order {
     }
 }
 
+/// What became of a call that says itself what was wrong with its answer.
+fn ended(outcome: Result<Option<String>>) -> Ending {
+    match outcome {
+        Ok(None) => Ending::Right,
+        Ok(Some(wrong)) => Ending::Wrong(wrong),
+        Err(error) => failed(&error),
+    }
+}
+
 fn failed(error: &Error) -> Ending {
+    let printed = match error.kind() {
+        ErrorKind::WorkerLost { stderr_tail, .. } => stderr_tail.len(),
+        _ => 0,
+    };
     let waiting = matches!(error.kind(), ErrorKind::DeadlineExceeded { phase: snakebridge::error::Phase::Queue, .. });
     Ending::Failed {
         code: error.code().to_owned(),
@@ -259,5 +301,6 @@ fn failed(error: &Error) -> Ending {
         attempts: error.attempts(),
         worker: error.worker(),
         waiting,
+        printed,
     }
 }

@@ -2,6 +2,7 @@
 
 use super::greeting::MAX_WINDOW;
 use super::{Event, Input, Outgoing, Peer, Phase, Receiving, Role, Sending, Serving};
+use crate::seeded::{self, Bug};
 use crate::wire::credit::charge;
 use crate::wire::fragment::{Assembly, WholeHeader};
 use crate::wire::frame::{CallHeader, call_flag};
@@ -192,6 +193,9 @@ impl<T> Peer<T> {
         call.may_be_answered(id)?;
         let Some(stream) = &mut call.stream else { return Err(Violation::UnexpectedItem(id)) };
         stream.take(id, sequence, length)?;
+        if seeded::has(Bug::LostItem) && stream.window.is_used_up() {
+            return Ok(Event::Ignored);
+        }
         if let Some(total) = body.0 {
             return self.announce_answer(header, id, total, now);
         }

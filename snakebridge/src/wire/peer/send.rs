@@ -1,6 +1,7 @@
 //! The sending half of the peer: what the driver wants to say, as frames.
 
 use super::{Input, Outgoing, Peer, Phase, Receiving, Refused, Request, Role, Sending, Serving};
+use crate::seeded::{self, Bug};
 use crate::wire::fragment::{Assembly, Body, Fragment};
 use crate::wire::frame::{CallHeader, call_flag};
 use crate::wire::limits::{MAX_EVENT, MAX_HANDSHAKE};
@@ -62,7 +63,9 @@ impl<T> Peer<T> {
             return Err((Refused::TooMany, data));
         }
         let id = self.next_id;
-        self.next_id += 2;
+        if !seeded::has(Bug::IdReuse) || self.calls.len() % 4 != 3 {
+            self.next_id += 2;
+        }
         let header = |total| {
             Header::Call(CallHeader {
                 id,

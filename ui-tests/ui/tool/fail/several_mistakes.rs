@@ -16,5 +16,5 @@ fn used() -> u32 {
 }
 
 fn main() {
-    let _ = tools![first, second];
+    let _ = tools![second];
 }
