@@ -33,7 +33,7 @@ async fn main() -> Result<()> {
     }
     println!("proportional memory, idle: {bare} KiB with msgspec alone, {of_worker} KiB as a worker");
     println!("processor until imported: {:.1} ms and {:.1} ms (best of {ROUNDS})", msgspec * 1e3, all * 1e3);
-    println!("memory ratio {:.2}", of_worker as f64 / bare as f64);
+    println!("memory ratio {:.2}", of_worker / bare);
     println!("import ratio {:.2}", all / msgspec);
     Ok(())
 }
@@ -45,7 +45,7 @@ fn interpreter(worker: u32) -> PathBuf {
 }
 
 /// The memory of an interpreter that has imported msgspec and does nothing.
-fn idle(python: &Path) -> u64 {
+fn idle(python: &Path) -> f64 {
     let mut command = Command::new(python);
     command.args(["-I", "-c", IDLE]).stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut process = command.spawn().expect("the interpreter of the worker");
@@ -58,7 +58,7 @@ fn idle(python: &Path) -> u64 {
 }
 
 /// The memory of a process, in KiB: its own, and its part of what it shares.
-fn memory(pid: u32) -> u64 {
+fn memory(pid: u32) -> f64 {
     let rollup = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).expect("the process lives");
     let line = rollup.lines().find(|line| line.starts_with("Pss:")).expect("Linux says it");
     line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number")

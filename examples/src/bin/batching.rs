@@ -20,6 +20,7 @@ trait Vectors {
 }
 
 /// Different for each question, and the same in each run.
+#[expect(clippy::cast_precision_loss, reason = "the numbers are small")]
 fn query(caller: usize, question: usize) -> Vec<f64> {
     (0..16_u32).map(|axis| f64::from(axis + 1) * (caller * QUESTIONS + question + 1) as f64).map(f64::sin).collect()
 }
@@ -42,6 +43,7 @@ where
 }
 
 #[tokio::main]
+#[expect(clippy::cast_precision_loss, reason = "the numbers are small")]
 async fn main() -> Result<()> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("python");
     let bridge = Bridge::builder().client::<VectorsClient>().python_path(folder).workers(1).start().await?;
