@@ -85,3 +85,14 @@ fn modules_need_no_adapter_and_objects_stay() {
     }
     assert_eq!(lines.len(), begins.len());
 }
+
+#[test]
+fn many_callers_are_answered_by_few_runs() {
+    let lines = output(env!("CARGO_BIN_EXE_batching"));
+    let numbers: Vec<f64> = lines[0].split(' ').filter_map(|word| word.parse().ok()).collect();
+    assert!(lines[0].starts_with("1280 calls ran in ") && numbers[1] < 320.0, "{}", lines[0]);
+    assert_eq!(lines[1], "the answers are the same: true");
+    assert!(lines[2].ends_with(" times as fast as one by one"), "{}", lines[2]);
+    assert_eq!(lines[3], "tool `nearest`: ValueError: 2 dimensions, expected 16");
+    assert_eq!(lines.len(), 4);
+}

@@ -3,6 +3,7 @@
 import doctest
 import importlib
 import pkgutil
+import pydoc
 import subprocess
 import sys
 
@@ -31,11 +32,60 @@ def test_importing_the_extension_imports_nothing_else():
     }
 
 
-def test_what_a_worker_imports_leaves_out_what_is_slow():
-    base = modules_after("import msgspec")
-    loaded = modules_after("import snakebridge.startup") - base
-    slow = {"asyncio", "logging", "subprocess", "threading", "traceback", "difflib", "dataclasses", "inspect"}
-    assert not loaded & slow
+OWN_MODULES = """
+_native annotations arguments base_adapter capture conversion conversion.decoding current decorator
+definitions encoding errors events extensions inputs life loading manifest marks session signature startup
+streams suggestions trampoline
+"""
+
+OF_A_WORKER = {
+    "snakebridge",
+    *(f"snakebridge.{name}" for name in OWN_MODULES.split()),
+    *("_contextvars", "_struct", "contextvars", "faulthandler", "math", "signal", "struct"),
+}
+"""What a worker imports beside msgspec, and nothing more: see `cargo xtask bench footprint`."""
+
+SMALL_ADAPTER = """
+from snakebridge import BaseAdapter, tool
+class Small(BaseAdapter):
+    @tool
+    def add(self, a: float, b: float = 1.0) -> float:
+        "Add two numbers."
+        return a + b
+    @tool(idempotent=True, timeout=5.0)
+    def count(self, words: list[str]):
+        yield from map(len, words)
+"""
+
+SERVED = f"""
+import types
+from snakebridge import startup
+module = sys.modules["small"] = types.ModuleType("small")
+exec({SMALL_ADAPTER!r}, vars(module))
+adapter, manifest, tools = startup._load(startup.HostHello("small:Small"))
+assert tools[0][3](bytes([0x81, 0xA1, 97, 0xCB]) + bytes(8))[0] == 0xCB
+"""
+
+
+def modules_beside_msgspec(statement):
+    """The same beside what msgspec imports by itself, which is much more where typing_extensions is."""
+    alone = "sys.modules['typing_extensions'] = None\nimport msgspec\nhad |= set(sys.modules)"
+    return modules_after(f"{alone}\n{statement}")
+
+
+def test_what_a_worker_imports_is_as_little_as_can_be():
+    assert modules_beside_msgspec("import snakebridge.startup") <= OF_A_WORKER
+
+
+def test_a_small_adapter_needs_no_more_than_that():
+    assert modules_beside_msgspec(SERVED) - OF_A_WORKER == {"small"}
+
+
+@pytest.mark.parametrize(
+    "module", ["asyncio", "inspect", "logging", "subprocess", "threading", "difflib", "dataclasses"]
+)
+def test_all_public_names_together_import_nothing_that_is_slow(module):
+    assert module not in modules_beside_msgspec("from snakebridge import *")
 
 
 @pytest.mark.parametrize("name", snakebridge.__all__)
@@ -91,3 +141,20 @@ def test_there_are_examples_in_the_documentation():
         test for name in MODULES for test in finder.find(importlib.import_module(name)) if test.examples
     ]
     assert len(examples) >= 4
+
+
+@pytest.mark.parametrize("name", [name for name in snakebridge.__all__ if not name.startswith("__")])
+def test_help_says_what_each_public_name_is_for(name):
+    value = getattr(snakebridge, name)
+    text = pydoc.render_doc(value, renderer=pydoc.plaintext)
+    first = (value.__doc__ or "").strip().splitlines()[0]
+    assert first in text
+    assert first.endswith((".", ":"))
+    assert " at 0x" not in text
+
+
+def test_help_on_the_package_begins_with_an_example_and_lists_every_public_name():
+    text = pydoc.render_doc(snakebridge, renderer=pydoc.plaintext)
+    assert ">>> from snakebridge import BaseAdapter, tool" in text.partition("PACKAGE CONTENTS")[0]
+    behind = text.partition("CLASSES")[2]
+    assert all(name in behind for name in snakebridge.__all__ if name != "telemetry")

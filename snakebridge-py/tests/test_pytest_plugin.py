@@ -69,6 +69,73 @@ def test_the_fixtures_are_found_by_themselves(tmp_path):
     assert "2 passed" in result.stdout, result.stdout + result.stderr
 
 
+RECORDED = """
+import pytest
+
+from snakebridge import BaseAdapter, tool
+from snakebridge.testing import FakeHost, ToolRunner
+
+RATES = {"EUR": 2}
+
+
+def rate(currency: str) -> int:
+    return RATES[currency]
+
+
+class Exchange(BaseAdapter):
+    @tool
+    def convert(self, amount: int, currency: str) -> int:
+        return amount * self.session_context.tools.rate(currency)
+
+
+@pytest.mark.parametrize("amount", [1, 10])
+def test_convert(recording, run_adapter, fake_host, amount):
+    fake_host.add_tool(rate)
+    converted = run_adapter(Exchange, recording=recording).call("convert", amount=amount, currency="EUR")
+    assert converted == 2 * amount
+"""
+
+
+def run_inside(folder, *options):
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:hypothesispytest",
+        "--rootdir",
+        str(folder),
+    ]
+    return subprocess.run(
+        [*command, *options, str(folder)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ,
+        cwd=folder,
+    ).stdout
+
+
+def test_a_recording_is_made_once_and_replayed_after_that(tmp_path):
+    inside = tmp_path.joinpath("test_inside.py")
+    inside.write_text(RECORDED)
+    assert "2 errors" in run_inside(tmp_path, "--snakebridge-record=none")
+    assert "2 passed" in run_inside(tmp_path)
+    files = sorted(tmp_path.joinpath("recordings", "test_inside").iterdir())
+    assert [file.name for file in files] == ["test_convert_10_.json", "test_convert_1_.json"]
+    inside.write_text(RECORDED.replace('"EUR": 2', '"EUR": 3'))
+    assert "2 passed" in run_inside(tmp_path), "the host is not asked again"
+    written = files[0].read_text()
+    assert "2 failed" in run_inside(tmp_path, "--snakebridge-record=rewrite")
+    assert files[0].read_text() == written, "what a failed test has recorded is not kept"
+    inside.write_text(RECORDED.replace('"EUR": 2', '"EUR": 3').replace("2 * amount", "3 * amount"))
+    assert "2 passed" in run_inside(tmp_path, "--snakebridge-record=rewrite")
+    assert files[0].read_text() != written
+
+
 def test_the_plugin_imports_nothing_before_it_is_used():
     program = (
         "import sys, snakebridge.pytest_plugin as _; print(*(n for n in sys.modules if 'snakebridge' in n))"

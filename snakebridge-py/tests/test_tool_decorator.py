@@ -1,7 +1,7 @@
 """`@tool`: what it accepts, and that the function stays what it was."""
 
 import functools
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 
@@ -241,3 +241,37 @@ def test_examples_have_to_fit_the_signature():
 def test_an_option_that_says_nothing_is_refused_where_it_is_written(options, message):
     with pytest.raises((TypeError, ValueError), match=message):
         tool(**options)
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [("10m", 600), ("1h30m", 5400), ("2d", 172_800), ("250ms", 0.25), (2.5, 2.5), (timedelta(minutes=1), 60)],
+)
+def test_how_long_a_result_is_kept_is_said_in_words_or_in_seconds(said, seconds):
+    @tool(cache=said)
+    def pure(n: int) -> int: ...
+
+    assert options_of(pure).cache == seconds
+    described = describe_tool(define_tool(pure, options_of(pure)))
+    assert described["cache_ms"] == seconds * 1000
+
+
+@pytest.mark.parametrize("said", ["", "10", "m", "1m1h", "soon", "-1s", 0, -1, float("inf"), float("nan")])
+def test_what_is_no_time_is_refused_for_a_cache(said):
+    with pytest.raises(ValueError, match="cache"):
+        tool(cache=said)
+
+
+def test_what_cannot_be_kept_is_not():
+    for wrong in (True, [1]):
+        with pytest.raises(TypeError, match="cache"):
+            tool(cache=wrong)
+    with pytest.raises(ValueError, match="does nothing"):
+        tool(cache="1h", destructive=True)
+
+    @tool(cache="1h")
+    def streams(n: int):
+        yield n
+
+    with pytest.raises(AdapterError, match="cannot be kept"):
+        define_tool(streams, options_of(streams))

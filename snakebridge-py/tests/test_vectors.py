@@ -11,7 +11,8 @@ import msgspec
 import numpy
 import pytest
 
-from snakebridge import _native
+from snakebridge import _native, batches
+from snakebridge.batches import _Calls, encode_calls, encode_outcomes, is_batch
 from snakebridge.encoding import encode
 from snakebridge.extensions import ArrowStream, Opaque, decode
 
@@ -124,3 +125,28 @@ def test_an_extension_that_means_nothing_is_refused(vector, has_numpy, monkeypat
 def test_the_extension_refuses_every_forbidden_value_by_its_kind(vector):
     with pytest.raises(ValueError, match=f"^{vector['violation']}$"):
         _native.check_value(bytes.fromhex(vector["bytes"]))
+
+
+@pytest.mark.parametrize("vector", load("batches.json", "calls"))
+def test_many_calls_in_one_are_read_and_written(vector):
+    body = bytes.fromhex(vector["body"])
+    calls = [(bytes.fromhex(call["arguments"]), call["correlation_id"]) for call in vector["calls"]]
+    assert is_batch(body)
+    assert encode_calls(calls) == body
+    read = _Calls(body, lambda arguments: arguments)
+    assert read.arguments == [arguments for arguments, _ in calls]
+    assert not any(is_batch(arguments) for arguments, _ in calls)
+
+
+@pytest.mark.parametrize("vector", load("batches.json", "answers"))
+def test_their_answers_are_written(vector, monkeypatch):
+    told = [
+        (answer["code"], ["never", "maybe", "yes"].index(answer["executed"]), bytes.fromhex(answer["body"]))
+        for answer in vector["answers"]
+        if "code" in answer
+    ]
+    monkeypatch.setattr(batches, "_told", lambda _: told.pop(0))
+    outcomes = [
+        ValueError() if "code" in answer else bytes.fromhex(answer["result"]) for answer in vector["answers"]
+    ]
+    assert encode_outcomes(outcomes) == bytes.fromhex(vector["body"])

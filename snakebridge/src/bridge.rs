@@ -177,6 +177,18 @@ impl Bridge {
         self.shared.cache().statistics()
     }
 
+    /// Forgets the results that are kept of `tool`, in all pools and sessions, because what they depend on has changed. What
+    /// is being computed at this moment is not kept either, and calls from now on do not wait for it. Returns how many there
+    /// were.
+    pub fn forget_results_of(&self, tool: &str) -> usize {
+        self.shared.cache().forget(|other| other == tool)
+    }
+
+    /// As [`forget_results_of`](Self::forget_results_of), of all tools.
+    pub fn forget_results(&self) -> usize {
+        self.shared.cache().forget(|_| true)
+    }
+
     /// Replaces a worker by its number: another one is started and takes its place, and then it gets no more calls and ends
     /// when those that it has are done. Waits until it gets no more. No call fails for it.
     ///

@@ -7,6 +7,7 @@ mod python;
 mod queue;
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -154,7 +155,7 @@ pub struct Cause {
 }
 
 /// What went wrong. Each variant has a stable [`code`](ErrorKind::code).
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 #[allow(missing_docs, reason = "fields are named after what they hold; the variants are documented")]
 pub enum ErrorKind {
@@ -243,7 +244,7 @@ pub enum ErrorKind {
     ShuttingDown,
     /// The operating system refused.
     #[error("{what}: {source}")]
-    Resource { what: String, source: std::io::Error },
+    Resource { what: String, source: Arc<std::io::Error> },
     /// An error code of a peer that knows more codes than we do.
     #[error("{code}: {exception}")]
     Other { code: String, exception: Box<Exception> },
@@ -316,8 +317,10 @@ impl ErrorKind {
 /// assert_eq!(error.code(), "cancelled");
 /// assert_eq!(error.to_string(), "tool `add`: the call was cancelled (executed: never)");
 /// ```
+#[derive(Clone)]
 pub struct Error(Box<Inner>);
 
+#[derive(Clone)]
 struct Inner {
     kind: ErrorKind,
     executed: Executed,
@@ -344,7 +347,7 @@ impl Error {
 
     /// The operating system refused `what`; nothing ran.
     pub fn resource(what: impl Into<String>, source: std::io::Error) -> Self {
-        Self::new(ErrorKind::Resource { what: what.into(), source }, Executed::Never)
+        Self::new(ErrorKind::Resource { what: what.into(), source: Arc::new(source) }, Executed::Never)
     }
 
     /// What went wrong.

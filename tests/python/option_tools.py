@@ -9,7 +9,7 @@ from typing import Any
 
 from ledger_tools import Ledger
 
-from snakebridge import BaseAdapter, tool
+from snakebridge import BaseAdapter, Batch, tool
 
 
 class OptionAdapter(BaseAdapter):
@@ -24,6 +24,42 @@ class OptionAdapter(BaseAdapter):
     def notes(self, call: int) -> int:
         """Note the call and return its number."""
         self.ledger.note(call)
+        return call
+
+    @tool(cache="1h")
+    def kept(self, call: int) -> int:
+        """Note the call and return how often it has run: the result is kept."""
+        self.ledger.note(call)
+        with open(self.ledger.path) as lines:
+            return sum(line.split()[0] == str(call) for line in lines)
+
+    @tool(cache=0.05)
+    def kept_briefly(self, call: int) -> int:
+        """As `kept`, for a moment."""
+        return self.kept(call)
+
+    @tool(cache="1h")
+    def kept_behind_a_gate(self, call: int, gate: str, fails: int = 0) -> int:
+        """As `kept`, when the gate is open; the first so many runs fail."""
+        runs = self.kept(call)
+        while not os.path.exists(gate):
+            self.session_context.check_cancelled()
+            time.sleep(0.001)
+        if runs <= fails:
+            raise ValueError(runs)
+        return runs
+
+    @tool(cache="1h")
+    def kept_and_nested(self, call: int, depth: int) -> int:
+        """Note the call, and have a tool of the host call this one again with the same arguments, once."""
+        runs = self.kept(call)
+        return runs if runs > depth else int(self.session_context.call_tool("again", call=call, depth=depth))
+
+    @tool(cache="1h", batch=Batch(max_size=8, max_wait_ms=60_000))
+    def kept_together(self, call: list[int]) -> list[int]:
+        """Note the calls: each result is kept."""
+        for one in call:
+            self.ledger.note(one)
         return call
 
     @tool

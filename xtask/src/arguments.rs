@@ -14,7 +14,7 @@ usage: cargo xtask COMMAND
   lint            run only the checks that read the source (rustfmt, clippy, layering, ruff, mypy)
   bench NAME      run a benchmark: floor (serial latency beside a bare pipe between two processes),
                   large (small calls while 128 MiB travel on the same pipes), start (a hundred workers by themselves and
-                  forked from a template)
+                  forked from a template), footprint (memory and import of a worker beside those of msgspec alone)
   fuzz [TARGET] [--seconds N] [--minimise]
                   look for inputs that break the wire: frame_decoder, value_decode, handshake, peer, or all of them,
                   60 seconds each; --minimise then makes the committed corpus anew (needs a nightly compiler)
@@ -33,8 +33,12 @@ pub(crate) struct Benchmark {
     pub(crate) name: &'static str,
 }
 
-const BENCHMARKS: &[Benchmark] =
-    &[Benchmark { name: "floor" }, Benchmark { name: "large" }, Benchmark { name: "start" }];
+const BENCHMARKS: &[Benchmark] = &[
+    Benchmark { name: "floor" },
+    Benchmark { name: "large" },
+    Benchmark { name: "start" },
+    Benchmark { name: "footprint" },
+];
 
 const COMMANDS: &[&str] = &["demo", "test", "lint", "bench", "fuzz", "chaos", "setup", "help"];
 

@@ -14,6 +14,7 @@ const COMMANDS: [&str; 2] = ["cargo xtask demo", "cargo xtask test"];
 /// The documents with Python in them.
 const WITH_PYTHON: [&str; 9] = [
     "README.md",
+    "docs/batching.md",
     "docs/concurrency.md",
     "docs/host-tools.md",
     "docs/objects.md",

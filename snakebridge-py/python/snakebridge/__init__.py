@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from snakebridge._native import Cancelled
     from snakebridge.base_adapter import BaseAdapter
     from snakebridge.conversion.arrays import RawArray
-    from snakebridge.decorator import tool
+    from snakebridge.decorator import Batch, tool
     from snakebridge.errors import (
         AdapterError,
         Conflict,
@@ -56,6 +56,7 @@ __all__ = [
     "AdapterError",
     "ArrowStream",
     "BaseAdapter",
+    "Batch",
     "Cancelled",
     "Conflict",
     "HostTool",
@@ -88,6 +89,7 @@ _HOMES = {
     "AdapterError": "errors",
     "ArrowStream": "extensions",
     "BaseAdapter": "base_adapter",
+    "Batch": "decorator",
     "Cancelled": "_native",
     "Conflict": "errors",
     "HostTool": "host.tools",

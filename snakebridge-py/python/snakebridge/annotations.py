@@ -9,7 +9,6 @@ from typing import Any
 import msgspec
 
 from snakebridge.conversion.decoding import Deferred, can_convert, wire_annotation
-from snakebridge.conversion.libraries import schema_of
 
 
 def type_text(annotation: Any) -> str:
@@ -62,6 +61,8 @@ def json_schema(annotation: Any) -> dict[str, Any] | None:
 def _schema_of(kind: Any) -> dict[str, Any]:
     """The schema of a type that msgspec leaves to the program."""
     if not isinstance(kind, Deferred):
+        from snakebridge.conversion.libraries import schema_of  # most tools take what msgspec knows
+
         return schema_of(kind)
     if not kind.members:
         return {"title": kind.__name__}

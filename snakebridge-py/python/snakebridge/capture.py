@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 from snakebridge import _native
 from snakebridge.current import running_call
 from snakebridge.events import LOG, NAME_LIMIT, TEXT_LIMIT, cut, tell
-from snakebridge.failures import error_parts
 
 if TYPE_CHECKING:
     import logging
@@ -237,6 +236,8 @@ def _tell_log(record: dict[str, Any]) -> None:
 
 
 def _exception(error: BaseException) -> dict[str, Any]:
+    from snakebridge.failures import error_parts  # most workers never tell of one
+
     parts = error_parts(error)
     traceback = parts["traceback"]
     return {

@@ -196,11 +196,18 @@ def host_error(error: _native.RemoteError) -> HostToolError:
         body = decoded if isinstance(decoded, dict) else {}
     message, data, executed = body.get("message"), body.get("data"), _EXECUTED[error.executed]
     text = message if isinstance(message, str) and message else error.code.replace("_", " ")
-    session_error = _SESSION_ERRORS.get(error.code)
-    if session_error is not None:
-        return session_error(text, data, executed)
     if error.code != "host_tool":
-        return HostToolError(error.code, text, data, executed)
+        return host_exception(error.code, text, data, executed)
     code = body.get("type")
     code = code if isinstance(code, str) and code else "error"
     return HostToolError(code, text, data, executed, reported=code != "panic")
+
+
+def host_exception(
+    code: str, text: str, data: Any, executed: Executed, reported: bool = False
+) -> HostToolError:
+    """The exception for an error of the host: one of its own where it is about the session."""
+    session_error = None if reported else _SESSION_ERRORS.get(code)
+    if session_error is not None:
+        return session_error(text, data, executed)
+    return HostToolError(code, text, data, executed, reported)

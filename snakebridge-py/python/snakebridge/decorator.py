@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 import msgspec
@@ -12,16 +11,51 @@ from snakebridge.suggestions import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from datetime import timedelta
 
     Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 OPTIONS = "__snakebridge_tool__"
 """Attribute of a decorated function; `functools.wraps` carries it to wrappers that are put around it."""
 
-TOOL_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,127}", re.ASCII)
-"""The protocol's rule for tool names: they cannot collide with system targets, which begin with `$`."""
+NAME_BEGINS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_")
+NAME_GOES_ON = NAME_BEGINS | frozenset("0123456789.-")
+NAME_LENGTH = 128
+"""The protocol's rule for tool names: they cannot collide with system targets, which begin with `$`. An
+expression to match it would take a third of this module's import."""
 
 CO_GENERATOR_FLAGS = 0x20 | 0x200  # CO_GENERATOR, CO_ASYNC_GENERATOR, without importing `inspect`
+
+
+class Batch(msgspec.Struct, frozen=True):
+    """How the host gathers calls of a tool that takes many at once.
+
+    A call waits for others while calls of the tool are under way, but no longer than `max_wait_ms`; where
+    none is, it goes at once, with those that came at the same moment.
+
+    Args:
+        max_size: Calls that are run together at most, 2 to 4096.
+        max_wait_ms: Milliseconds for which a call waits at most, 0 to 60000.
+
+    Raises:
+        ValueError: For a number out of range.
+
+    Example:
+        >>> @tool(batch=Batch(max_size=64))
+        ... def double(n: list[int]) -> list[int]:
+        ...     return [2 * number for number in n]
+        >>> double([1, 2])
+        [2, 4]
+    """
+
+    max_size: int = 32
+    max_wait_ms: float = 5.0
+
+    def __post_init__(self) -> None:
+        if not 2 <= self.max_size <= 4096:
+            raise ValueError(f"max_size is {self.max_size}: from 2 to 4096 calls are run together")
+        if not 0 <= self.max_wait_ms <= 60_000:
+            raise ValueError(f"max_wait_ms is {self.max_wait_ms}: a call waits 0 to 60000 milliseconds")
 
 
 class ToolOptions(msgspec.Struct, frozen=True):
@@ -44,6 +78,9 @@ class ToolOptions(msgspec.Struct, frozen=True):
     session: Literal["none", "affine", "exclusive"] = "none"
     required_variables: tuple[str, ...] = ()
     unserializable: Literal["refuse", "type", "repr", "redacted"] | None = None
+    batch: Batch | None = None
+    cache: float | None = None
+    """Seconds for which a result is kept."""
 
 
 @overload
@@ -68,6 +105,8 @@ def tool(
     session: Literal["none", "affine", "exclusive"] = "none",
     required_variables: Iterable[str] = (),
     unserializable: Literal["refuse", "type", "repr", "redacted"] | None = None,
+    batch: Batch | None = None,
+    cache: str | float | timedelta | None = None,
 ) -> Callable[[Decorated], Decorated]: ...
 def tool(function: Any = None, /, **options: Any) -> Any:
     """Make a method of an adapter, or a function of an adapter module, callable from Rust.
@@ -99,6 +138,10 @@ def tool(function: Any = None, /, **options: Any) -> Any:
             (``"refuse"``), or a mark stands for it, with its type (``"type"``), the first 256 characters of
             its `repr` (``"repr"``), or those without quoted texts and numbers (``"redacted"``). Default:
             what the adapter says, else the pool, else ``"refuse"``.
+            `cache`, for how long the host keeps a result for calls with the same arguments (``"1h30m"``,
+            seconds, or a timedelta): a promise that it depends on nothing else.
+            `batch`, a `Batch`: the function takes many calls at once, with a list for each parameter, and
+            returns a list.
 
     Raises:
         TypeError: For an unknown option or one of the wrong type.
@@ -142,7 +185,7 @@ def options_of(function: Any) -> ToolOptions | None:
 
 def check_tool_name(name: str) -> None:
     """Raise ValueError unless the protocol allows a tool to be called `name`."""
-    if TOOL_NAME.fullmatch(name) is None:
+    if not (name[:1] in NAME_BEGINS and NAME_GOES_ON.issuperset(name) and len(name) <= NAME_LENGTH):
         raise ValueError(
             f"tool name {name[:140]!r} is not allowed: a name begins with a letter or `_`, goes on with "
             "letters, digits, `_`, `.` or `-`, and has at most 128 characters"
@@ -165,6 +208,8 @@ def check_options(options: dict[str, Any]) -> ToolOptions:
     for name in ("tags", "examples", "required_variables"):
         if name in given:
             given[name] = _listed(name, given[name])
+    if given.get("cache") is not None:
+        given["cache"] = _seconds(given["cache"])
     try:
         checked = msgspec.convert(given, ToolOptions)
     except msgspec.ValidationError as error:
@@ -175,9 +220,43 @@ def check_options(options: dict[str, Any]) -> ToolOptions:
         raise ValueError(
             f"@tool option `timeout` is {checked.timeout}: give seconds above zero, or leave it out"
         )
+    if checked.batch is not None and checked.session == "exclusive":
+        raise ValueError(
+            '@tool options `batch` and `session="exclusive"` contradict each other: the calls of such a '
+            "session come one by one"
+        )
+    if checked.cache is not None and checked.destructive:
+        raise ValueError(
+            "@tool options `cache` and `destructive` contradict each other: a call that is answered with a "
+            "kept result does nothing"
+        )
     if checked.read_only and checked.destructive:
         raise ValueError("@tool options `read_only` and `destructive` contradict each other: leave one out")
     return checked
+
+
+UNITS = {"d": 86_400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+
+
+def _seconds(said: Any) -> float:
+    """How long the option `cache` says."""
+    if isinstance(said, str):
+        import re  # msgspec has imported it
+
+        pieces = re.fullmatch(r"(?:\d+d)?(?:\d+h)?(?:\d+m)?(?:\d+s)?(?:\d+ms)?", said, re.ASCII)
+        if not said or pieces is None:
+            raise ValueError(
+                f"@tool option `cache` is {said!r}: write numbers with the units d, h, m, s and ms, the "
+                'larger ones first, as in "10m" or "1h30m"'
+            )
+        said = sum(float(number) * UNITS[unit] for number, unit in re.findall(r"(\d+)([a-z]+)", said))
+    elif hasattr(said, "total_seconds"):
+        said = said.total_seconds()
+    if isinstance(said, bool) or not isinstance(said, int | float):
+        raise TypeError(f"@tool option `cache` has the wrong type: {type(said).__name__}")
+    if not 0 < said < math.inf:
+        raise ValueError(f"@tool option `cache` is {said}: give a time above zero, or leave it out")
+    return float(said)
 
 
 def _listed(name: str, value: Any) -> tuple[Any, ...]:

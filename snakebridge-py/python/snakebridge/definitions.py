@@ -10,14 +10,15 @@ import msgspec
 
 from snakebridge.annotations import description_of, type_text
 from snakebridge.decorator import ToolOptions, check_options, check_tool_name, options_of
-from snakebridge.docstrings import first_paragraph, parameter_texts
 from snakebridge.errors import AdapterError
-from snakebridge.registration import ParameterSpec, ToolRegistration
 from snakebridge.signature import Parameter, Signature, read_signature
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from types import ModuleType
+
+    from snakebridge.batches import Column
+    from snakebridge.registration import ToolRegistration
 
 
 Place = Literal["main", "thread", "loop"]
@@ -43,6 +44,9 @@ class ToolDefinition(msgspec.Struct, frozen=True):
     """Where it is defined, for error messages: ``module.Class.method (file:line)``."""
     locate: Callable[[Any], Any]
     """Gives the callable of an adapter object: `function` is that of the object that was looked at."""
+    columns: tuple[Column, ...] | None = None
+    """What the function gets for each parameter, where it takes many calls at once. The signature is that of
+    one call."""
 
     @property
     def parameters(self) -> list[Parameter]:
@@ -81,7 +85,21 @@ def define_tool(
     signature = read_signature(function, name, takes_context)
     if takes_context and not (signature.parameters and signature.parameters[0].injected):
         raise AdapterError(f"{_origin(function)}: a handler's function takes the session context first")
-    signature = _described(signature, parameter_texts(function.__doc__))
+    if options.cache is not None and (signature.is_generator or options.supports_streaming):
+        raise AdapterError(
+            f"{_origin(function)}: tool `{name}` streams, and its items cannot be kept: no cache"
+        )
+    columns = None
+    if options.batch is not None:
+        from snakebridge.batches import per_call  # only for adapters that have such tools
+
+        if signature.is_generator or options.supports_streaming:
+            raise AdapterError(
+                f"{_origin(function)}: tool `{name}` takes many calls at once and streams: it returns a list"
+            )
+        signature, columns = per_call(signature, name)
+    description, texts = _documented(function.__doc__)
+    signature = _described(signature, texts)
     if options.run_on is not None and signature.is_async is not (options.run_on == "loop"):
         right = 'run_on="loop", or leave it out' if signature.is_async else 'run_on="main" or "thread"'
         kind = "asynchronous" if signature.is_async else "synchronous"
@@ -94,10 +112,11 @@ def define_tool(
         function=function,
         options=options,
         signature=signature,
-        description=first_paragraph(function.__doc__) if options.description is None else options.description,
+        description=description if options.description is None else options.description,
         streams=signature.is_generator if options.supports_streaming is None else options.supports_streaming,
         origin=_origin(function),
         locate=locate or (lambda _: function),
+        columns=columns,
     )
 
 
@@ -141,6 +160,8 @@ def tools_of_module(module: ModuleType) -> list[ToolDefinition]:
 
 def register(definition: ToolDefinition, adapter_class: str, module: str) -> ToolRegistration:
     """A definition as `BaseAdapter.get_tools` reports it."""
+    from snakebridge.registration import ParameterSpec, ToolRegistration  # a worker asks for none
+
     return ToolRegistration(
         name=definition.name,
         description=definition.description,
@@ -157,6 +178,16 @@ def register(definition: ToolDefinition, adapter_class: str, module: str) -> Too
         supports_streaming=definition.streams,
         metadata={"adapter_class": adapter_class, "module": module},
     )
+
+
+def _documented(docstring: str | None) -> tuple[str, dict[str, str]]:
+    """The description in a docstring, and what it says of parameters."""
+    text = (docstring or "").strip()
+    if "\n" not in text and not text.startswith(":"):
+        return text, {}
+    from snakebridge.docstrings import first_paragraph, parameter_texts  # its expressions take a millisecond
+
+    return first_paragraph(docstring), parameter_texts(docstring)
 
 
 def _described(signature: Signature, texts: dict[str, str]) -> Signature:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import re
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -22,9 +20,6 @@ from snakebridge.suggestions import did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from types import ModuleType
-
-SPEC = re.compile(r"(?P<module>[^\W\d]\w*(?:\.[^\W\d]\w*)*)(?::(?P<name>[^\W\d]\w*))?")
-"""``ident(.ident)*(:ident)?``, and nothing else: a spec is never a path and never code."""
 
 FOREIGN = "snakebridge.compat.snakepit"
 """The module that knows adapters without a base class; it is loaded where the host asks for it."""
@@ -79,13 +74,14 @@ def parse_spec(spec: str | None) -> tuple[str, str | None]:
             'no adapter was given: name one as "module:Class", or as "module" for a module with one adapter '
             "class or with functions decorated by @tool"
         )
-    match = SPEC.fullmatch(spec)
-    if match is None:
+    module, colon, name = spec.partition(":")
+    # ``ident(.ident)*(:ident)?``, and nothing else: a spec is never a path and never code.
+    if not all(map(str.isidentifier, module.split("."))) or (colon and not name.isidentifier()):
         raise AdapterError(
             f'{spec[:200]!r} does not name an adapter: write "module:Class" or "module", with dots between '
             "packages and no paths"
         )
-    return match["module"], match["name"]
+    return module, name or None
 
 
 def find_adapter(module: ModuleType, name: str | None) -> AdapterSource:
@@ -179,7 +175,9 @@ def import_module(name: str) -> ModuleType:
         BaseException: Whatever the module's code raises.
     """
     try:
-        return importlib.import_module(name)
+        # What `importlib.import_module` does for absolute names; the package importlib is not needed for it.
+        __import__(name)
+        return sys.modules[name]
     except ModuleNotFoundError as error:
         if error.name is not None and (name == error.name or name.startswith(error.name + ".")):
             places = ", ".join(sys.path) or "nothing"

@@ -72,6 +72,8 @@ def describe_tool(definition: ToolDefinition) -> dict[str, Any]:
         "hidden": options.hidden,
         "session": None if options.session == "none" else options.session,
         "required_variables": list(options.required_variables),
+        "cache_ms": None if options.cache is None else max(1, round(options.cache * 1000)),
+        "batch": None if options.batch is None else msgspec.structs.asdict(options.batch),
     }
     return {
         "name": definition.name,

@@ -35,7 +35,7 @@ _policy: ContextVar[Policy] = ContextVar("snakebridge_unserializable", default="
 _NOTED = "__snakebridge_unserializable__"
 """Attribute of an exception: the policy of the tool that has raised it."""
 
-_SECRETS = re.compile(r"'(?:[^'\\]|\\.)*(?:'|\\?$)|\"(?:[^\"\\]|\\.)*(?:\"|\\?$)|\w*\d\w*", re.DOTALL)
+_SECRETS = r"'(?:[^'\\]|\\.)*(?:'|\\?$)|\"(?:[^\"\\]|\\.)*(?:\"|\\?$)|\w*\d\w*"
 """Quoted texts, also those that do not end, and words with a digit in them: numbers, addresses, keys."""
 
 
@@ -56,7 +56,7 @@ def _text(value: Any, policy: Policy) -> str | None:
         return None
     if policy == "redacted":
         # Cut first as well, so that a long text costs no long search.
-        text = _SECRETS.sub("…", text[: TEXT_LIMIT * 16])
+        text = re.sub(_SECRETS, "…", text[: TEXT_LIMIT * 16], flags=re.DOTALL)
     if len(text) > TEXT_LIMIT:
         text = text[: TEXT_LIMIT - 1] + "…"
     return text.encode("utf-8", "backslashreplace").decode()

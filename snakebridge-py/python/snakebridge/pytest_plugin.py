@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from snakebridge.telemetry import Event
-    from snakebridge.testing import FakeHost, ToolRunner
+    from snakebridge.testing import FakeHost, Recording, ToolRunner
 
 
 @pytest.fixture
@@ -37,6 +37,38 @@ def run_adapter(fake_host: FakeHost) -> Iterator[Callable[..., ToolRunner]]:
             return runners.enter_context(ToolRunner(adapter, fake_host, **options))
 
         yield run
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option that says what becomes of recordings."""
+    parser.getgroup("snakebridge").addoption(
+        "--snakebridge-record",
+        choices=["once", "none", "rewrite"],
+        default="once",
+        help="recordings of adapters' calls: `once` replays those that are there and records the others "
+        "(default), `none` only replays, `rewrite` records anew",
+    )
+
+
+@pytest.fixture
+def recording(request: pytest.FixtureRequest) -> Iterator[Recording]:
+    """A test's recording: ``recordings/<module>/<test>.json`` beside it, saved when the test has passed."""
+    import re
+
+    from snakebridge.testing import Recording
+
+    name = re.sub(r"[^A-Za-z0-9_.-]+", "_", request.node.name)
+    path = request.path.parent / "recordings" / request.path.stem / f"{name}.json"
+    made = Recording(path, request.config.getoption("--snakebridge-record"))
+    yield made
+    made.save()
+
+
+def pytest_exception_interact(node: pytest.Item | pytest.Collector) -> None:
+    """Drop what a test has recorded that fails."""
+    discard = getattr(getattr(node, "funcargs", {}).get("recording"), "discard", None)
+    if discard is not None:
+        discard()
 
 
 @pytest.fixture

@@ -45,14 +45,22 @@ class ResultCheck:
             )
         self._decode = decoder(self._annotation)
 
+    def check(self, body: bytes) -> bytes:
+        """An encoded result, as it is.
+
+        Raises:
+            InvalidResult: If it does not fit.
+        """
+        return self._check("result", body)
+
     def after(self, run: Callable[[bytes], Any], is_async: bool) -> Callable[[bytes], Any]:
         """A trampoline whose result is checked."""
 
         def checked(body: bytes) -> bytes:
-            return self._check("result", run(body))
+            return self.check(run(body))
 
         async def checked_later(body: bytes) -> bytes:
-            return self._check("result", await run(body))
+            return self.check(await run(body))
 
         return checked_later if is_async else checked
 

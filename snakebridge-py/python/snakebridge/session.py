@@ -1,21 +1,23 @@
-"""`SessionContext`: what a running tool knows about its call, and its way to the tools of the host."""
+"""`SessionContext`: what a running tool knows about its call, and its way to the tools of the host.
+
+What reaches the host is imported where a tool first asks for something: most never do.
+"""
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-
-from snakebridge.host.state import SessionState
-from snakebridge.host.streams import HostStream
-from snakebridge.host.stub import HostStub
-from snakebridge.host.tools import HostTools, acall_host, call_host, encode_arguments
-from snakebridge.progress import Progress, progress_of
 
 if TYPE_CHECKING:
     import logging
     from collections.abc import Iterable
+
+    from snakebridge.host.state import SessionState
+    from snakebridge.host.streams import HostStream
+    from snakebridge.host.stub import SessionStub
+    from snakebridge.host.tools import HostTools
 
 REGISTER_TARGET = "$tools.register"
 """System target of the host that exposes the adapter's tools to the session of the call."""
@@ -29,34 +31,6 @@ class CallMetadata(msgspec.Struct, frozen=True):
     traceparent: str | None = None
     scope: int = 0
     """The number of the call's session, where the host lets sessions keep objects."""
-
-
-class SessionStub(HostStub, Protocol):
-    """What a `SessionContext` stands on: the call that runs, and a way to send something to the host."""
-
-    @property
-    def metadata(self) -> CallMetadata:
-        """What the caller sent beside the arguments."""
-
-    @property
-    def deadline(self) -> float | None:
-        """When the caller stops waiting, on the clock of `time.monotonic`."""
-
-    @property
-    def cancelled(self) -> bool:
-        """Whether the caller no longer wants the result."""
-
-    def progress(self, progress: Progress) -> None:
-        """Tell the caller how far the call is."""
-
-    def check_cancelled(self) -> None:
-        """Raise the cancellation if there is one and no shield."""
-
-    def begin_shield(self) -> None:
-        """Hold the cancellation back."""
-
-    def end_shield(self) -> None:
-        """Raise the cancellation that was held back, if this was the outermost shield."""
 
 
 class SessionContext:
@@ -80,6 +54,7 @@ class SessionContext:
         self._session_id = session_id
         self._tools: HostTools | None = None
         self._state: SessionState | None = None
+        self._correlation_ids: list[str | None] | None = None
 
     @property
     def session_id(self) -> str:
@@ -108,6 +83,18 @@ class SessionContext:
         A session that is created again under the same id has another number.
         """
         return self._stub.metadata.scope
+
+    @property
+    def correlation_ids(self) -> list[str | None]:
+        """That of each call which runs here: of several in a tool that takes many at once, in their order.
+
+        There `correlation_id` is the one that all of them have, or None.
+        """
+        return [self.correlation_id] if self._correlation_ids is None else self._correlation_ids
+
+    def runs_for(self, correlation_ids: list[str | None]) -> None:
+        """Say that it is the context of several calls, with these ids."""
+        self._correlation_ids = correlation_ids
 
     @property
     def traceparent(self) -> str | None:
@@ -181,6 +168,8 @@ class SessionContext:
             >>> host.progress[0].done, host.progress[0].message
             (3.0, 'rows')
         """
+        from snakebridge.progress import progress_of
+
         self._stub.progress(progress_of(progress, message))
 
     @property
@@ -201,6 +190,8 @@ class SessionContext:
     def state(self) -> SessionState:
         """The state of the session, which the host keeps: it survives the worker and the call."""
         if self._state is None:
+            from snakebridge.host.state import SessionState
+
             self._state = SessionState(self._stub)
         return self._state
 
@@ -211,6 +202,8 @@ class SessionContext:
         What there is, the host is asked at first use, and again only when it has changed.
         """
         if self._tools is None:
+            from snakebridge.host.tools import HostTools
+
             self._tools = HostTools(self._stub, self._session_id)
         return self._tools
 
@@ -227,6 +220,8 @@ class SessionContext:
             Cancelled: If this call was cancelled while it waited.
             Unserializable: If an argument has no form on the wire.
         """
+        from snakebridge.host.tools import call_host
+
         return call_host(self._stub, tool_name, args, kwargs)
 
     async def acall_tool(self, tool_name: str, /, *args: Any, **kwargs: Any) -> Any:
@@ -236,6 +231,8 @@ class SessionContext:
             HostToolError: If the host has no such tool, or the tool failed.
             Unserializable: If an argument has no form on the wire.
         """
+        from snakebridge.host.tools import acall_host
+
         return await acall_host(self._stub, tool_name, args, kwargs)
 
     def stream_tool(self, tool_name: str, /, *args: Any, **kwargs: Any) -> HostStream:
@@ -247,11 +244,14 @@ class SessionContext:
             Unserializable: If an argument has no form on the wire.
             HostToolError: While it is iterated over, as in `call_tool`.
         """
+        from snakebridge.host.streams import HostStream
+        from snakebridge.host.tools import encode_arguments
+
         return HostStream(self._stub, tool_name, encode_arguments(args, kwargs))
 
     def call_elixir_tool(self, tool_name: str, /, **kwargs: Any) -> Any:
         """The same as `call_tool`, with named arguments."""
-        return call_host(self._stub, tool_name, (), kwargs)
+        return self.call_tool(tool_name, **kwargs)
 
     def register_tools(self, names: Iterable[str]) -> list[str]:
         """Expose tools of the loaded adapter to this session, and return the host's ids of them.
@@ -264,11 +264,11 @@ class SessionContext:
             SessionNotFound: If the call belongs to no session.
             SessionExpired: If the session was closed while the call was running.
         """
-        return list(call_host(self._stub, REGISTER_TARGET, (), {"tools": list(names)}))
+        return list(self.call_tool(REGISTER_TARGET, tools=list(names)))
 
     async def aregister_tools(self, names: Iterable[str]) -> list[str]:
         """The same as `register_tools`, from an asynchronous tool."""
-        return list(await acall_host(self._stub, REGISTER_TARGET, (), {"tools": list(names)}))
+        return list(await self.acall_tool(REGISTER_TARGET, tools=list(names)))
 
     def __repr__(self) -> str:
         return f"<SessionContext of session {self._session_id!r}>"

@@ -15,7 +15,6 @@ from snakebridge import _native, capture
 from snakebridge.current import set_context
 from snakebridge.encoding import encode, encode_chunk, encode_rest, result_encoder
 from snakebridge.errors import AdapterError
-from snakebridge.failures import describe, failure_report
 from snakebridge.loading import (
     LoadedAdapter,
     adapter_without_tools,
@@ -31,13 +30,23 @@ from snakebridge.streams import StreamChunk
 from snakebridge.trampoline import build_trampoline
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Callable
+
+    from snakebridge.definitions import ToolDefinition
+    from snakebridge.marks import Policy
 
 Why = Literal["import", "init", "adapter"]
 
 EXIT_CODES: dict[Why, int] = {"import": 3, "adapter": 3, "init": 4}
 """Code or names that will be wrong next time too end with 3; a constructor that failed (a network, perhaps)
 with 4."""
+
+
+def describe(error: BaseException) -> tuple[str, int, bytes]:
+    """What `snakebridge.failures.describe` says of an error: a worker that never fails never loads it."""
+    from snakebridge import failures
+
+    return failures.describe(error)
 
 
 FUNCTIONS: _native.Functions = {
@@ -192,7 +201,7 @@ def _load(hello: HostHello) -> tuple[LoadedAdapter, bytes, list[_native.ToolEntr
                 tool.name,
                 tool.streams,
                 tool.place(hello.threads),
-                build_trampoline(tool, unserializable=hello.unserializable or "refuse"),
+                _trampoline(tool, hello.unserializable or "refuse"),
             )
             for tool in adapter.tools
         ]
@@ -209,6 +218,15 @@ def _load(hello: HostHello) -> tuple[LoadedAdapter, bytes, list[_native.ToolEntr
 def _needs_no_adapter(hello: HostHello) -> bool:
     """Whether modules are all that the host wants to use."""
     return hello.adapter is None and hello.objects is not None and hello.objects.has_modules
+
+
+def _trampoline(tool: ToolDefinition, unserializable: Policy) -> Callable[[bytes], Any]:
+    record = os.environ.get("SNAKEBRIDGE_RECORD")
+    if not record:
+        return build_trampoline(tool, unserializable=unserializable)
+    from snakebridge.testing.recorded_worker import recording_trampoline  # only where it is asked for
+
+    return recording_trampoline(tool, record, unserializable)
 
 
 def _complete(awaitable: Awaitable[Any]) -> Any:
@@ -228,4 +246,6 @@ def _clean_up(adapter: LoadedAdapter) -> None:
 
 
 def _fail(why: Why, error: BaseException, module: str | None) -> NoReturn:
+    from snakebridge.failures import failure_report
+
     _native.fail(EXIT_CODES[why], encode(failure_report(why, error, module)))

@@ -17,11 +17,11 @@ from snakebridge.encoding import encode, encode_rest, result_encoder
 from snakebridge.errors import AdapterError, InvalidArgument
 from snakebridge.inputs import input_type, opener
 from snakebridge.marks import under
-from snakebridge.results import result_check
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from snakebridge.batches import BatchRunner
     from snakebridge.definitions import ToolDefinition
     from snakebridge.marks import Policy
     from snakebridge.results import ResultCheck
@@ -95,9 +95,18 @@ def build_trampoline(
         AdapterError: If a parameter's type is one that arguments cannot be decoded into.
     """
     signature = definition.signature
-    reader = ArgumentReader(definition.name, _checked(definition))
-    _check_examples(definition, reader)
-    result = result_check(definition)
+    if signature.is_async and send_all is None:
+        from snakebridge import asynchronous  # asyncio doubles a worker's memory
+
+        send_all = asynchronous.send_all
+    if definition.columns is not None:
+        batches = batch_runner(definition)
+        run_batch = batches.run_later if signature.is_async else batches.run
+        return under(
+            definition.options.unserializable or unserializable, run_batch, signature.is_async, False
+        )
+    reader = _reader(definition)
+    result = _result_check(definition)
     is_open = any(parameter.kind == "var_keyword" for parameter in definition.parameters)
     namespace: dict[str, Any] = {
         "function": definition.function,
@@ -114,10 +123,6 @@ def build_trampoline(
             namespace[f"open_{parameter.name}"] = opens
     values = [_pass(parameter, f"open_{parameter.name}" in namespace) for parameter in signature.parameters]
     call = f"function({', '.join(values)})"
-    if signature.is_async and send_all is None:
-        from snakebridge import asynchronous  # asyncio doubles a worker's memory
-
-        send_all = asynchronous.send_all
     namespace["send_all"] = send_all
     if definition.streams:
         namespace["check"] = _items_check(definition.name, result)
@@ -138,6 +143,31 @@ def build_trampoline(
         run = result.after(run, signature.is_async)
     policy = definition.options.unserializable or unserializable
     return under(policy, run, signature.is_async, definition.streams)
+
+
+def batch_runner(definition: ToolDefinition) -> BatchRunner:
+    """What runs a tool that takes many calls at once."""
+    from snakebridge.batches import BatchRunner  # loaded with the definition
+
+    assert definition.columns is not None
+    check = _result_check(definition)
+    return BatchRunner(
+        definition.function, definition.signature, definition.columns, _reader(definition), check
+    )
+
+
+def _result_check(definition: ToolDefinition) -> ResultCheck | None:
+    if definition.options.validate != "full":
+        return None
+    from snakebridge.results import result_check  # few tools have their results checked
+
+    return result_check(definition)
+
+
+def _reader(definition: ToolDefinition) -> ArgumentReader:
+    reader = ArgumentReader(definition.name, _checked(definition))
+    _check_examples(definition, reader)
+    return reader
 
 
 def _check_examples(definition: ToolDefinition, reader: ArgumentReader) -> None:

@@ -3,6 +3,8 @@
 //! The wire carries bodies without looking into them; here is where types meet bytes.
 
 mod arguments;
+#[cfg(feature = "host")]
+mod batch;
 #[cfg(test)]
 mod codec_tests;
 mod deserializer;
@@ -18,6 +20,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use self::arguments::{Argument, Arguments, Encoded, Received};
+#[cfg(feature = "host")]
+pub(crate) use self::batch::{BatchArguments, read_batch};
 #[cfg(feature = "host")]
 pub(crate) use self::input::{Attached, Function, PassedObject, attach, serialize_extension};
 #[cfg(feature = "host")]

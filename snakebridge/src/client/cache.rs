@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use super::flights::Flights;
+use super::kept::Slot;
 use crate::link::ToolName;
 
 /// What a result depends on, as far as the host can know. Whatever differs here is another call.
@@ -39,8 +41,10 @@ impl Key {
 pub struct CacheStatistics {
     /// Calls that were answered from it.
     pub hits: u64,
-    /// Calls that looked for their result in vain.
+    /// Calls that looked for their result in vain, and ran.
     pub misses: u64,
+    /// Calls that were answered by the run of another one that asked for the same before them.
+    pub followed: u64,
     /// Results that had to go for others before their time.
     pub evicted: u64,
     /// Results that it holds; some of them may be too old to be used.
@@ -67,6 +71,8 @@ pub(crate) struct Cache {
     entries: HashMap<Arc<Key>, Entry>,
     by_use: BTreeMap<u64, Arc<Key>>,
     uses: u64,
+    /// Calls that run, and those that wait for their results.
+    pub(super) flights: Flights<Arc<Key>, Arc<Slot>>,
     statistics: CacheStatistics,
 }
 
@@ -74,7 +80,8 @@ impl Cache {
     /// An empty one for at most so many results, and so many bytes of arguments and results together.
     pub(crate) fn new(most_entries: usize, most_bytes: usize) -> Self {
         let (entries, by_use) = (HashMap::new(), BTreeMap::new());
-        Self { most_entries, most_bytes, entries, by_use, uses: 0, statistics: CacheStatistics::default() }
+        let (flights, statistics) = (Flights::new(), CacheStatistics::default());
+        Self { most_entries, most_bytes, entries, by_use, uses: 0, flights, statistics }
     }
 
     /// The result that is kept for `key`, unless it is too old.
@@ -82,7 +89,6 @@ impl Cache {
         let is_old = |entry: &Entry| entry.expires.is_some_and(|expires| expires <= now);
         if self.entries.get(key).is_none_or(is_old) {
             self.remove(key);
-            self.statistics.misses += 1;
             return None;
         }
         self.statistics.hits += 1;
@@ -96,7 +102,7 @@ impl Cache {
     }
 
     /// Keeps a result for so long. One that is larger than all there is room for is not kept.
-    pub(crate) fn insert(&mut self, key: Key, value: &[u8], kept: Duration, now: Instant) {
+    pub(crate) fn insert(&mut self, key: Arc<Key>, value: &[u8], kept: Duration, now: Instant) {
         self.remove(&key);
         let size = key.size() + value.len();
         if size > self.most_bytes || self.most_entries == 0 || kept.is_zero() {
@@ -109,13 +115,32 @@ impl Cache {
             self.statistics.evicted += 1;
         }
         self.uses += 1;
-        let key = Arc::new(key);
         // A copy: the value may be a slice of a much larger buffer, which it would keep.
         let value = Bytes::copy_from_slice(value);
         let entry = Entry { value, size, expires: now.checked_add(kept), used: self.uses };
         self.by_use.insert(self.uses, Arc::clone(&key));
         self.entries.insert(key, entry);
         self.statistics.bytes += size;
+    }
+
+    /// A call found nothing, and runs.
+    pub(super) fn count_miss(&mut self) {
+        self.statistics.misses += 1;
+    }
+
+    /// So many calls got the result of another one's run.
+    pub(super) fn count_followers(&mut self, followers: usize) {
+        self.statistics.followed += followers as u64;
+    }
+
+    /// Forgets the results of these tools, those that are being computed included. Returns how many were kept.
+    pub(crate) fn forget(&mut self, is_meant: impl Fn(&str) -> bool) -> usize {
+        let meant: Vec<_> = self.entries.keys().filter(|key| is_meant(&key.tool)).cloned().collect();
+        for key in &meant {
+            self.remove(key);
+        }
+        self.flights.forget(|key| is_meant(&key.tool));
+        meant.len()
     }
 
     fn remove(&mut self, key: &Key) {
@@ -147,23 +172,27 @@ mod tests {
         }
     }
 
+    fn kept(number: u8) -> Arc<Key> {
+        Arc::new(key(number))
+    }
+
     const MINUTE: Duration = Duration::from_secs(60);
 
     #[test]
     fn a_result_is_kept_for_its_time_and_not_a_moment_longer() {
         let (mut cache, now) = (Cache::new(10, 1000), Instant::now());
-        cache.insert(key(1), b"one", MINUTE, now);
+        cache.insert(kept(1), b"one", MINUTE, now);
         assert_eq!(cache.get(&key(1), now + Duration::from_nanos(59_999_999_999)).as_deref(), Some(&b"one"[..]));
         assert_eq!(cache.get(&key(1), now + MINUTE), None);
         assert_eq!(cache.get(&key(1), now), None, "it is gone");
-        let CacheStatistics { hits, misses, entries, bytes, .. } = cache.statistics();
-        assert_eq!((hits, misses, entries, bytes), (1, 2, 0, 0));
+        let CacheStatistics { hits, entries, bytes, .. } = cache.statistics();
+        assert_eq!((hits, entries, bytes), (1, 0, 0));
     }
 
     #[test]
     fn whatever_a_result_depends_on_makes_it_another_one() {
         let (mut cache, now) = (Cache::new(10, 1000), Instant::now());
-        cache.insert(key(1), b"one", MINUTE, now);
+        cache.insert(kept(1), b"one", MINUTE, now);
         let others = [
             Key { pool: 1, ..key(1) },
             Key { manifest: "n".into(), ..key(1) },
@@ -181,19 +210,29 @@ mod tests {
     #[test]
     fn the_one_that_was_not_used_for_longest_goes_first() {
         let (mut cache, now) = (Cache::new(2, 1000), Instant::now());
-        cache.insert(key(1), b"one", MINUTE, now);
-        cache.insert(key(2), b"two", MINUTE, now);
+        cache.insert(kept(1), b"one", MINUTE, now);
+        cache.insert(kept(2), b"two", MINUTE, now);
         assert!(cache.get(&key(1), now).is_some());
-        cache.insert(key(3), b"three", MINUTE, now);
+        cache.insert(kept(3), b"three", MINUTE, now);
         assert!(cache.get(&key(2), now).is_none() && cache.get(&key(1), now).is_some());
         assert_eq!(cache.statistics().evicted, 1);
     }
 
     #[test]
+    fn what_is_forgotten_is_not_found_again() {
+        let (mut cache, now) = (Cache::new(10, 1000), Instant::now());
+        cache.insert(kept(1), b"one", MINUTE, now);
+        cache.insert(Arc::new(Key { tool: ToolName::Declared("other"), ..key(1) }), b"two", MINUTE, now);
+        assert_eq!(cache.forget(|tool| tool == "tool"), 1);
+        assert_eq!((cache.get(&key(1), now), cache.statistics().entries), (None, 1));
+        assert_eq!((cache.forget(|_| true), cache.statistics().bytes), (1, 0));
+    }
+
+    #[test]
     fn what_is_larger_than_the_whole_is_not_kept_and_pushes_nothing_out() {
         let (mut cache, now) = (Cache::new(10, 100), Instant::now());
-        cache.insert(key(1), b"one", MINUTE, now);
-        cache.insert(key(2), &[0; 100], MINUTE, now);
+        cache.insert(kept(1), b"one", MINUTE, now);
+        cache.insert(kept(2), &[0; 100], MINUTE, now);
         assert!(cache.get(&key(1), now).is_some() && cache.get(&key(2), now).is_none());
     }
 
@@ -209,9 +248,9 @@ mod tests {
             for (number, length, seconds, is_insert) in steps {
                 now += Duration::from_millis(500);
                 if is_insert {
-                    let kept = Duration::from_secs(seconds);
-                    cache.insert(key(number), &vec![number; length], kept, now);
-                    put.insert(number, (length, now + kept));
+                    let time = Duration::from_secs(seconds);
+                    cache.insert(kept(number), &vec![number; length], time, now);
+                    put.insert(number, (length, now + time));
                 } else if let Some(found) = cache.get(&key(number), now) {
                     let (length, expires) = put[&number];
                     prop_assert_eq!(found, vec![number; length]);

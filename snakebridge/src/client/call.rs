@@ -10,11 +10,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
-use super::cache::Key;
+use super::kept::{Asked, Followed, Follower, Run};
 use super::objects::Origin;
 use super::options::option_methods;
 use super::prepared::{OnProgress, Prepared};
-use super::{CallOptions, Caller};
+use super::{CallOptions, Caller, Keep};
 use crate::body::{self, Encoded};
 use crate::error::{Error, ErrorKind, Executed, Result};
 use crate::link::{PendingCall, ToolName};
@@ -34,14 +34,16 @@ pub struct Call<T, E = Error> {
 struct Ongoing {
     prepared: Prepared,
     state: State,
-    /// What its result is to be kept under, if it is to be kept.
-    key: Option<Box<Key>>,
+    /// Its run, if the result is to be kept.
+    run: Option<Box<Run>>,
 }
 
 enum State {
     /// Not polled yet; an encoding error waits here for the first poll.
     New(Result<Encoded>),
     Waiting(Arc<PendingCall>),
+    /// Another call asks for the same, and runs.
+    Following(Box<Follower>, Result<Encoded>),
     Done,
 }
 
@@ -51,7 +53,7 @@ const NOTHING: &[u8] = &[0xc0];
 impl<T, E> Call<T, E> {
     pub(super) fn new(caller: &Caller, tool: ToolName, arguments: Result<Encoded>, options: CallOptions) -> Self {
         let ongoing =
-            Ongoing { prepared: Prepared::new(caller, tool, options), state: State::New(arguments), key: None };
+            Ongoing { prepared: Prepared::new(caller, tool, options), state: State::New(arguments), run: None };
         Self { ongoing, output: PhantomData }
     }
 
@@ -77,18 +79,19 @@ impl<T, E> Call<T, E> {
     }
 
     /// Keeps the result for so long, for calls of the same tool with the same arguments in the same session that say how old
-    /// it may be in this manner; and takes one that is kept so instead of running. Only for tools whose result depends on
-    /// nothing else. Errors are not kept.
+    /// it may be in this manner; and takes one that is kept so instead of running, or the result of such a call that runs at
+    /// the moment. Only for tools whose result depends on nothing else. Errors are not kept. Default: as the tool says in
+    /// Python, `@tool(cache="10m")`.
     #[must_use]
     pub fn cache(mut self, kept: Duration) -> Self {
-        self.ongoing.prepared.options.cache = Some(kept);
+        self.ongoing.prepared.options.keep = Keep::For(kept);
         self
     }
 
-    /// Runs, whatever is kept, and keeps nothing.
+    /// Runs, whatever is kept and whoever runs, and keeps nothing.
     #[must_use]
     pub fn no_cache(mut self) -> Self {
-        self.ongoing.prepared.options.cache = None;
+        self.ongoing.prepared.options.keep = Keep::Never;
         self
     }
 
@@ -147,7 +150,7 @@ impl<T: DeserializeOwned, E: From<Error>> Future for Call<T, E> {
     type Output = Result<T, E>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let Ongoing { prepared, state, key } = &mut self.ongoing;
+        let Ongoing { prepared, state, run } = &mut self.ongoing;
         // A call may be answered without ever waiting: it still takes turns with the other tasks.
         let turn = ready!(tokio::task::coop::poll_proceed(context));
         if let State::New(_) = state {
@@ -155,16 +158,33 @@ impl<T: DeserializeOwned, E: From<Error>> Future for Call<T, E> {
             if prepared.options.notify {
                 return Poll::Ready(notify(prepared, arguments).map_err(E::from));
             }
-            if prepared.options.cache.is_some() {
-                *key = prepared.cache_key(&arguments).map_err(E::from)?.map(Box::new);
-                if let Some(kept) = key.as_deref().and_then(|key| prepared.kept(key)) {
+            match prepared.ask(&arguments).map_err(E::from)? {
+                Some(Asked::Kept(result)) => {
                     turn.made_progress();
-                    return Poll::Ready(decode(&prepared.tool, &kept).map_err(E::from));
+                    return Poll::Ready(decode(&prepared.tool, &result).map_err(E::from));
+                }
+                Some(Asked::Follows(follower)) => *state = State::Following(Box::new(follower), arguments),
+                asked => {
+                    if let Some(Asked::Runs(leading)) = asked {
+                        *run = Some(Box::new(leading));
+                    }
+                    *state = State::Waiting(prepared.submit(arguments, false).map_err(E::from)?);
                 }
             }
-            match prepared.submit(arguments, false) {
-                Ok(call) => *state = State::Waiting(call),
-                Err(error) => return Poll::Ready(Err(error.into())),
+        }
+        if let State::Following(follower, _) = state {
+            let followed = ready!(follower.poll(context));
+            let State::Following(_, arguments) = std::mem::replace(state, State::Done) else { unreachable!() };
+            match followed {
+                Followed::Result(result) => {
+                    turn.made_progress();
+                    return Poll::Ready(decode(&prepared.tool, &result).map_err(E::from));
+                }
+                Followed::Late => return Poll::Ready(Err(prepared.late().into())),
+                Followed::Leads(leading) => {
+                    *run = Some(Box::new(leading));
+                    *state = State::Waiting(prepared.submit(arguments, false).map_err(E::from)?);
+                }
             }
         }
         let (outcome, origin) = match state {
@@ -173,12 +193,13 @@ impl<T: DeserializeOwned, E: From<Error>> Future for Call<T, E> {
                 prepared.tell_progress(call);
                 (ready!(outcome), prepared.origin(call))
             }
-            State::New(_) | State::Done => panic!("a call was polled after it had completed"),
+            State::New(_) | State::Following(..) | State::Done => panic!("a call was polled after it had completed"),
         };
         turn.made_progress();
         *state = State::Done;
-        if let (Ok(result), Some(key)) = (&outcome, key.take()) {
-            prepared.keep(*key, result);
+        // Without a result it goes, and the next one runs.
+        if let (Some(run), Ok(result)) = (run.take(), &outcome) {
+            run.landed(result);
         }
         Poll::Ready(
             outcome

@@ -6,7 +6,9 @@ mod call;
 mod check;
 mod declaration;
 mod fit;
+mod flights;
 mod home;
+mod kept;
 mod objects;
 mod options;
 mod output;
@@ -25,7 +27,7 @@ pub use self::declaration::{ParameterDeclaration, SessionUse, Shape, ToolDeclara
 pub(crate) use self::home::Home;
 use self::objects::OwnSession;
 pub use self::objects::{Module, Object, ValueOrObject};
-pub(crate) use self::options::{CallOptions, Subject};
+pub(crate) use self::options::{CallOptions, Keep, Subject};
 pub use self::output::{CallOutput, Failure, Returned, StreamOutput};
 pub use self::schemas::{Schemas, ToolSchemas};
 pub(crate) use self::shared::{Driver, OwnRuntime, Shared};

@@ -26,8 +26,7 @@ pub(crate) struct CallOptions {
     pub(crate) handling: Handling,
     /// The pool that it goes to, if it is not the tool's.
     pub(crate) pool: Option<Arc<str>>,
-    /// For how long the result is kept, and for how long one that is kept is good enough.
-    pub(crate) cache: Option<Duration>,
+    pub(crate) keep: Keep,
     /// Nobody waits for the result.
     pub(crate) notify: bool,
     /// It goes on when its caller stops waiting.
@@ -46,6 +45,18 @@ pub(crate) struct Subject {
     pub(crate) name: Box<str>,
     /// It is in a module of Python, and not something that is kept.
     pub(crate) is_module: bool,
+}
+
+/// Whether the result of a call is kept, and one that is kept is good enough for it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) enum Keep {
+    /// As the tool says in Python.
+    #[default]
+    AsDeclared,
+    /// For so long.
+    For(Duration),
+    /// It is not.
+    Never,
 }
 
 #[derive(Serialize)]
@@ -72,7 +83,7 @@ impl CallOptions {
             session_use: tool.session,
             idempotent: tool.idempotent,
             handling: Handling { priority: tool.priority, retries: tool.retries, window: tool.window },
-            cache: tool.cache,
+            keep: tool.cache.map_or(Keep::AsDeclared, Keep::For),
             notify: tool.notify,
             no_cancel: tool.no_cancel,
             ..Self::default()
@@ -82,7 +93,7 @@ impl CallOptions {
     /// What a stream cannot do, whatever its declaration says.
     pub(crate) fn check_stream(&self) -> Result<()> {
         match self {
-            Self { cache: Some(_), .. } => {
+            Self { keep: Keep::For(_), .. } => {
                 Err(Error::invalid_argument("`cache` of a stream: only the results of calls are kept"))
             }
             Self { notify: true, .. } => {

@@ -1,15 +1,16 @@
 //! What a call and a stream are before they are sent: the tool, the options, and when the caller made them.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
 use super::cache::Key;
+use super::kept::{self, Asked, Asking};
 use super::objects::{self, Origin};
-use super::{CallOptions, Caller, Shared};
+use super::{CallOptions, Caller, Keep, Shared};
 use crate::body::{self, Attached, Encoded, PassedObject};
-use crate::error::{Error, ErrorKind, Executed, Result, shown};
+use crate::error::{Error, ErrorKind, Executed, Phase, Result, shown};
 use crate::link::{Chain, PendingCall, ToolName};
 use crate::pool::{InSession, PoolHandle, Submission};
 use crate::session::{Need, SessionName};
@@ -155,10 +156,18 @@ impl Prepared {
         Some(Origin::new(&self.caller, self.place, pool.name().into(), call.worker()?, session))
     }
 
-    /// What the result of the call is kept under, if it is to be kept.
-    pub(super) fn cache_key(&self, arguments: &Result<Encoded>) -> Result<Option<Key>> {
-        let (Some(_), Ok(arguments)) = (self.options.cache, arguments) else { return Ok(None) };
+    /// Asks for a result that is kept, or is about to be; `None` when there is none for a call like this.
+    pub(super) fn ask(&self, arguments: &Result<Encoded>) -> Result<Option<Asked>> {
+        // Who makes the call is told what is wrong with these.
+        let (Ok(shared), Ok(arguments)) = (self.caller.shared(), arguments) else { return Ok(None) };
         let Attached { inputs, objects, functions } = &arguments.attached;
+        let is_plain = inputs.is_empty() && objects.is_empty() && functions.is_empty();
+        let said = match self.options.keep {
+            Keep::Never => return Ok(None),
+            Keep::For(kept) => Some(kept),
+            Keep::AsDeclared if !shared.pools.keep_results() || !is_plain => return Ok(None),
+            Keep::AsDeclared => None,
+        };
         if !functions.is_empty() {
             let message = "`cache` of a call with a function among its arguments: what it will do is not known";
             return Err(Error::invalid_argument(message).for_tool(&self.tool));
@@ -173,27 +182,35 @@ impl Prepared {
         }
         // Said first: whoever is in no session that lives gets nothing out of one.
         let session = self.session().map_err(|error| error.for_tool(&self.tool))?;
-        let pool = self.choose_pool(&[]).map_err(|error| error.for_tool(&self.tool))?;
-        Ok(Some(Key {
-            pool,
-            manifest: self.caller.shared()?.pools.at(pool).manifest_hash(),
+        let place = self.choose_pool(&[]).map_err(|error| error.for_tool(&self.tool))?;
+        let pool = shared.pools.at(place);
+        let Some(kept) = said.or_else(|| pool.keeps(&self.tool)) else { return Ok(None) };
+        let pin = session.map(|InSession { pin, .. }| pin);
+        let key = Key {
+            pool: place,
+            manifest: pool.manifest_hash(),
             tool: self.tool.clone(),
-            session: session.map(|InSession { pin, .. }| pin.identity().life_of_id()),
+            session: pin.as_ref().map(|pin| pin.identity().life_of_id()),
             metadata: body::encode(&Value::Map(self.options.metadata.clone()))?,
             arguments: arguments.body.clone(),
-        }))
-    }
-
-    /// The result that is kept under `key`.
-    pub(super) fn kept(&self, key: &Key) -> Option<Bytes> {
-        self.caller.shared().ok()?.cache().get(key, Instant::now())
-    }
-
-    /// Keeps a result under `key`.
-    pub(super) fn keep(&self, key: Key, result: &[u8]) {
-        if let (Some(kept), Ok(shared)) = (self.options.cache, self.caller.shared()) {
-            shared.cache().insert(key, result, kept, Instant::now());
+        };
+        let deadline = self.created.checked_add(self.timeout(pool));
+        let asked = kept::ask(shared, Asking { key, kept, may_follow: self.chain.is_none(), deadline, pin });
+        if matches!(asked, Asked::Kept(_)) {
+            pool.count_kept(&self.tool);
         }
+        Ok(Some(asked))
+    }
+
+    /// The error of a call whose time was over before it ran.
+    pub(super) fn late(&self) -> Error {
+        let timeout = self.caller.shared().map(|shared| self.timeout(shared.pools.at(self.place)));
+        let kind = ErrorKind::DeadlineExceeded { timeout: timeout.unwrap_or_default(), phase: Phase::Queue };
+        Error::new(kind, Executed::Never).for_tool(&self.tool)
+    }
+
+    fn timeout(&self, pool: &PoolHandle) -> Duration {
+        self.options.timeout.unwrap_or_else(|| pool.call_timeout(&self.tool))
     }
 
     /// What it shares with all calls of its bridge.

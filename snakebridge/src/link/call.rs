@@ -1,5 +1,9 @@
 //! One call on its way: shared by the future that waits for it, the pool that routes it and the link that carries it.
 
+mod inputs;
+mod progress;
+mod together;
+
 use std::any::Any;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,16 +11,16 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use tokio::sync::futures::OwnedNotified;
 use tokio_util::sync::CancellationToken;
 
+use super::batch::{Batch, Ticket};
 use super::host_calls::HostCalls;
 use super::input::Inputs;
 use super::request::OwnedRequest;
 use super::stage::{Item, Next, Stage};
 use super::trial::Trial;
 use super::{Chain, Handling, Link};
-use crate::body::{Function, InputStream};
+use crate::body::Function;
 use crate::deadlock::Claim;
 use crate::error::{Error, ErrorKind, Executed, Result};
 use crate::seeded::{self, Bug};
@@ -40,6 +44,8 @@ struct State {
     /// Items that came, delivered or not. With one, the call is committed: it is not repeated.
     received: u64,
     inputs: Option<Box<Inputs>>,
+    /// Whoever is to know when it is over.
+    ticket: Option<Ticket>,
     /// Keeps its session until it is over, and the objects among its arguments.
     pin: Option<(Pin, Kept)>,
     /// What it has for itself, or waits for, until it is over: its session, a place of its tool.
@@ -55,21 +61,11 @@ struct State {
 }
 
 impl State {
-    fn tell_inputs(&self) {
-        if let Some(inputs) = &self.inputs {
-            inputs.changed.notify_waiters();
-        }
-    }
-
     /// Whether it has what it claims, or waits for it.
     fn has_its_claims(&self, has: bool) {
         for claim in &self.claims {
             claim.set_waiting(!has);
         }
-    }
-
-    fn is_committed(&self) -> bool {
-        self.received > 0 || self.inputs.as_ref().is_some_and(|inputs| inputs.pulled)
     }
 }
 
@@ -100,6 +96,8 @@ pub struct PendingCall {
     pub trial: Option<Trial>,
     /// Where it is counted: not at all, if it is a call of our own.
     pub(crate) meter: Option<Arc<Meter>>,
+    /// The calls that it goes for, if it goes for others.
+    pub(crate) batch: Option<Box<Batch>>,
     state: Mutex<State>,
 }
 
@@ -121,6 +119,7 @@ impl PendingCall {
             items: VecDeque::new(),
             received: 0,
             inputs: None,
+            ticket: None,
             pin: None,
             claims: Vec::new(),
             worker: None,
@@ -130,7 +129,7 @@ impl PendingCall {
             waker: None,
         };
         let (handling, session, tie, chain) = (Handling::default(), None, None, None);
-        let (functions, trial, meter, state) = (Vec::new(), None, None, Mutex::new(state));
+        let (functions, trial, meter, batch, state) = (Vec::new(), None, None, None, Mutex::new(state));
         Self {
             request,
             deadline,
@@ -144,6 +143,7 @@ impl PendingCall {
             functions,
             trial,
             meter,
+            batch,
             state,
         }
     }
@@ -226,15 +226,6 @@ impl PendingCall {
         self.lock().worker
     }
 
-    /// Gives it the streams that its arguments name.
-    pub fn with_inputs(self, streams: Vec<InputStream>) -> Self {
-        if !streams.is_empty() {
-            let inputs = Inputs { streams: Some(streams), pulled: false, changed: Arc::default() };
-            self.lock().inputs = Some(Box::new(inputs));
-        }
-        self
-    }
-
     /// Lends it the functions that its arguments name.
     pub(crate) fn with_functions(self, functions: Vec<Function>) -> Self {
         Self { functions, ..self }
@@ -250,48 +241,11 @@ impl PendingCall {
         Self { meter: Some(meter), ..self }
     }
 
-    /// The streams among its arguments, once.
-    pub(super) fn take_inputs(&self) -> Option<Vec<InputStream>> {
-        self.lock().inputs.as_mut()?.streams.take()
-    }
-
     /// Where it is, while it is with a worker.
     pub(super) fn connection(&self) -> Option<(Arc<Link>, u64)> {
         match &self.lock().stage {
             Stage::Sent { link, id } => Some((Arc::clone(link), *id)),
-            Stage::Queued | Stage::Done => None,
-        }
-    }
-
-    /// Something is about to be pulled for it, to be sent over `link`. False when it is not there any more.
-    pub(super) fn commit(&self, link: &Arc<Link>) -> bool {
-        let mut state = self.lock();
-        let there = matches!(&state.stage, Stage::Sent { link: now, .. } if Arc::ptr_eq(now, link));
-        if there && let Some(inputs) = &mut state.inputs {
-            inputs.pulled = true;
-        }
-        there
-    }
-
-    /// Ends with the next change: of its place, its end, or the room of one of its streams. Counts from this moment.
-    pub(super) fn changed(&self) -> OwnedNotified {
-        let changed = self.lock().inputs.as_ref().map(|inputs| Arc::clone(&inputs.changed));
-        changed.unwrap_or_default().notified_owned()
-    }
-
-    /// A stream among its arguments has room again.
-    pub(super) fn has_room(&self) {
-        self.lock().tell_inputs();
-    }
-
-    /// Waits until it is over.
-    pub(super) async fn ended(&self) {
-        loop {
-            let changed = self.changed();
-            if self.is_done() {
-                return;
-            }
-            changed.await;
+            Stage::Queued | Stage::Gathering | Stage::Together(_) | Stage::Done => None,
         }
     }
 
@@ -301,14 +255,7 @@ impl PendingCall {
         if matches!(state.stage, Stage::Done) {
             return false;
         }
-        state.attempts += 1;
-        if let Some(meter) = &self.meter {
-            match state.sent {
-                None => meter.sent(now.saturating_duration_since(self.admitted)),
-                Some(_) => meter.sent_again(),
-            }
-        }
-        state.sent = Some(now);
+        self.note_attempt(&mut state, now);
         state.worker = Some(link.worker());
         state.stage = Stage::Sent { link: Arc::clone(link), id };
         state.has_its_claims(true);
@@ -316,7 +263,23 @@ impl PendingCall {
             chain.count(link, true);
         }
         state.tell_inputs();
+        drop(state);
+        if let Some(batch) = &self.batch {
+            batch.sent(now);
+        }
         true
+    }
+
+    /// It is handed to a worker. Returns whether for the first time.
+    fn note_attempt(&self, state: &mut State, now: Instant) -> bool {
+        state.attempts += 1;
+        let is_first = state.sent.replace(now).is_none();
+        match &self.meter {
+            Some(meter) if is_first => meter.sent(now.saturating_duration_since(self.admitted)),
+            Some(meter) => meter.sent_again(),
+            None => {}
+        }
+        is_first
     }
 
     /// Since when it waits for a worker, if it does.
@@ -345,8 +308,10 @@ impl PendingCall {
     /// It leaves the place where it was for another. Returns where it was.
     fn leave(&self, state: &mut State, next: Stage) -> Stage {
         let before = std::mem::replace(&mut state.stage, next);
-        if let (Some(chain), Stage::Sent { link, .. }) = (&self.chain, &before) {
-            chain.count(link, false);
+        match (&before, &self.chain) {
+            (Stage::Sent { link, .. }, Some(chain)) => chain.count(link, false),
+            (Stage::Together(call), _) => call.batch.iter().for_each(|batch| batch.left()),
+            _ => {}
         }
         before
     }
@@ -383,21 +348,21 @@ impl PendingCall {
 
     /// Its answer. Returns false, and does nothing, when it had one already or was given up.
     pub fn complete(&self, outcome: Result<Bytes>) -> bool {
-        let (waker, pin, claims, host_calls) = {
+        let (waker, pin, claims, ticket, host_calls, of_all) = {
             let mut state = self.lock();
             if matches!(state.stage, Stage::Done) && !seeded::has(Bug::DoubleAnswer) {
                 return false;
             }
             let worker = match self.leave(&mut state, Stage::Done) {
                 Stage::Sent { link, .. } => Some(link.worker()),
-                Stage::Queued | Stage::Done => None,
+                Stage::Queued | Stage::Gathering | Stage::Together(_) | Stage::Done => None,
             };
             let attempts = state.attempts;
             if let Some(meter) = &self.meter {
                 meter.ended(outcome.as_ref().err(), state.sent.map(|sent| sent.elapsed()));
             }
             let may_have_run = state.may_have_run;
-            state.outcome = Some(outcome.map_err(|error| {
+            let outcome = outcome.map_err(|error| {
                 // Whoever ends a wait knows nothing of what was before it.
                 let error = if may_have_run { error.that_may_have_run() } else { error };
                 let error = error.for_tool(&self.request.target).after_attempts(attempts);
@@ -405,37 +370,28 @@ impl PendingCall {
                     Some(worker) => error.on_worker(worker),
                     None => error,
                 }
-            }));
+            });
+            let mut of_all = None;
+            match &self.batch {
+                Some(batch) => of_all = Some((batch, outcome, worker)),
+                None => state.outcome = Some(outcome),
+            }
             state.tell_inputs();
-            (state.waker.take(), state.pin.take(), std::mem::take(&mut state.claims), state.host_calls.take())
+            let (pin, claims) = (state.pin.take(), std::mem::take(&mut state.claims));
+            (state.waker.take(), pin, claims, state.ticket.take(), state.host_calls.take(), of_all)
         };
         // First: whoever hears of the end finds its session without it.
         drop((pin, claims));
         end_all(host_calls);
+        if let Some((batch, outcome, worker)) = of_all {
+            batch.deliver(outcome, worker);
+        }
         if let Some(waker) = waker {
             waker.wake();
         }
+        // Last: calls that those make who have just been answered are to go together.
+        drop(ticket);
         true
-    }
-
-    /// Its tool tells how far it is.
-    pub(crate) fn has_come(&self, progress: Progress) {
-        let waker = {
-            let mut state = self.lock();
-            if matches!(state.stage, Stage::Done) {
-                return;
-            }
-            state.progress = Some(Box::new(progress.sane()));
-            state.waker.take()
-        };
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-    }
-
-    /// The last that was told of how far it is, once.
-    pub(crate) fn take_progress(&self) -> Option<Progress> {
-        self.lock().progress.take().map(|progress| *progress)
     }
 
     /// An item of its stream.
@@ -465,9 +421,9 @@ impl PendingCall {
             meter.cancelled();
         }
         let (pin, claims) = (state.pin.take(), std::mem::take(&mut state.claims));
-        let host_calls = state.host_calls.take();
+        let (ticket, host_calls) = (state.ticket.take(), state.host_calls.take());
         drop(state);
-        drop((pin, claims));
+        drop((pin, claims, ticket));
         end_all(host_calls);
         stage
     }

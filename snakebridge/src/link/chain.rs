@@ -91,6 +91,11 @@ impl Chain {
         }
     }
 
+    /// Tells the waits of a chain apart.
+    pub(crate) fn wait(&self) -> usize {
+        Arc::as_ptr(&self.0).addr()
+    }
+
     /// When nobody waits any more for what the tool does.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         self.0.deadline

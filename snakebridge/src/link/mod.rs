@@ -6,6 +6,7 @@
 //! holds cannot deadlock.
 
 mod answers;
+mod batch;
 mod call;
 mod chain;
 mod handling;
@@ -33,6 +34,7 @@ use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedSender;
 
 use self::answers::Sender;
+pub(crate) use self::batch::Ticket;
 pub(crate) use self::call::{Kept, PendingCall};
 pub(crate) use self::chain::Chain;
 pub(crate) use self::handling::Handling;
@@ -293,7 +295,7 @@ impl Link {
             output.append(|out| peer.call(&wire, &ArgumentsOf(call), sent, out)).map_err(|(refused, _)| refused)?;
         // Noted before the lock is released: the reader cannot have seen the answer yet.
         let wanted = call.sent(self, id, now);
-        let is_whole = request.body.len() <= peer.peer_limits().fragment();
+        let is_whole = call.body().len() <= peer.peer_limits().fragment();
         if let Some(sent) = peer.in_flight_mut(id) {
             if is_whole {
                 sent.end = output.end();

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::{PendingCall, ToolName};
 use crate::body;
 use crate::wire::Body;
+use crate::wire::msgpack::{Reader, put_map, put_str};
 
 /// What a call asks for, owned, so that it can be sent again.
 #[derive(Debug, Clone)]
@@ -27,6 +28,10 @@ pub struct OwnedRequest {
     /// The generation of the host's tools that it may use.
     pub tools: u64,
 }
+
+/// Entries of a call's metadata.
+const CORRELATION_ID: &str = "correlation_id";
+const METADATA: &str = "metadata";
 
 /// What a call's metadata is asked for.
 #[derive(Default, Deserialize)]
@@ -60,21 +65,79 @@ impl OwnedRequest {
     }
 }
 
+impl OwnedRequest {
+    /// The encoded request metadata, without what belongs to one call alone.
+    pub fn metadata(&self) -> Option<Bytes> {
+        let meta = self.meta.as_ref()?;
+        let mut reader = Reader::new(meta);
+        for _ in 0..reader.map().ok()? {
+            let is_it = reader.str().ok()? == METADATA;
+            let value = reader.value(u64::MAX, u64::MAX).ok()?;
+            if is_it {
+                return Some(meta.slice_ref(value));
+            }
+        }
+        None
+    }
+}
+
+/// A metadata map of a correlation id and encoded request metadata, if there is any of them.
+pub(super) fn put_meta(correlation_id: Option<&str>, metadata: Option<&[u8]>) -> Option<Bytes> {
+    let entries = u32::from(correlation_id.is_some()) + u32::from(metadata.is_some());
+    let mut out = Vec::new();
+    put_map(&mut out, entries);
+    if let Some(id) = correlation_id {
+        put_str(&mut out, CORRELATION_ID);
+        put_str(&mut out, id);
+    }
+    if let Some(metadata) = metadata {
+        put_str(&mut out, METADATA);
+        out.extend_from_slice(metadata);
+    }
+    (entries > 0).then(|| out.into())
+}
+
 /// The arguments of a call as a body that is kept by keeping the call: large ones are never copied.
 pub(super) struct ArgumentsOf<'a>(pub(super) &'a Arc<PendingCall>);
 
 impl Body for ArgumentsOf<'_> {
     fn bytes(&self) -> &[u8] {
-        &self.0.request.body
+        self.0.body()
     }
 
     fn keep(&self) -> Bytes {
         struct Kept(Arc<PendingCall>);
         impl AsRef<[u8]> for Kept {
             fn as_ref(&self) -> &[u8] {
-                &self.0.request.body
+                self.0.body()
             }
         }
         Bytes::from_owner(Kept(Arc::clone(self.0)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::value::Value;
+
+    #[test]
+    fn the_metadata_of_a_request_is_found_and_written_again_as_it_was() {
+        let metadata = body::encode(&Value::Map(vec![("tenant".into(), "a".into())])).unwrap();
+        let request = |meta| OwnedRequest {
+            target: ToolName::Declared("t"),
+            stream: false,
+            session: None,
+            meta,
+            body: Vec::new(),
+            inputs: 0,
+            tools: 0,
+        };
+        for id in [None, Some("one")] {
+            let request = request(put_meta(id, Some(&metadata)));
+            assert_eq!((request.metadata(), request.correlation_id().as_deref()), (Some(metadata.clone()), id));
+        }
+        assert_eq!(request(put_meta(Some("one"), None)).metadata(), None);
+        assert_eq!(put_meta(None, None), None);
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::Link;
+use super::{Link, PendingCall};
 use crate::error::Error;
 
 /// One item of a stream, still encoded.
@@ -21,6 +21,10 @@ pub struct Item {
 pub enum Stage {
     /// Waiting for a worker.
     Queued,
+    /// Waiting for others of its kind, to go with them.
+    Gathering,
+    /// This call goes for it and for others.
+    Together(Arc<PendingCall>),
     /// Under this id on this connection.
     Sent {
         /// The connection.

@@ -79,6 +79,12 @@ pub struct Tool {
     /// Whether lists for people leave it out.
     #[serde(skip_serializing_if = "is_false")]
     pub hidden: bool,
+    /// For how many milliseconds a result is kept for calls with the same arguments, if it depends on nothing else.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cache_ms: Option<u64>,
+    /// How the host gathers calls that it takes together, if it takes many at once. Everything else here is about one call.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub batch: Option<Batching>,
     /// Keys that the state of its session must have: without them Python refuses the call.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub required_variables: Vec<String>,
@@ -87,6 +93,16 @@ pub struct Tool {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "what serde asks for")]
 fn is_false(value: &bool) -> bool {
     !value
+}
+
+/// How calls of a tool that takes many at once are gathered.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Batching {
+    /// So many calls at most go to a worker together.
+    pub max_size: u32,
+    /// So many milliseconds at most a call waits for others, while there are others under way.
+    pub max_wait_ms: f64,
 }
 
 /// What a tool needs of the session that it is called in.

@@ -16,6 +16,7 @@ use crate::session::{Affinity, Need, Tie};
 use crate::telemetry::Meter;
 use crate::wire::msgpack::Reader;
 use crate::wire::{Limits, Violation};
+use crate::worker::Worker;
 
 /// How many calls of the host may be inside one another, each made by a tool that Python called in the one before.
 const MAX_DEPTH: u32 = 8;
@@ -108,18 +109,40 @@ fn in_session(
     call.in_session(pin, tied.then_some(Tie { binding, affinity, exclusive, chain, need }), kept)
 }
 
-/// The workers of this pool that wait for the tool that makes a call, from the innermost wait on; and whether the first of
-/// them has something to do there already.
-fn waiting_workers(state: &State, chain: Option<&Chain>) -> (Vec<u64>, bool) {
-    let Some(chain) = chain else { return (Vec::new(), false) };
-    let is_here =
-        |link: &&Arc<Link>| state.workers.get(&link.worker()).is_some_and(|worker| Arc::ptr_eq(&worker.link, *link));
-    let mut links = chain.waiting().filter(is_here).peekable();
-    let is_served = links.peek().is_some_and(|first| chain.is_served_by(first));
-    (links.map(|link| link.worker()).collect(), is_served)
+/// The workers of a pool that wait for the tool that makes a call, from the innermost wait on.
+#[derive(Default)]
+struct Waiting {
+    workers: Vec<u64>,
+    /// Whether the first of them has something to do there already.
+    is_served: bool,
 }
 
 impl State {
+    /// Whether calls are let in at all, made by this tool or by none. Says who waits for it.
+    fn admits(&self, chain: Option<&Chain>, now: Instant) -> Result<Waiting> {
+        let waiting = self.waiting(chain);
+        // What runs may finish, and a nested call is a part of that.
+        if self.draining && waiting.workers.is_empty() {
+            return Err(Error::new(ErrorKind::ShuttingDown, Executed::Never));
+        }
+        if let Some((why, message)) = &self.failed {
+            return Err(Error::start_failed(*why, message));
+        }
+        match self.pause(now) {
+            Some(retry_after) => Err(Error::new(ErrorKind::CircuitOpen { retry_after }, Executed::Never)),
+            None => Ok(waiting),
+        }
+    }
+
+    fn waiting(&self, chain: Option<&Chain>) -> Waiting {
+        let Some(chain) = chain else { return Waiting::default() };
+        let is_here =
+            |link: &&Arc<Link>| self.workers.get(&link.worker()).is_some_and(|worker| Arc::ptr_eq(&worker.link, *link));
+        let mut links = chain.waiting().filter(is_here).peekable();
+        let is_served = links.peek().is_some_and(|first| chain.is_served_by(first));
+        Waiting { workers: links.map(|link| link.worker()).collect(), is_served }
+    }
+
     /// For how long it makes no sense to wait for a worker: none serves, and none is started for a while.
     fn pause(&self, now: Instant) -> Option<Duration> {
         let retry_after = self.restarts.retry_after(now)?;
@@ -129,13 +152,13 @@ impl State {
 
 impl Pool {
     /// Admits a call: it is sent, or waits, or is refused.
-    pub(super) fn submit(&self, submission: Submission) -> Result<Arc<PendingCall>> {
+    pub(super) fn submit(self: &Arc<Self>, submission: Submission) -> Result<Arc<PendingCall>> {
         let meter = self.meter(&submission.target);
         meter.requested();
         self.admitted(submission, &meter).inspect_err(|error| meter.ended(Some(error), None))
     }
 
-    fn admitted(&self, mut submission: Submission, meter: &Arc<Meter>) -> Result<Arc<PendingCall>> {
+    fn admitted(self: &Arc<Self>, mut submission: Submission, meter: &Arc<Meter>) -> Result<Arc<PendingCall>> {
         let now = Instant::now();
         if let (Some(session), Some(affinity)) = (&mut submission.session, self.config.affinity) {
             session.default_affinity = affinity;
@@ -150,21 +173,11 @@ impl Pool {
         // What is refused goes when the lock is free again: its arguments may be streams out of this very pool, whose end
         // takes the lock.
         let call;
-        let worker = {
+        let (worker, gathered) = {
             let mut state = self.lock();
-            let (waiting, is_served) = waiting_workers(&state, submission.chain.as_ref());
-            // What runs may finish, and a nested call is a part of that.
-            if state.draining && waiting.is_empty() {
-                return Err(Error::new(ErrorKind::ShuttingDown, Executed::Never));
-            }
-            if let Some((why, message)) = &state.failed {
-                return Err(Error::start_failed(*why, message));
-            }
-            if let Some(retry_after) = state.pause(now) {
-                return Err(Error::new(ErrorKind::CircuitOpen { retry_after }, Executed::Never));
-            }
+            let waiting = state.admits(submission.chain.as_ref(), now)?;
             self.refuse_poison(&state, &submission, now)?;
-            if waiting.is_empty() && submission.session.is_none() {
+            if waiting.workers.is_empty() && submission.session.is_none() {
                 // Before anything is built for it that would only be thrown away.
                 let room = state.scheduler.expect_room(submission.body.len() as u64);
                 room.map_err(|refusal| refused(refusal, ""))?;
@@ -174,32 +187,74 @@ impl Pool {
             let pool = &self.config.name;
             let prepared = prepare(submission, deadline, timeout, &state.declared_uses, tools, pool, now);
             call = Arc::new(prepared.with_trial(trial).counted_by(Arc::clone(meter)));
-            let placement = state.scheduler.nest(Arc::clone(&call), &waiting, is_served, now);
-            let placement = placement.map_err(|refusal| Self::refused(&call, refusal))?;
-            let claimed = self.claim_place(&call, placement, &waiting);
-            if let Err(error) = claimed.and_then(|()| self.claim_session(&call, placement)) {
-                state.scheduler.give_up(&call);
-                return Err(error);
-            }
+            let gathered = self.gather(&state, &call, now);
+            let worker = match gathered {
+                Some(_) => None,
+                None => self.place(&mut state, &call, &waiting, now)?,
+            };
             state.retries.earn();
-            if placement == Placement::Queued {
-                meter.queued();
-                self.crowded.notify_one();
-                self.alarm.set(self.expiry(&call, true));
-            }
-            match placement {
-                Placement::Worker(number) => state.workers.get(&number).cloned(),
-                Placement::Queued => None,
-            }
+            (worker, gathered)
         };
+        if let Some(gathered) = gathered {
+            self.go(gathered);
+        }
         if let Some(worker) = worker {
-            match self.send(&worker, &call, now) {
-                Sent::Alone => worker.link.look_for_answers(),
-                Sent::BesideOthers => {}
-                Sent::Not => self.dispatch(),
-            }
+            self.send_first(&worker, &call, now);
         }
         Ok(call)
+    }
+
+    /// Gives a call that has waited for others of its kind a worker, or a place in the queue; by itself, or as the one that
+    /// goes for them all.
+    pub(super) fn place_gathered(&self, call: &Arc<PendingCall>) {
+        let now = Instant::now();
+        let placed = {
+            let mut state = self.lock();
+            let waiting = state.admits(call.chain(), now);
+            waiting.and_then(|waiting| self.place(&mut state, call, &waiting, now))
+        };
+        match placed {
+            Ok(Some(worker)) => self.send_first(&worker, call, now),
+            Ok(None) => {}
+            Err(error) => {
+                call.complete(Err(error));
+            }
+        }
+    }
+
+    /// Gives `call` a worker, which is returned, or a place in the queue.
+    fn place(
+        &self,
+        state: &mut State,
+        call: &Arc<PendingCall>,
+        waiting: &Waiting,
+        now: Instant,
+    ) -> Result<Option<Arc<Worker>>> {
+        let placement = state.scheduler.nest(Arc::clone(call), &waiting.workers, waiting.is_served, now);
+        let placement = placement.map_err(|refusal| Self::refused(call, refusal))?;
+        let claimed = self.claim_place(call, placement, &waiting.workers);
+        if let Err(error) = claimed.and_then(|()| self.claim_session(call, placement)) {
+            state.scheduler.give_up(call);
+            return Err(error);
+        }
+        Ok(match placement {
+            Placement::Worker(number) => state.workers.get(&number).cloned(),
+            Placement::Queued => {
+                call.meters().for_each(|meter| meter.queued());
+                self.crowded.notify_one();
+                self.alarm.set(self.expiry(call, true));
+                None
+            }
+        })
+    }
+
+    /// Sends a call to the worker that was free for it, and fetches the answer if that is there already.
+    fn send_first(&self, worker: &Arc<Worker>, call: &Arc<PendingCall>, now: Instant) {
+        match self.send(worker, call, now) {
+            Sent::Alone => worker.link.look_for_answers(),
+            Sent::BesideOthers => {}
+            Sent::Not => self.dispatch(),
+        }
     }
 
     /// Notes that a call has its session to itself, or waits for that. Refused when it could wait for ever.

@@ -30,6 +30,12 @@ pub(super) struct Verdict {
     outlier: Option<Arc<Worker>>,
 }
 
+fn tell(refused: Vec<(Arc<PendingCall>, Error)>) {
+    for (call, error) in refused {
+        call.complete(Err(error));
+    }
+}
+
 impl State {
     /// What it means that `worker` has answered `call`; `None` when that is nothing.
     pub(super) fn judge(&mut self, worker: u64, call: &PendingCall, answer: Answer) -> Option<Verdict> {
@@ -72,7 +78,9 @@ impl Pool {
             }
             if let Some(retry_after) = self.trials.died(suspect, now) {
                 self.events.emit(Event::CircuitOpened { tool: Some(tool.to_string()), retry_after });
-                let waiting = self.lock().scheduler.take_waiting(|call| call.request.target == *tool);
+                let of_tool = |call: &Arc<PendingCall>| call.request.target == *tool;
+                let mut waiting = self.lock().scheduler.take_waiting(of_tool);
+                waiting.extend(self.take_gathered(of_tool));
                 let error = || Error::new(ErrorKind::CircuitOpen { retry_after }, Executed::Never);
                 refused.extend(waiting.into_iter().map(|call| (call, error())));
             }
@@ -81,6 +89,10 @@ impl Pool {
         if let [suspect] = suspects
             && suspect.request.inputs == 0
         {
+            if suspect.batch.is_some() {
+                self.suspect_all(suspect.members(), now);
+                return tell(refused);
+            }
             let (tool, arguments) = (&suspect.request.target, &suspect.request.body);
             let digest = self.digests.of(arguments);
             let mut state = self.lock();
@@ -93,8 +105,15 @@ impl Pool {
                 refused.extend(waiting.into_iter().map(|call| (call, error())));
             }
         }
-        for (call, error) in refused {
-            call.complete(Err(error));
+        tell(refused);
+    }
+
+    /// One of several calls that went together has cost its worker.
+    fn suspect_all(&self, calls: &[Arc<PendingCall>], now: Instant) {
+        let digests: Vec<_> = calls.iter().map(|call| self.digests.of(&call.request.body)).collect();
+        let mut state = self.lock();
+        for (call, digest) in calls.iter().zip(digests) {
+            state.poison.was_among(&call.request.target, digest, now);
         }
     }
 
@@ -104,7 +123,8 @@ impl Pool {
         if self.trials.answered(call, now) {
             self.events.emit(Event::CircuitClosed { tool: Some(tool.to_string()) });
         }
-        if verdict.suspected {
+        // Whoever is suspected goes alone.
+        if verdict.suspected && call.batch.is_none() {
             let digest = self.digests.of(&call.request.body);
             self.lock().poison.answered(tool, digest);
         }

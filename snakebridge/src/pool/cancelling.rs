@@ -32,7 +32,7 @@ impl Pool {
             let workers: Vec<_> = state.workers.values().cloned().collect();
             (state.scheduler.take_waiting(&is_meant), workers)
         };
-        for call in waiting {
+        for call in waiting.into_iter().chain(self.take_gathered(&is_meant)) {
             call.complete(Err(Error::new(kind(), Executed::Never)));
         }
         self.departed();

@@ -35,35 +35,38 @@ impl Pool {
         self.blame(&suspects, ended);
         self.registry.cancel_worker(worker.number);
         let (mut maybe, mut never) = (0, 0);
+        let unanswered = ended.unanswered.iter().flat_map(|unanswered| {
+            let executed = worker.executed_if_lost(unanswered);
+            apart(&unanswered.call, executed).into_iter().map(move |call| (call, executed))
+        });
+        let unanswered: Vec<_> = unanswered.collect();
         let mut again = Vec::new();
         let mut events = Vec::new();
-        for unanswered in &ended.unanswered {
-            let call = &unanswered.call;
+        for (call, executed) in unanswered {
             if call.is_done() {
                 continue;
             }
-            let executed = worker.executed_if_lost(unanswered);
             match executed {
-                Executed::Never => never += 1,
+                Executed::Never => never += call.callers(),
                 _ => maybe += 1,
             }
             let tool = call.request.target.to_string();
-            if self.may_repeat(&mut self.lock(), worker, call, executed) && call.requeue(executed) {
+            if self.may_repeat(&mut self.lock(), worker, &call, executed) && call.requeue(executed) {
                 let (lost_worker, attempts) = (worker.number, call.attempts());
                 events.push(Event::CallRepeated { pool: self.name(), tool, lost_worker, executed, attempts });
                 again.push((call, executed));
-            } else if call.complete(Err(self.lost(ended, call, executed).on_worker(worker.number))) {
+            } else if call.complete(Err(self.lost(ended, &call, executed).on_worker(worker.number))) {
                 events.push(Event::CallLost { pool: self.name(), tool, worker: worker.number, executed });
             }
         }
         let refused: Vec<_> = {
             let mut state = self.lock();
-            again.into_iter().filter(|&(call, executed)| !self.wait_again(&mut state, call, executed)).collect()
+            again.into_iter().filter(|(call, executed)| !self.wait_again(&mut state, call, *executed)).collect()
         };
         for (call, executed) in refused {
             let error = match executed {
                 Executed::Never => Error::new(ErrorKind::ShuttingDown, executed),
-                _ => self.lost(ended, call, executed),
+                _ => self.lost(ended, &call, executed),
             };
             call.complete(Err(error.on_worker(worker.number)));
         }
@@ -158,4 +161,13 @@ impl Pool {
 /// Whether the call, or its tool in Python, is declared idempotent.
 fn is_idempotent(worker: &Worker, call: &PendingCall) -> bool {
     call.idempotent || seeded::has(Bug::BlindRetry) || worker.manifest.is_idempotent(&call.request.target)
+}
+
+/// The calls that a worker has left unanswered with one of its own. One that goes for others goes on as it was where it
+/// never ran; where nobody knows, each of them goes on alone: it may have been any of them that cost the worker.
+pub(super) fn apart(call: &Arc<PendingCall>, executed: Executed) -> Vec<Arc<PendingCall>> {
+    if call.batch.is_some() && executed != Executed::Never {
+        return call.come_apart();
+    }
+    vec![Arc::clone(call)]
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::Pool;
-use crate::link::{RELEASE, ToolName};
+use crate::link::{PendingCall, RELEASE, ToolName};
 use crate::telemetry::{Meter, Statistics};
 
 /// Tools that have a meter of their own: as many series as those who collect them bear.
@@ -47,6 +47,11 @@ impl Meters {
     }
 }
 
+/// How many callers wait for these calls.
+fn callers<'a>(calls: impl Iterator<Item = &'a Arc<PendingCall>>) -> usize {
+    calls.map(|call| call.callers()).sum()
+}
+
 impl Pool {
     /// Counts the calls of `tool`.
     pub(super) fn meter(&self, tool: &ToolName) -> Arc<Meter> {
@@ -60,10 +65,11 @@ impl Pool {
             let serving = state.workers.values().filter(|worker| !worker.is_retired()).count();
             let mut statistics = state.history.clone();
             (statistics.workers, statistics.spares) = (serving, state.spares.len());
-            statistics.waiting = state.scheduler.waiting_calls();
+            statistics.waiting = callers(state.scheduler.waiting());
             statistics.workers_stuck = state.stuck.count();
             statistics
         };
+        statistics.waiting += self.gathering().waiting().count();
         self.meters.read(&mut statistics);
         statistics
     }

@@ -1,25 +1,28 @@
 //! Many workers: who runs what, who waits, and what happens when one dies.
 //!
 //! A call is a [`submission`]; [`admission`] says which are let in; [`scheduler`] decides where they go and is pure, with
-//! [`room`] for those that wait; [`routing`] carries out what it decides. [`slot`] keeps one place filled with a living
-//! worker, one of the [`spares`] where there is one, with [`succession`] when it has served long enough, unless
-//! [`restarts`] says that it makes no sense at the moment, there is a [`shortage`], too many are [`stuck`], or what it has
-//! to [`offer`] has changed. [`loss`] settles what a dead one leaves, and [`blame`] asks which tool, arguments or worker
-//! is at fault: [`breaker`], [`poison`] and [`outliers`] keep count; [`supervisor`] looks after idle workers, and
-//! [`growth`] after their number; [`timekeeper`] ends calls whose time is up, [`cancelling`] many at once, and
-//! [`retirement`] workers that do not let go of them; [`unattended`] stays with calls that nobody waits for; [`exposing`]
-//! notes what adapters expose to sessions; [`shutdown`] ends everything. [`pools`] says which of several pools a call goes
-//! to.
+//! [`room`] for those that wait; [`routing`] carries out what it decides. [`gather`] decides which calls go together, and
+//! [`batching`] sees to it. [`slot`] keeps one place filled with a living worker, one of the [`spares`] where there is one,
+//! with [`succession`] when it has served long enough, unless [`restarts`] says that it makes no sense at the moment, there
+//! is a [`shortage`], too many are [`stuck`], or what it has to [`offer`] has changed. [`loss`] settles what a dead one
+//! leaves, and [`blame`] asks which tool, arguments or worker is at fault: [`breaker`], [`poison`] and [`outliers`] keep
+//! count; [`supervisor`] looks after idle workers, and [`growth`] after their number; [`timekeeper`] ends calls whose time
+//! is up, [`cancelling`] many at once, and [`retirement`] workers that do not let go of them; [`unattended`] stays with
+//! calls that nobody waits for; [`exposing`] notes what adapters expose to sessions; [`shutdown`] ends everything.
+//! [`pools`] says which of several pools a call goes to, and [`handle`] is what these see of one.
 
 mod admission;
 mod alarm;
 mod backoff;
+mod batching;
 mod blame;
 mod breaker;
 mod cancelling;
 mod circuit;
 mod exposing;
+mod gather;
 mod growth;
+mod handle;
 mod health;
 mod info;
 mod loss;
@@ -51,7 +54,7 @@ mod trials;
 mod unattended;
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicU64, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -60,7 +63,9 @@ use tokio::sync::{Notify, Semaphore, mpsc, watch};
 use tokio_util::task::TaskTracker;
 
 use self::alarm::Alarm;
+use self::batching::Gathering;
 use self::blame::Digests;
+use self::gather::{Gather, Rule};
 use self::growth::Place;
 pub use self::info::{CurrentCall, WorkerInfo, WorkerState};
 use self::meters::Meters;
@@ -81,11 +86,11 @@ use self::trials::Trials;
 use crate::error::{Error, ErrorKind, Executed, Result, StartFailure};
 use crate::link::{PendingCall, Priority, ToolName};
 use crate::manifest::{Manifest, SessionUse};
-use crate::session::{Affinity, Identity, Tie};
+use crate::session::{Affinity, Tie};
 use crate::telemetry::{Events, Records, Statistics};
 use crate::tools::Registry;
 use crate::wire::fragment::FRAGMENT;
-use crate::worker::{Objects, Worker, WorkerConfig};
+use crate::worker::{Worker, WorkerConfig};
 
 /// What a pool is made of.
 #[derive(Debug, Clone)]
@@ -164,11 +169,11 @@ impl Task for Arc<PendingCall> {
     }
 
     fn is_large(&self) -> bool {
-        self.request.body.len() > FRAGMENT
+        self.size() > FRAGMENT
     }
 
     fn bytes(&self) -> u64 {
-        self.request.body.len() as u64
+        self.size() as u64
     }
 
     fn priority(&self) -> Priority {
@@ -216,6 +221,10 @@ struct State {
     declared_timeouts: HashMap<String, Duration>,
     /// What tools need of their session, as they declare in Python.
     declared_uses: HashMap<String, SessionUse>,
+    /// Tools whose results are kept, and for how long.
+    declared_keeping: HashMap<String, Duration>,
+    /// Tools that take many calls at once, and how these are gathered.
+    declared_batching: HashMap<String, Rule>,
     /// Set while no worker can be had: what every call is told at once, instead of after a wait.
     failed: Option<(StartFailure, String)>,
     /// Why the last worker that was to be started found no room, until one is ready.
@@ -259,6 +268,9 @@ struct Pool {
     /// The last number of a worker, in all pools together.
     numbers: Arc<AtomicU64>,
     state: Mutex<State>,
+    gathering: Mutex<Gathering>,
+    /// Whether results of any tool are kept, as it says: for most pools not, and every call asks.
+    keeps_results: AtomicBool,
     /// Tools that kill workers.
     trials: Arc<Trials>,
     digests: Digests,
@@ -322,6 +334,8 @@ impl PoolHandle {
             manifest_hash: "".into(),
             declared_timeouts: HashMap::new(),
             declared_uses: HashMap::new(),
+            declared_keeping: HashMap::new(),
+            declared_batching: HashMap::new(),
             failed: None,
             shortage: None,
             has_served: false,
@@ -341,6 +355,8 @@ impl PoolHandle {
             registry,
             numbers,
             state: Mutex::new(state),
+            gathering: Mutex::new(Gather::new()),
+            keeps_results: AtomicBool::new(false),
             trials,
             digests: Digests::default(),
             meters: Meters::default(),
@@ -383,104 +399,6 @@ impl PoolHandle {
             }
         }
         Err(worst)
-    }
-
-    /// Admits a call: it is sent, or waits, or is refused.
-    pub(crate) fn submit(&self, submission: Submission) -> Result<Arc<PendingCall>> {
-        self.pool.submit(submission)
-    }
-
-    /// The caller of `call` does not wait any more.
-    pub(crate) fn abandon(&self, call: &Arc<PendingCall>) {
-        self.pool.abandon(call);
-    }
-
-    /// The calls of `session` are of no use any more: those that wait leave, and those that run are cancelled.
-    pub(crate) fn cancel_session(&self, session: &Arc<Identity>) {
-        self.pool.cancel_session(session);
-    }
-
-    /// Nobody will wait for `call`: its failure is an event.
-    pub(crate) fn attend(&self, call: Arc<PendingCall>) {
-        self.pool.attend(call);
-    }
-
-    /// Nobody waits any more for `call`, a stream, which runs to its end nonetheless.
-    pub(crate) fn exhaust(&self, call: &Arc<PendingCall>) {
-        self.pool.exhaust(Arc::clone(call));
-    }
-
-    /// The manifest of the newest worker.
-    pub(crate) fn manifest(&self) -> Option<Arc<Manifest>> {
-        let state = self.pool.lock();
-        state
-            .workers
-            .values()
-            .max_by_key(|worker| worker.number)
-            .map(|worker| Arc::clone(&worker.manifest))
-            .or_else(|| state.manifests.values().next().cloned())
-    }
-
-    /// The hash of the manifest of the worker that was ready last.
-    pub(crate) fn manifest_hash(&self) -> Arc<str> {
-        Arc::clone(&self.pool.lock().manifest_hash)
-    }
-
-    /// Its name.
-    pub(crate) fn name(&self) -> &str {
-        &self.pool.config.name
-    }
-
-    /// What its workers load.
-    pub(crate) fn adapter(&self) -> Option<&str> {
-        self.pool.config.worker.adapter.as_deref()
-    }
-
-    /// What its workers keep and may use for the host, if anything.
-    pub(crate) fn objects(&self) -> Option<&Objects> {
-        self.pool.config.worker.objects.as_ref()
-    }
-
-    /// Whether its workers have this tool, as far as it is known.
-    pub(crate) fn has_tool(&self, name: &str) -> bool {
-        self.manifest().is_some_and(|manifest| manifest.tool(name).is_some())
-    }
-
-    /// The workers that serve calls at this moment, by number.
-    pub(crate) fn workers(&self) -> Vec<WorkerInfo> {
-        self.pool.infos()
-    }
-
-    /// What it has done so far.
-    pub(crate) fn statistics(&self) -> Statistics {
-        self.pool.statistics()
-    }
-
-    /// Replaces the worker of that number, and waits until it gets no more calls.
-    pub(crate) async fn recycle(&self, number: u64) -> Result<()> {
-        self.pool.recycle(number).await
-    }
-
-    /// Admits no more, lets running calls finish, ends the workers. Calls that wait are told that it shuts down.
-    pub(crate) async fn shutdown(&self) {
-        self.pool.shutdown().await;
-    }
-
-    /// Admits no more, and kills the workers. Running calls are told that it shuts down.
-    pub(crate) fn kill(&self) {
-        self.pool.kill();
-    }
-}
-
-impl Drop for PoolHandle {
-    fn drop(&mut self) {
-        // No runtime is needed, and none may be there.
-        self.pool.life.send_replace(Life::Killed);
-        let workers: Vec<_> = self.pool.lock().living().cloned().collect();
-        for worker in workers {
-            worker.kill_now();
-        }
-        self.pool.kill_template();
     }
 }
 

@@ -50,6 +50,21 @@ impl Poison {
         is_poison
     }
 
+    /// Several calls, one of them with these arguments, were all that a worker was running when it died. Nobody knows which
+    /// of them it was: they are watched.
+    pub(super) fn was_among(&mut self, tool: &ToolName, digest: u64, now: Instant) {
+        self.forget(now);
+        let digests = self.tools.entry(tool.clone()).or_default();
+        let known = digests.len();
+        digests.entry(digest).or_insert(Suspicion { deaths: 0, forgiven: false, last: now }).last = now;
+        self.remembered += digests.len() - known;
+    }
+
+    /// Whether these arguments may have killed a worker.
+    pub(super) fn is_suspect(&self, tool: &ToolName, digest: u64) -> bool {
+        self.tools.get(tool).is_some_and(|digests| digests.contains_key(&digest))
+    }
+
     /// How many workers these arguments have killed, if they are poison.
     pub(super) fn deaths(&self, tool: &ToolName, digest: u64, now: Instant) -> Option<u32> {
         let suspicion = self.tools.get(tool)?.get(&digest)?;
@@ -124,16 +139,31 @@ mod tests {
         assert!(!poison.died(&TOOL, 1, false, now), "it begins anew");
     }
 
+    #[test]
+    fn who_was_among_others_is_suspect_and_no_poison_before_it_has_killed_alone() {
+        let now = Instant::now();
+        let mut poison = Poison::default();
+        poison.was_among(&TOOL, 1, now);
+        poison.was_among(&TOOL, 1, now);
+        assert!(poison.suspects(&TOOL) && poison.is_suspect(&TOOL, 1) && !poison.is_suspect(&TOOL, 2));
+        assert!(!poison.died(&TOOL, 1, false, now));
+        assert!(poison.died(&TOOL, 1, false, now));
+    }
+
     proptest! {
         #[test]
         fn what_is_remembered_is_bounded_and_counted_right(
-            steps in proptest::collection::vec((0u64..3000, any::<bool>(), 0u64..30), 0..3000),
+            steps in proptest::collection::vec((0u64..3000, 0u8..3, 0u64..30), 0..3000),
         ) {
             let mut now = Instant::now();
             let mut poison = Poison::default();
-            for (digest, dies, wait) in steps {
+            for (digest, what, wait) in steps {
                 now += Duration::from_secs(wait);
-                if dies { poison.died(&TOOL, digest, false, now); } else { poison.answered(&TOOL, digest) }
+                match what {
+                    0 => { poison.died(&TOOL, digest, false, now); }
+                    1 => poison.was_among(&TOOL, digest, now),
+                    _ => poison.answered(&TOOL, digest),
+                }
                 let counted: usize = poison.tools.values().map(HashMap::len).sum();
                 prop_assert_eq!(counted, poison.remembered);
                 prop_assert!(counted <= REMEMBERED);

@@ -103,6 +103,11 @@ impl Pools {
         }
     }
 
+    /// Whether any tool says in Python that its results are kept.
+    pub(crate) fn keep_results(&self) -> bool {
+        self.pools.iter().any(PoolHandle::keeps_any)
+    }
+
     /// Where the pool is that is meant when nothing names one.
     pub(crate) fn default(&self) -> Result<usize> {
         match &self.pools[..] {

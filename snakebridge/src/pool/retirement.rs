@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Pool;
+use super::loss::apart;
 use crate::error::{Crash, Error, ErrorKind, Executed, Exit, Phase};
 use crate::link::{PendingCall, Unanswered};
 use crate::telemetry::Event;
@@ -44,15 +45,18 @@ impl Pool {
         let (mut refused, mut events) = (Vec::new(), Vec::new());
         {
             let mut state = self.lock();
-            for Unanswered { id, call, .. } in never_ran {
+            let handed_back = never_ran.iter().flat_map(|Unanswered { id, call, .. }| {
                 state.scheduler.release(worker.number, call);
                 let executed = worker.executed_if_handed_back(*id, call);
+                apart(call, executed).into_iter().map(move |call| (call, executed))
+            });
+            for (call, executed) in handed_back.collect::<Vec<_>>() {
                 let waits_again = match executed {
                     Executed::Never => call.hand_back(),
-                    _ => self.may_repeat(&mut state, worker, call, executed) && call.requeue(executed),
+                    _ => self.may_repeat(&mut state, worker, &call, executed) && call.requeue(executed),
                 };
                 // What does not wait again was begun: it ran, or streams among its arguments have begun to flow.
-                if !waits_again || !self.wait_again(&mut state, call, executed) {
+                if !waits_again || !self.wait_again(&mut state, &call, executed) {
                     refused.push((call, executed, waits_again));
                 } else if executed != Executed::Never {
                     let (tool, attempts) = (call.request.target.to_string(), call.attempts());

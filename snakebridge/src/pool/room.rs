@@ -46,6 +46,7 @@ impl Room {
     }
 
     /// How many calls wait.
+    #[cfg(test)]
     pub(super) fn calls(&self) -> usize {
         self.calls
     }

@@ -82,6 +82,8 @@ impl Pool {
             self.vacated(now);
             return Sent::Not;
         }
+        // Put together before the connection is taken.
+        let _ = call.body();
         if let Some(session) = &call.session {
             // Before it is answered, which may be at once.
             session.went_to(worker.number);
@@ -221,6 +223,8 @@ impl Pool {
                 self.lock().scheduler.give_up(call);
                 self.departed();
             }
+            Stage::Gathering => drop(self.take_gathered(|other| Arc::ptr_eq(other, call))),
+            Stage::Together(all) => self.desert(&all),
             Stage::Sent { link, id } => self.cancel(&link, id, call, "the caller dropped it"),
             Stage::Done => {}
         }
@@ -254,7 +258,7 @@ impl Pool {
             state.failed = Some((why, message.to_owned()));
             state.scheduler.take_waiting(|_| true)
         };
-        for call in waiting {
+        for call in waiting.into_iter().chain(self.take_gathered(|_| true)) {
             call.complete(Err(Error::start_failed(why, message)));
         }
     }

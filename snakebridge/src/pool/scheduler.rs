@@ -325,6 +325,7 @@ impl<C: Task> Scheduler<C> {
     }
 
     /// How many calls wait.
+    #[cfg(test)]
     pub(super) fn waiting_calls(&self) -> usize {
         self.room.calls()
     }

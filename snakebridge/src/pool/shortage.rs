@@ -2,6 +2,7 @@
 //! those that wait for too long are told what was missing.
 
 use std::io;
+use std::sync::Arc;
 
 use crate::error::{Error, ErrorKind, Executed};
 
@@ -23,6 +24,6 @@ impl Shortage {
     pub(super) fn error(&self) -> Error {
         let source = self.errno.map_or_else(|| io::Error::from(self.kind), io::Error::from_raw_os_error);
         let what = format!("no worker could be started meanwhile: {}", self.what);
-        Error::new(ErrorKind::Resource { what, source }, Executed::Never)
+        Error::new(ErrorKind::Resource { what, source: Arc::new(source) }, Executed::Never)
     }
 }

@@ -60,7 +60,7 @@ impl Pool {
             state.draining = true;
             state.scheduler.take_waiting(|_| true)
         };
-        for call in waiting {
+        for call in waiting.into_iter().chain(self.take_gathered(|_| true)) {
             call.complete(Err(Error::new(ErrorKind::ShuttingDown, Executed::Never)));
         }
     }

@@ -15,7 +15,7 @@ use super::growth::Place;
 use super::permission::Probe;
 use super::restarts::{PROVEN, is_quick};
 use super::scheduler::Capacity;
-use super::{Life, Pool, Shortage, State, offer};
+use super::{Life, Pool, Shortage, State, batching, offer};
 use crate::body;
 use crate::error::{Error, ErrorKind, Result, StartFailure};
 use crate::link::{Answer, Incoming, Link, PendingCall, Service, Told};
@@ -270,6 +270,13 @@ impl Pool {
                 .collect();
             let declared = worker.manifest.tools.iter();
             state.declared_uses = declared.filter_map(|tool| Some((tool.name.clone(), tool.session?))).collect();
+            let declared = worker.manifest.tools.iter();
+            state.declared_keeping =
+                declared.filter_map(|tool| Some((tool.name.clone(), Duration::from_millis(tool.cache_ms?)))).collect();
+            self.keeps_results.store(!state.declared_keeping.is_empty(), Ordering::Relaxed);
+            let declared = worker.manifest.tools.iter();
+            state.declared_batching =
+                declared.filter_map(|tool| Some((tool.name.clone(), batching::rule(tool.batch?)?))).collect();
             state.manifests.entry(worker.manifest_hash.clone()).or_insert_with(|| Arc::clone(&worker.manifest));
             state.manifest_hash = worker.manifest_hash.as_str().into();
             state.history.workers_started += 1;

@@ -51,25 +51,33 @@ struct Look {
     next: Option<Instant>,
     /// Whether it runs a call, as far as can be told, and not only streams.
     runs_a_call: bool,
+    /// Calls that go for others.
+    together: Vec<Arc<PendingCall>>,
 }
 
 impl Pool {
     /// Ends everything whose time is up at `now`, and sets the alarm for what is next. Returns how much it looked at.
     fn expire(self: &Arc<Self>, now: Instant) -> u32 {
-        let (expired, workers, shortage, mut seen, pause_is_over) = {
+        let gathered = self.send_due(now);
+        let (expired, together, workers, shortage, mut seen, pause_is_over) = {
             let mut state = self.lock();
             let expired = state.scheduler.take_waiting(|call| self.expiry(call, true).is_some_and(|when| when <= now));
-            let (mut next, mut seen) = (None, 0);
+            let (mut next, mut seen) = (None, gathered);
+            let mut together = Vec::new();
             for call in state.scheduler.waiting() {
                 next = [next, self.expiry(call, true)].into_iter().flatten().min();
                 seen += 1;
+                if call.batch.is_some() {
+                    together.push(Arc::clone(call));
+                }
             }
             let pause_is_over = state.scheduler.end_pauses(now);
             self.alarm.set([next, state.scheduler.next_pause()].into_iter().flatten().min());
             let workers: Vec<Arc<Worker>> = state.workers.values().cloned().collect();
             let shortage = state.shortage.clone().filter(|_| workers.is_empty());
-            (expired, workers, shortage, seen, pause_is_over)
+            (expired, together, workers, shortage, seen, pause_is_over)
         };
+        self.alarm.set(self.expire_members(&together, None, now));
         if pause_is_over {
             self.dispatch();
         } else if !expired.is_empty() {
@@ -87,7 +95,8 @@ impl Pool {
 
     /// Ends what has run out of time in one worker, and the worker itself if it does not let go of a cancelled call.
     fn expire_in(self: &Arc<Self>, worker: &Arc<Worker>, now: Instant) -> u32 {
-        let Look { seen, expired, overdue, mut next, runs_a_call } = self.look(worker, now);
+        let Look { seen, expired, overdue, mut next, runs_a_call, together } = self.look(worker, now);
+        self.alarm.set(self.expire_members(&together, Some(worker.number), now));
         for (id, call) in expired {
             let phase = if call.request.stream { Phase::Stream } else { Phase::Run };
             let kind = ErrorKind::DeadlineExceeded { timeout: call.timeout, phase };
@@ -118,6 +127,9 @@ impl Pool {
         worker.link.for_each(|id, call, cancelled| {
             look.seen += 1;
             look.runs_a_call |= !call.request.stream && last_started.is_none_or(|last| id <= last);
+            if call.batch.is_some() && cancelled.is_none() {
+                look.together.push(Arc::clone(call));
+            }
             let due = match cancelled {
                 Some(since) => since.checked_add(grace),
                 None => call.deadline,

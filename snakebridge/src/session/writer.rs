@@ -65,7 +65,7 @@ impl Ticket<'_> {
 
 /// What is in memory is ahead of what is stored, and nobody can tell by how much.
 fn failed(why: &str) -> Error {
-    let source = std::io::Error::other(why.to_owned());
+    let source = Arc::new(std::io::Error::other(why.to_owned()));
     let what = "the session store failed; what it has is there after a new start".to_owned();
     Error::new(ErrorKind::Resource { what, source }, Executed::Maybe)
 }

@@ -87,6 +87,12 @@ pub struct CallStatistics {
     pub queued: u64,
     /// How often a call was handed to another worker, because the first was lost.
     pub retries: u64,
+    /// Calls that were answered with a result that was kept. They are none of the requests.
+    pub kept: u64,
+    /// How often calls of a tool that takes many at once went to a worker together.
+    pub batches: u64,
+    /// Calls that went in one of these, for the first time.
+    pub batched: u64,
     /// From being made to being sent to the first worker.
     pub queue_time: Times,
     /// From being sent to the worker's answer, for those that it answered.
@@ -108,6 +114,9 @@ impl CallStatistics {
         self.cancelled += other.cancelled;
         self.queued += other.queued;
         self.retries += other.retries;
+        self.kept += other.kept;
+        self.batches += other.batches;
+        self.batched += other.batched;
         self.queue_time.add(&other.queue_time);
         self.run_time.add(&other.run_time);
     }
@@ -216,6 +225,9 @@ pub(crate) struct Meter {
     cancelled: AtomicU64,
     queued: AtomicU64,
     retries: AtomicU64,
+    kept: AtomicU64,
+    batches: AtomicU64,
+    batched: AtomicU64,
     queue_time: TimesMeter,
     run_time: TimesMeter,
 }
@@ -239,6 +251,17 @@ impl Meter {
     /// It is sent once more.
     pub(crate) fn sent_again(&self) {
         self.retries.fetch_add(1, Relaxed);
+    }
+
+    /// A call was answered with a result that was kept.
+    pub(crate) fn kept(&self) {
+        self.kept.fetch_add(1, Relaxed);
+    }
+
+    /// So many calls go to a worker together.
+    pub(crate) fn went_together(&self, calls: usize) {
+        self.batches.fetch_add(1, Relaxed);
+        self.batched.fetch_add(calls as u64, Relaxed);
     }
 
     /// It ended well, or with an error; `ran` is how long a worker had it, if one has.
@@ -286,6 +309,9 @@ impl Meter {
             cancelled,
             queued: count(&self.queued),
             retries: count(&self.retries),
+            kept: count(&self.kept),
+            batches: count(&self.batches),
+            batched: count(&self.batched),
             queue_time: self.queue_time.read(),
             run_time: self.run_time.read(),
         }

@@ -47,6 +47,26 @@ pub fn put_str(out: &mut Vec<u8>, text: &str) {
     out.extend_from_slice(text.as_bytes());
 }
 
+/// Appends bytes.
+///
+/// # Panics
+/// When they are 4 GiB or more, which no limit of the protocol lets through.
+pub fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
+    let length = u32::try_from(bytes.len()).expect("bytes on the wire are below 4 GiB");
+    match length {
+        0..=0xff => out.extend([0xc4, length as u8]),
+        0x100..=0xffff => {
+            out.push(0xc5);
+            out.extend((length as u16).to_be_bytes());
+        }
+        _ => {
+            out.push(0xc6);
+            out.extend(length.to_be_bytes());
+        }
+    }
+    out.extend_from_slice(bytes);
+}
+
 /// Appends the head of an array of `length` elements.
 #[inline]
 pub fn put_array(out: &mut Vec<u8>, length: u32) {
@@ -297,6 +317,17 @@ impl<'a> Reader<'a> {
         std::str::from_utf8(bytes).map_err(|_| NOT_UTF8)
     }
 
+    /// Bytes.
+    pub fn bytes(&mut self) -> Result<&'a [u8], Violation> {
+        let length = match self.take(1)?[0] {
+            0xc4 => self.big_endian(1)?,
+            0xc5 => self.big_endian(2)?,
+            0xc6 => self.big_endian(4)?,
+            _ => return Err(Violation::Shape("expected bytes")),
+        };
+        self.take(usize::try_from(length).map_err(|_| TRUNCATED)?)
+    }
+
     /// The head of an array: its length.
     #[inline]
     pub fn array(&mut self) -> Result<u64, Violation> {
@@ -449,6 +480,14 @@ mod tests {
             put_str(&mut out, &text);
             prop_assert_eq!(&out, &rmp_serde::to_vec(&text).unwrap());
             prop_assert_eq!(Reader::new(&out).str(), Ok(text.as_str()));
+        }
+
+        #[test]
+        fn bytes_round_trip_as_rmp_serde_writes_them(length in prop_oneof![0..300usize, 65_500..65_600usize]) {
+            let (bytes, mut out) = (vec![7; length], Vec::new());
+            put_bytes(&mut out, &bytes);
+            prop_assert_eq!(&out, &rmp_serde::to_vec(&bytes::Bytes::from(bytes.clone())).unwrap());
+            prop_assert_eq!(Reader::new(&out).bytes(), Ok(&bytes[..]));
         }
 
         #[test]

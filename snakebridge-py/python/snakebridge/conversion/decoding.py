@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from snakebridge.conversion.libraries import converter
 from snakebridge.encoding import encode as _encode
 from snakebridge.extensions import ARRAY, from_extension
 from snakebridge.extensions import decode as decode_any
@@ -160,6 +159,8 @@ def convert(kind: Any, value: Any) -> Any:
         ValueError: If the value does not fit.
         NotImplementedError: If nobody knows how.
     """
+    from snakebridge.conversion.libraries import converter  # most tools take what msgspec knows
+
     origin = typing.get_origin(kind) or kind
     convert_value = converter(origin)
     if convert_value is None and not isinstance(kind, Deferred):
@@ -175,6 +176,8 @@ def convert(kind: Any, value: Any) -> Any:
 
 def can_convert(kind: Any) -> bool:
     """Whether `convert` knows a type that msgspec leaves to it."""
+    from snakebridge.conversion.libraries import converter
+
     return isinstance(kind, Deferred) or converter(kind) is not None
 
 

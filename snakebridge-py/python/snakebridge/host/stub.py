@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
+    from snakebridge.progress import Progress
+    from snakebridge.session import CallMetadata
+
 
 class HostStub(Protocol):
     """A way to send something to the host. Arguments and results are encoded.
@@ -29,3 +32,31 @@ class HostStub(Protocol):
 
     def astream(self, target: str, arguments: bytes) -> AsyncIterator[bytes]:
         """The same as `stream`; other coroutines run while it waits for an item."""
+
+
+class SessionStub(HostStub, Protocol):
+    """What a `SessionContext` stands on: the call that runs, and a way to send something to the host."""
+
+    @property
+    def metadata(self) -> CallMetadata:
+        """What the caller sent beside the arguments."""
+
+    @property
+    def deadline(self) -> float | None:
+        """When the caller stops waiting, on the clock of `time.monotonic`."""
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the caller no longer wants the result."""
+
+    def progress(self, progress: Progress) -> None:
+        """Tell the caller how far the call is."""
+
+    def check_cancelled(self) -> None:
+        """Raise the cancellation if there is one and no shield."""
+
+    def begin_shield(self) -> None:
+        """Hold the cancellation back."""
+
+    def end_shield(self) -> None:
+        """Raise the cancellation that was held back, if this was the outermost shield."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 from typing import TYPE_CHECKING, Any, Self
 
@@ -17,18 +18,23 @@ from snakebridge.loading import (
     make_adapter,
     parse_spec,
 )
+from snakebridge.marks import under
 from snakebridge.session import SessionContext
 from snakebridge.streams import StreamChunk
 from snakebridge.suggestions import did_you_mean
 from snakebridge.testing.host import FakeHost
-from snakebridge.trampoline import build_trampoline
+from snakebridge.testing.plain import from_plain
+from snakebridge.testing.recorded import ReplayingStub, Written, played_items, played_result
+from snakebridge.testing.recording import ReplayMismatch
+from snakebridge.trampoline import batch_runner, build_trampoline
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from snakebridge.definitions import ToolDefinition
     from snakebridge.loading import LoadedAdapter
     from snakebridge.testing.host import FakeCall
+    from snakebridge.testing.recording import Recording
 
 
 class ToolRunner:
@@ -43,6 +49,7 @@ class ToolRunner:
         host: What stands for the host (default: one without tools).
         session_id: The session of the calls.
         config: The configuration, where `adapter` is a class or a name.
+        recording: Where calls are recorded, or replayed from; it is saved at the end of the block.
 
     Raises:
         AdapterError: If the adapter cannot be used as it is written: as a worker, it would not start.
@@ -58,11 +65,18 @@ class ToolRunner:
     """
 
     def __init__(
-        self, adapter: Any, host: FakeHost | None = None, *, session_id: str = "test", config: Any = None
+        self,
+        adapter: Any,
+        host: FakeHost | None = None,
+        *,
+        session_id: str = "test",
+        config: Any = None,
+        recording: Recording | None = None,
     ) -> None:
         self.host = FakeHost() if host is None else host
         self.session_id = session_id
         self._call: FakeCall | None = None
+        self._recording = recording
         self._adapter = _load(adapter, config)
         self._tools = {tool.name: tool for tool in self._adapter.tools}
         for tool in self._adapter.tools:
@@ -81,8 +95,36 @@ class ToolRunner:
 
     def call(self, tool: str, /, *positional: Any, **named: Any) -> Any:
         """Run a tool and return its result as the host gets it."""
+        definition, body = self._definition(tool, streams=False), _body(positional, named)
+        if self._recording is not None and self._recording.replays_tools:
+            return played_result(self._recording.take(tool, body))
+        with self._beginning(tool, body) as (stub, written):
+            result: bytes = self._run(definition, build_trampoline(definition), body, stub)
+            if written is not None:
+                written.returned(result)
+        return decode(result)
+
+    def batch(self, tool: str, /, calls: Iterable[dict[str, Any]]) -> list[Any]:
+        """Run a tool that takes many calls at once for all of these, given by their arguments by name.
+
+        Returns:
+            The results in the order of the calls, as the host gets them; the exception of each that failed.
+        """
         definition = self._definition(tool, streams=False)
-        return decode(self._run(definition, build_trampoline(definition), positional, named))
+        if definition.columns is None:
+            raise TypeError(f"tool `{tool}` takes one call at a time: use `call`")
+        if self._recording is not None:
+            raise TypeError("a recording is of calls that are made one by one: use `call`")
+        from snakebridge.batches import encode_calls  # loaded with the definition
+
+        batches = batch_runner(definition)
+        body = encode_calls([(encode(arguments), None) for arguments in calls])
+        run = batches.outcomes_later if definition.signature.is_async else batches.outcomes
+        policy = definition.options.unserializable or "refuse"
+        outcomes = self._run(
+            definition, under(policy, run, definition.signature.is_async, False), body, self._begun()
+        )
+        return [one if isinstance(one, Exception) else decode(one) for one in outcomes]
 
     def stream(self, tool: str, /, *positional: Any, **named: Any) -> list[Any]:
         """Run a streaming tool to its end and return the values of its items as the host gets them."""
@@ -90,19 +132,35 @@ class ToolRunner:
 
     def chunks(self, tool: str, /, *positional: Any, **named: Any) -> Iterator[StreamChunk]:
         """Run a streaming tool item by item; closing the iterator closes the generator."""
-        definition = self._definition(tool, streams=True)
-        if definition.signature.is_async:
-            sent: list[Any] = []
-            self._run(
-                definition,
-                build_trampoline(definition, lambda items: _collect(items, sent)),
-                positional,
-                named,
-            )
-            return map(_received, sent)
-        context = self._context()
-        items = context.run(self._start, build_trampoline(definition), positional, named)
-        return _each(items, context)
+        definition, body = self._definition(tool, streams=True), _body(positional, named)
+        if self._recording is not None and self._recording.replays_tools:
+            return played_items(self._recording.take(tool, body))
+        return self._chunks(definition, body)
+
+    def _chunks(self, definition: ToolDefinition, body: bytes) -> Iterator[StreamChunk]:
+        with self._beginning(definition.name, body) as (stub, written):
+            if definition.signature.is_async:
+                yield from self._collected(definition, body, stub, written)
+            else:
+                context = _context(stub)
+                items = context.run(build_trampoline(definition), body)
+                yield from _each(items if written is None else written.through(items), context)
+
+    def _collected(
+        self, definition: ToolDefinition, body: bytes, stub: Any, written: Written | None
+    ) -> Iterator[StreamChunk]:
+        """The items of an asynchronous tool, which runs to its end first; then its error, if it raised."""
+        sent: list[Any] = []
+
+        def collect(items: Any) -> Any:
+            return _collect(items if written is None else written.through_later(items), sent)
+
+        try:
+            self._run(definition, build_trampoline(definition, collect), body, stub)
+        except Exception:
+            yield from map(_received, sent)
+            raise
+        yield from map(_received, sent)
 
     def __enter__(self) -> Self:
         self._adapter.life.start()
@@ -110,6 +168,8 @@ class ToolRunner:
 
     def __exit__(self, *_: object) -> None:
         self._adapter.life.stop()
+        if self._recording is not None:
+            self._recording.save()
 
     def _definition(self, name: str, streams: bool) -> ToolDefinition:
         definition = self._tools.get(name)
@@ -120,22 +180,53 @@ class ToolRunner:
             raise TypeError(f"tool `{name}` {kind}: use `{method}`")
         return definition
 
-    def _context(self) -> contextvars.Context:
-        """Context variables in which the call runs: code of the test sees nothing of it."""
-        call = self._call or self.host.begin_call(self.session_id)
-        variables = contextvars.copy_context()
-        variables.run(set_context, SessionContext(call, call.session_id))
-        return variables
+    def _begun(self) -> FakeCall:
+        """The call of the host that a tool is run for."""
+        return self._call or self.host.begin_call(self.session_id)
 
-    def _run(
-        self, definition: ToolDefinition, run: Callable[[bytes], Any], positional: Any, named: Any
-    ) -> Any:
-        context = self._context()
-        result = context.run(self._start, run, positional, named)
+    @contextlib.contextmanager
+    def _beginning(self, tool: str, body: bytes) -> Iterator[tuple[Any, Written | None]]:
+        """What a run stands on, and where it is written down, if it is."""
+        recording = self._recording
+        if recording is None:
+            yield self._begun(), None
+        elif recording.is_replayed:
+            call = recording.take(tool, body)
+            about = {"metadata": from_plain(call.metadata), "correlation_id": call.correlation_id}
+            stub = ReplayingStub(self._call or self.host.begin_call(call.session, **about), call, recording)
+            try:
+                yield stub, None
+            except Exception as error:
+                if stub.mismatches:
+                    raise ReplayMismatch(stub.mismatches[0]) from error
+                raise
+            stub.finish()
+        else:
+            begun = self._begun()
+            written = Written(tool, body, begun, begun.session_id)
+            try:
+                yield written.stub, written
+            except Exception as error:
+                written.raised(error)
+                raise
+            finally:
+                recording.keep(written.call)
+
+    def _run(self, definition: ToolDefinition, run: Callable[[bytes], Any], body: bytes, stub: Any) -> Any:
+        context = _context(stub)
+        result = context.run(run, body)
         return context.run(asyncio.run, result) if definition.signature.is_async else result
 
-    def _start(self, run: Callable[[bytes], Any], positional: Any, named: Any) -> Any:
-        return run(encode([positional, named] if positional else named))
+
+def _context(stub: Any) -> contextvars.Context:
+    """Context variables in which a call runs: code of the test sees nothing of it."""
+    variables = contextvars.copy_context()
+    variables.run(set_context, SessionContext(stub, stub.session_id))
+    return variables
+
+
+def _body(positional: Any, named: Any) -> bytes:
+    return encode([positional, named] if positional else named)
 
 
 def _load(adapter: Any, config: Any) -> LoadedAdapter:
@@ -151,7 +242,8 @@ def _load(adapter: Any, config: Any) -> LoadedAdapter:
 
 async def _collect(items: Any, sent: list[Any]) -> None:
     if hasattr(type(items), "__aiter__"):
-        sent.extend([item async for item in items])
+        async for item in items:
+            sent.append(item)  # noqa: PERF401 - one by one: what came before an error counts
     else:
         sent.extend(items)
 
