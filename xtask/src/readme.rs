@@ -12,7 +12,7 @@ use crate::workspace::Workspace;
 const COMMANDS: [&str; 2] = ["cargo xtask demo", "cargo xtask test"];
 
 /// The documents with Python in them.
-const WITH_PYTHON: [&str; 9] = [
+const WITH_PYTHON: [&str; 10] = [
     "README.md",
     "docs/batching.md",
     "docs/concurrency.md",
