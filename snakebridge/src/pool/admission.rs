@@ -177,13 +177,13 @@ impl Pool {
             let mut state = self.lock();
             let waiting = state.admits(submission.chain.as_ref(), now)?;
             self.refuse_poison(&state, &submission, now)?;
+            let (deadline, timeout) = self.deadline(&state, &submission, now)?;
             if waiting.workers.is_empty() && submission.session.is_none() {
                 // Before anything is built for it that would only be thrown away.
                 let room = state.scheduler.expect_room(submission.body.len() as u64);
                 room.map_err(|refusal| refused(refusal, ""))?;
             }
             check_retries(&state, &submission)?;
-            let (deadline, timeout) = self.deadline(&state, &submission, now)?;
             let pool = &self.config.name;
             let prepared = prepare(submission, deadline, timeout, &state.declared_uses, tools, pool, now);
             call = Arc::new(prepared.with_trial(trial).counted_by(Arc::clone(meter)));
