@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from calling import call
-from snakebridge import Opaque, _native
+from snakebridge import InvalidArgument, Opaque, _native
 from snakebridge.encoding import encode
 from snakebridge.extensions import decode
 
@@ -93,11 +93,12 @@ def test_an_extension_of_any_bytes_means_the_same_to_both_or_is_refused(data, co
         host = None
     try:
         ours = encode(decode(head + data))
-    except ValueError:
+    except (ValueError, InvalidArgument):
         ours = None
     if host is None or ours is None:
-        # Some moments are beyond a `datetime`, and only Arrow looks into a table of Arrow.
+        # Some moments are beyond a `datetime`, only Arrow looks into a table of Arrow, and objects and functions are
+        # looked up, in the call that runs.
         assert ours is None or code == 4, (head + data).hex()
-        assert host is None or code in (-1, 4), (head + data).hex()
+        assert host is None or code in (-1, 4, 5, 8), (head + data).hex()
     elif code != -1:  # of which Python keeps microseconds
         assert ours == host, (head + data).hex()

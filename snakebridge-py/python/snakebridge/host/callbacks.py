@@ -12,7 +12,6 @@ import msgspec
 from snakebridge.conversion.decoding import decoder, wire_annotation
 from snakebridge.current import current_context
 from snakebridge.errors import InvalidArgument, InvalidResult, Problem, mismatch
-from snakebridge.host.tools import encode_arguments
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,11 +46,11 @@ class HostFunction:
             HostToolError: If it failed or panicked, or its call has ended.
             InvalidResult: If the result is not what the parameter's annotation promises.
         """
-        return self._read(self._stub.call(f"{TARGET}{self._number}", encode_arguments(args, kwargs)))
+        return self._read(self._stub.call(f"{TARGET}{self._number}", _encode(args, kwargs)))
 
     async def acall(self, *args: Any, **kwargs: Any) -> Any:
         """Call it from an asynchronous tool; other calls run while it waits."""
-        return self._read(await self._stub.acall(f"{TARGET}{self._number}", encode_arguments(args, kwargs)))
+        return self._read(await self._stub.acall(f"{TARGET}{self._number}", _encode(args, kwargs)))
 
     def giving(self, result: Any) -> HostFunction:
         """The same with results of a type."""
@@ -66,6 +65,13 @@ class HostFunction:
 
     def __repr__(self) -> str:
         return f"<function {self._number} of the host>"
+
+
+def _encode(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes:
+    # Imported where a function is called: most workers are never lent one.
+    from snakebridge.host.tools import encode_arguments
+
+    return encode_arguments(args, kwargs)
 
 
 class CallbackType(msgspec.Struct, frozen=True):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
 from types import ModuleType
 from typing import Any, NoReturn
@@ -41,7 +40,7 @@ class Rules(msgspec.Struct, frozen=True):
             check_name(part)
         if not self._allows(name):
             self._refuse_module(name)
-        return importlib.import_module(name)
+        return _import_module(name)
 
     def resolve(self, target: Any, path: str) -> Any:
         """What a path of attributes leads to, such as ``path.join``.
@@ -76,7 +75,7 @@ class Rules(msgspec.Struct, frozen=True):
             # A module inside a package is its attribute only once somebody has imported it.
             inner = f"{target.__name__}.{name}"
             try:
-                importlib.import_module(inner)
+                _import_module(inner)
             except ModuleNotFoundError as error:
                 if error.name != inner:
                     raise
@@ -118,3 +117,10 @@ def refuse(message: str) -> NoReturn:
     refusal = InvalidArgument(message)
     refusal.tool_ran = False
     raise refusal
+
+
+def _import_module(name: str) -> ModuleType:
+    # Imported where a module is asked for: most workers never are.
+    from importlib import import_module
+
+    return import_module(name)
