@@ -96,8 +96,8 @@ def test_an_extension_of_any_bytes_means_the_same_to_both_or_is_refused(data, co
     except (ValueError, InvalidArgument):
         ours = None
     if host is None or ours is None:
-        # Some moments are beyond a `datetime`, only Arrow looks into a table of Arrow, and objects and functions are
-        # looked up, in the call that runs.
+        # Some moments are beyond a `datetime`, only Arrow looks into a table of Arrow, and objects and
+        # functions are looked up in the call that runs.
         assert ours is None or code == 4, (head + data).hex()
         assert host is None or code in (-1, 4, 5, 8), (head + data).hex()
     elif code != -1:  # of which Python keeps microseconds
