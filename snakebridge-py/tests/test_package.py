@@ -42,7 +42,7 @@ streams suggestions trampoline
 OF_A_WORKER = {
     "snakebridge",
     *(f"snakebridge.{name}" for name in OWN_MODULES.split()),
-    *("_contextvars", "_struct", "contextvars", "faulthandler", "math", "signal", "struct"),
+    *("_contextvars", "_struct", "contextlib", "contextvars", "faulthandler", "math", "signal", "struct"),
 }
 """What a worker imports beside msgspec, and nothing more: see `cargo xtask bench footprint`."""
 

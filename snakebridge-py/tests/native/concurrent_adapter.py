@@ -2,6 +2,7 @@
 
 import asyncio
 import contextvars
+import os
 import threading
 import time
 
@@ -31,6 +32,12 @@ class Notes(BaseAdapter):
     @tool(run_on="main")
     def block(self, seconds: float) -> str:
         time.sleep(seconds)
+        return "blocked"
+
+    @tool(run_on="main")
+    def block_until(self, path: str) -> str:
+        while not os.path.exists(path):
+            time.sleep(0.001)
         return "blocked"
 
 
