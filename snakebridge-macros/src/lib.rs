@@ -10,6 +10,7 @@ mod duration;
 mod elixir;
 #[cfg(test)]
 mod expansions;
+mod item;
 #[cfg(test)]
 mod mutations;
 mod names;

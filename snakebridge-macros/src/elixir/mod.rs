@@ -21,7 +21,7 @@ write it on a function with one `params` value, or on a trait of such functions:
 /// Expands the attribute with its arguments on an item.
 pub(crate) fn elixir_style_tool(attribute: TokenStream, item: &TokenStream) -> TokenStream {
     let mut diagnostics = Diagnostics::default();
-    let expanded = match syn::parse2::<Item>(item.clone()) {
+    let expanded = match crate::item::read(item) {
         Ok(Item::Fn(item)) => function::function(attribute, item, &mut diagnostics),
         Ok(Item::Trait(item)) => service::service(attribute, item, &mut diagnostics),
         Ok(other) => {

@@ -106,7 +106,7 @@ pub(super) fn parse(attribute: TokenStream, item: &TokenStream, diagnostics: &mu
 }
 
 fn read_trait(tokens: &TokenStream, diagnostics: &mut Diagnostics) -> Option<ItemTrait> {
-    let (keyword, what) = match syn::parse2::<Item>(tokens.clone()) {
+    let (keyword, what) = match crate::item::read(tokens) {
         Ok(Item::Trait(item)) => return Some(item),
         Err(error) => {
             diagnostics.push(error);

@@ -30,7 +30,7 @@ pub(super) fn parse(attribute: TokenStream, item: &TokenStream, diagnostics: &mu
         diagnostics.report_at(span, format!("`#[tool]` goes on a function, and this is {what}\n{USAGE}"));
         None
     };
-    match syn::parse2::<Item>(item.clone()) {
+    match crate::item::read(item) {
         Ok(Item::Fn(item)) => Some(Parsed::Function(Box::new(function(attribute, item, diagnostics)))),
         Ok(Item::Impl(item)) => Some(Parsed::Block(Box::new(block(attribute, item, diagnostics)))),
         Ok(Item::Struct(item)) => refuse(item.struct_token.span, "a struct"),
