@@ -187,7 +187,8 @@ async fn a_module_that_is_edited_under_its_pool_is_refused_with_the_difference_a
     for _ in 0..10 {
         assert_eq!(bridge.call::<i64>("f", args! {}).await?, 1);
     }
-    assert!(bridge.workers().iter().all(|worker| worker.pid == other.pid));
+    let alone = || bridge.workers().iter().all(|worker| worker.pid == other.pid).then_some(());
+    eventually("the killed worker to be gone", alone).await;
 
     // When nobody is left who has the old tools, callers are told at once, and not served by something else.
     kill(other.pid);
