@@ -12,9 +12,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-#[cfg(feature = "host")]
-pub(crate) use self::display::is_escaped;
 pub(crate) use self::display::shown;
+#[cfg(feature = "host")]
+pub(crate) use self::display::{is_escaped, panic_message};
 use self::exit::ended;
 pub use self::exit::{Crash, Exit};
 pub use self::learning::LearningFault;

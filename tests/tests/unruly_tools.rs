@@ -5,7 +5,9 @@
 
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, getpgid, kill_process};
+use std::os::unix::process::CommandExt;
+
+use rustix::process::{Pid, Signal, kill_process};
 use snakebridge::Builder;
 use snakebridge::error::{ErrorKind, Executed, Exit};
 use snakebridge::prelude::*;
@@ -169,9 +171,11 @@ async fn draining(events: &mut tokio::sync::broadcast::Receiver<Event>) -> (u64,
 async fn a_worker_that_leaves_its_group_is_found_out_and_replaced_and_is_killed_where_it_is() -> Result<()> {
     let bridge = unruly().workers(1).health_interval(Duration::from_millis(100)).start().await?;
     let mut events = bridge.events();
-    let ours = getpgid(None).unwrap().as_raw_nonzero().get();
+    // Not ours: in a container that is often one from outside, which no process inside can join.
+    let mut other = std::process::Command::new("sleep").arg("600").process_group(0).spawn().unwrap();
+    let group = other.id();
     for (number, session) in [(1, false), (2, true)] {
-        let moved: u32 = bridge.call("moves", args! { group: ours, session: session }).await?;
+        let moved: u32 = bridge.call("moves", args! { group: group, session: session }).await?;
         let (worker, reason) = draining(&mut events).await;
         assert_eq!(worker, number);
         assert!(reason.contains("left its process group"), "{reason}");
@@ -182,11 +186,13 @@ async fn a_worker_that_leaves_its_group_is_found_out_and_replaced_and_is_killed_
 
     // And while nobody has looked yet, the number of its process reaches it where its group does not.
     let bridge = unruly().workers(1).health_interval(Duration::from_secs(3600)).start().await?;
-    let moved: u32 = bridge.call("moves", args! { group: ours, session: false }).await?;
+    let moved: u32 = bridge.call("moves", args! { group: group, session: false }).await?;
     let resisting = bridge.execute("resists", args! {}).timeout(Duration::from_millis(300));
     assert_eq!(resisting.await.unwrap_err().code(), "deadline_exceeded");
     eventually("its end", || (!is_alive(moved)).then_some(())).await;
     assert_ne!(bridge.call::<u32>("pid", args! {}).await?, moved);
+    other.kill().unwrap();
+    other.wait().unwrap();
     bridge.shutdown().await
 }
 

@@ -1,6 +1,8 @@
 //! Errors as text. What a worker, a tool or a caller had a part in cannot look like anything but a part of it: no text from
 //! outside begins a line, so that it forges no record of a log, or moves a terminal's cursor.
 
+#[cfg(feature = "host")]
+use std::any::Any;
 use std::fmt::{self, Write};
 
 use super::{Error, ErrorKind};
@@ -13,6 +15,13 @@ pub(crate) fn shown(name: &str) -> String {
     let cut = name.char_indices().nth(NAME).map(|(end, _)| end);
     let shown = &name[..cut.unwrap_or(name.len())];
     format!("{}{}", shown.escape_debug(), if cut.is_some() { "…" } else { "" })
+}
+
+/// What a panic said, as far as that is text.
+#[cfg(feature = "host")]
+pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("(without a message)")
 }
 
 /// Escapes control characters, and indents all lines but the first.

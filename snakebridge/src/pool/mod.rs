@@ -6,7 +6,7 @@
 //! with [`succession`] when it has served long enough, unless [`restarts`] says that it makes no sense at the moment, there
 //! is a [`shortage`], too many are [`stuck`], or what it has to [`offer`] has changed. [`loss`] settles what a dead one
 //! leaves, and [`blame`] asks which tool, arguments or worker is at fault: [`breaker`], [`poison`] and [`outliers`] keep
-//! count; [`supervisor`] looks after idle workers, and [`growth`] after their number; [`timekeeper`] ends calls whose time
+//! count; [`supervisor`] looks after idle workers, and [`growth`] after their number, both [`lasting`]; [`timekeeper`] ends calls whose time
 //! is up, [`cancelling`] many at once, and [`retirement`] workers that do not let go of them; [`unattended`] stays with
 //! calls that nobody waits for; [`exposing`] notes what adapters expose to sessions; [`shutdown`] ends everything.
 //! [`pools`] says which of several pools a call goes to, and [`handle`] is what these see of one.
@@ -25,6 +25,7 @@ mod growth;
 mod handle;
 mod health;
 mod info;
+mod lasting;
 mod loss;
 mod meters;
 mod offer;
@@ -68,6 +69,7 @@ use self::blame::Digests;
 use self::gather::{Gather, Rule};
 use self::growth::Place;
 pub use self::info::{CurrentCall, WorkerInfo, WorkerState};
+use self::lasting::lasting;
 use self::meters::Meters;
 use self::outliers::Outliers;
 use self::poison::Poison;
@@ -377,9 +379,9 @@ impl PoolHandle {
         // From here on a failure drops the handle, which ends everything.
         let handle = Self { pool: Arc::clone(&pool) };
         pool.tasks.spawn(timekeeper::run(Arc::clone(&pool)));
-        pool.tasks.spawn(supervisor::run(Arc::clone(&pool)));
+        pool.spawn_lasting("supervisor", supervisor::run);
         if let Some(scaling) = scaling {
-            pool.tasks.spawn(growth::run(Arc::clone(&pool), scaling));
+            pool.spawn_lasting("growth", move |pool| growth::run(pool, scaling));
         }
         let (first, mut firsts) = mpsc::unbounded_channel();
         for _ in 0..workers {
@@ -403,6 +405,14 @@ impl PoolHandle {
 }
 
 impl Pool {
+    fn spawn_lasting<F>(self: &Arc<Self>, task: &'static str, begin: impl Fn(Arc<Self>) -> F + Send + 'static)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let (pool, life) = (Arc::clone(self), self.life.subscribe());
+        self.tasks.spawn(lasting(task, life, move || begin(Arc::clone(&pool))));
+    }
+
     /// Refuses limits of tools that no worker has: they would bound nothing.
     fn check_tools(&self) -> Result<()> {
         let state = self.lock();

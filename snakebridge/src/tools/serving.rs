@@ -15,7 +15,7 @@ use super::registry::LIST;
 use super::running::Running;
 use super::{Answer, Registry, ToolContext};
 use crate::body;
-use crate::error::{Error, ErrorKind, Executed, Phase, Result};
+use crate::error::{Error, ErrorKind, Executed, Phase, Result, panic_message};
 use crate::link::{Chain, Incoming, Link};
 use crate::session::Sessions;
 use crate::wire::peer::Refused;
@@ -255,12 +255,7 @@ fn wrong_answer(tool: &str, streaming: bool) -> Error {
 }
 
 pub(super) fn panicked(tool: &str, panic: &(dyn std::any::Any + Send)) -> Error {
-    let message = panic
-        .downcast_ref::<&str>()
-        .map(ToString::to_string)
-        .or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "(without a message)".to_owned());
-    let message = format!("host tool `{tool}` panicked: {message}");
+    let message = format!("host tool `{tool}` panicked: {}", panic_message(panic));
     let kind = ErrorKind::HostTool { code: "panic".to_owned(), message, data: None };
     Error::new(kind, Executed::Yes)
 }

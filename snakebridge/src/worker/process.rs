@@ -6,7 +6,7 @@ use std::process::{Child, ExitStatus};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rustix::process::{Pid, PidfdFlags, Signal, getpgid, getsid, kill_process, kill_process_group, pidfd_open};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process, kill_process_group, pidfd_open};
 use tokio::io::unix::AsyncFd;
 use tokio::sync::watch;
 
@@ -36,6 +36,31 @@ impl Forked {
 enum Parentage {
     Ours(Child),
     Templates(Forked),
+}
+
+/// The process group and the session of a process.
+#[derive(Debug, PartialEq, Eq)]
+struct Membership {
+    group: u32,
+    session: u32,
+}
+
+impl Membership {
+    /// Those of process `pid`. `None` when there is no such process, or nobody may look.
+    ///
+    /// Not by `getsid`: what leads the session of a container is often outside of it and has no number inside. The kernel
+    /// says 0 then, which rustix takes for a mistake and panics.
+    fn of(pid: u32) -> Option<Self> {
+        Self::parse(&std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+    }
+
+    fn parse(status: &str) -> Option<Self> {
+        // The program's name is in brackets, and may hold some.
+        let (_, behind) = status.rsplit_once(')')?;
+        // Its state and its parent come first.
+        let mut numbers = behind.split_whitespace().skip(2).map(str::parse);
+        Some(Self { group: numbers.next()?.ok()?, session: numbers.next()?.ok()? })
+    }
 }
 
 /// A child that is ended by whoever loses interest in it: no path leaves a process or a zombie behind.
@@ -80,11 +105,9 @@ impl OwnedChild {
     }
 
     fn has_moved(&self) -> bool {
-        let Ok(pid) = as_pid(self.pid) else { return false };
         // While its status is not taken, the number is its own. What has ended has not moved.
         self.lock().is_some()
-            && (getpgid(Some(pid)).is_ok_and(|group| group != pid)
-                || getsid(Some(pid)).is_ok_and(|session| session == pid))
+            && Membership::of(self.pid).is_some_and(|member| member.group != self.pid || member.session == self.pid)
     }
 
     /// The status of a child that has ended. What is left of its group is killed first: afterwards its number may be
@@ -269,6 +292,19 @@ mod tests {
             child.wait().ok()?;
         }
         None
+    }
+
+    #[test]
+    fn the_group_and_the_session_are_read_behind_the_name_whatever_that_is() {
+        let mut child = Command::new("sleep").arg("10").process_group(0).spawn().unwrap();
+        assert_eq!(Membership::of(child.id()).unwrap().group, child.id());
+        child.kill().unwrap();
+        child.wait().unwrap();
+        // Of a container whose session was begun outside.
+        let inside = Membership::parse("31 (a) S 1 (b)) S 1 31 0 0 -1 4194304 110 0");
+        assert_eq!(inside, Some(Membership { group: 31, session: 0 }));
+        assert_eq!(Membership::parse("31 (cut"), None);
+        assert_eq!(Membership::of(u32::MAX), None);
     }
 
     // M6

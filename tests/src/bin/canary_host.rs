@@ -82,7 +82,9 @@ async fn main() -> Result<()> {
         .env("GIVEN_ON_PURPOSE", &secret)
         .tools(tools![square, letter, panics])
         .workers(1)
-        .cancel_grace(Duration::from_millis(100));
+        .cancel_grace(Duration::from_millis(100))
+        // Workers are looked at, too.
+        .health_interval(Duration::from_millis(50));
     println!("{builder:?}");
     let bridge = builder.start().await?;
     println!("{bridge:?}");
