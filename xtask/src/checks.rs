@@ -39,7 +39,7 @@ pub(crate) fn test() -> Vec<Check> {
     vec![
         Check::new("Rust: unit, property, doc, ui and end-to-end tests", |workspace, environment| {
             let tests = ["test", "--workspace", "--exclude", "snakebridge-py", "--no-fail-fast"];
-            environment.cargo(workspace, &tests).run()
+            environment.cargo(workspace, &bounded(workspace)).arguments(&tests).run()
         }),
         Check::new("the extension's own tests", extension),
         Check::new("the worker's atomics under every interleaving", |workspace, _| {
@@ -61,6 +61,15 @@ pub(crate) fn test() -> Vec<Check> {
                 .run()
         }),
     ]
+}
+
+/// Has cargo end each program of tests that runs for longer than all of them should: what hangs is then named in the output,
+/// by the harness, and the others are run. Standard tools only, and none where there is no `timeout`.
+fn bounded(workspace: &Workspace) -> Vec<&'static str> {
+    let there_is = Program::new("timeout", &workspace.root).argument("--version").output().is_ok();
+    // In the foreground, so that Ctrl-C reaches what it runs.
+    let runner = r#"target."cfg(unix)".runner = ["timeout", "--foreground", "--kill-after=10", "1200"]"#;
+    if there_is { vec!["--config", runner] } else { vec![] }
 }
 
 fn ruff(workspace: &Workspace, environment: &Environment, arguments: &[&str]) -> Result<()> {
