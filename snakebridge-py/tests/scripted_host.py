@@ -40,7 +40,7 @@ class ScriptedHost:
     """One worker and the wire to it; use it as a context manager."""
 
     def __init__(self, adapter, **hello):
-        nonce = secrets.token_hex(16)
+        nonce = self.nonce = secrets.token_hex(16)
         environment = {**os.environ, "SNAKEBRIDGE_NONCE": nonce, "SNAKEBRIDGE_PARENT_PID": str(os.getpid())}
         self.process = subprocess.Popen(
             [sys.executable, "-I", "-m", "snakebridge.worker"],

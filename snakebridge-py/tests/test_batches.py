@@ -127,7 +127,7 @@ def test_the_context_knows_the_correlation_ids_of_those_that_run(runner):
     variables = contextvars.copy_context()
     variables.run(set_context, SessionContext(call, "s"))
     variables.run(asyncio.run, run())
-    assert runner.adapter.runs == [["one", None]]
+    assert runner.adapter.runs == [["one", "all"]]
     runner.within(call).call("later", n=1)
     assert runner.adapter.runs[-1] == ["all"]
 

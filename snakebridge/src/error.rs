@@ -327,12 +327,13 @@ struct Inner {
     attempts: u32,
     worker: Option<u64>,
     tool: Option<Box<str>>,
+    correlation_id: Option<Box<str>>,
 }
 
 impl Error {
     /// An error of this kind, about a call that ran as said.
     pub fn new(kind: ErrorKind, executed: Executed) -> Self {
-        Self(Box::new(Inner { kind, executed, attempts: 0, worker: None, tool: None }))
+        Self(Box::new(Inner { kind, executed, attempts: 0, worker: None, tool: None, correlation_id: None }))
     }
 
     /// The arguments make no sense; nothing ran.
@@ -373,6 +374,12 @@ impl Error {
     /// The worker that had the call, by the number that [`Event`](crate::telemetry) records use.
     pub fn worker(&self) -> Option<u64> {
         self.0.worker
+    }
+
+    /// The correlation id of the call, by which Python's logs and its events are found: the one that it was given, or the
+    /// one that was made up when it was first sent.
+    pub fn correlation_id(&self) -> Option<&str> {
+        self.0.correlation_id.as_deref()
     }
 
     /// The tool that was called.
@@ -458,6 +465,13 @@ impl Error {
     #[must_use]
     pub fn on_worker(mut self, worker: u64) -> Self {
         self.0.worker = Some(worker);
+        self
+    }
+
+    /// Adds the correlation id.
+    #[must_use]
+    pub(crate) fn correlated(mut self, id: Option<String>) -> Self {
+        self.0.correlation_id = id.map(Into::into);
         self
     }
 

@@ -5,11 +5,13 @@ import ctypes
 import logging
 import multiprocessing
 import os
+import signal
 import sys
 import threading
 import time
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 
 from snakebridge import BaseAdapter, SessionContext, telemetry, tool
 
@@ -110,6 +112,16 @@ class TellingAdapter(BaseAdapter):
             telemetry.emit("any.name at all", {"count": 2, "share": 0.5}, {"object": object()})
         telemetry.emit("other", correlation_id="of my own")
         return telemetry.get_correlation_id()
+
+    @tool(idempotent=True)
+    def die_and_fail(self, ids: str) -> None:
+        """Write the call's correlation id down, and take the worker along the first time; fail afterwards."""
+        with Path(ids).open("a") as file:
+            print(self.session_context.correlation_id, file=file)
+        if len(Path(ids).read_text().splitlines()) == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        logger.info("it goes wrong")
+        raise ValueError("wrong")
 
     @tool
     def flood(self, lines: int, kind: str = "log") -> None:

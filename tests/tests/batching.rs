@@ -257,9 +257,13 @@ async fn sessions_and_metadata_are_not_mixed_and_correlation_ids_are() -> Result
     assert_eq!(all, ["0 2", "1 3", "4 6", "5"]);
     let sessions: Vec<_> = (0..7).map(|n| text(n, "session").unwrap()).collect();
     assert_eq!(sessions, ["a", "b", "a", "b", "", "", ""]);
-    let own: Vec<_> = (0..7).map(|n| text(n, "own")).collect();
-    assert_eq!(own.iter().flatten().collect::<Vec<_>>(), ["one", "same", "two", "same", "six"]);
-    assert_eq!((text(0, "correlation_id"), text(1, "correlation_id").as_deref()), (None, Some("same")));
+    let own: Vec<_> = [0, 1, 2, 3, 6].into_iter().filter_map(|n| text(n, "own")).collect();
+    assert_eq!(own, ["one", "same", "two", "same", "six"]);
+    assert_eq!(text(1, "correlation_id").as_deref(), Some("same"));
+    let made_up = text(0, "correlation_id").unwrap();
+    assert!(made_up != "one" && made_up != "two" && Some(&made_up) == text(2, "correlation_id").as_ref(), "{made_up}");
+    // A call without an id of its own has that of all.
+    assert_eq!((text(4, "own"), text(5, "own")), (text(4, "correlation_id"), text(5, "correlation_id")));
     assert_eq!(seen[6].get("metadata").and_then(|map| map.get("tenant")).and_then(Value::as_str), Some("t"));
     bridge.shutdown().await
 }

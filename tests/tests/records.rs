@@ -175,6 +175,24 @@ async fn a_forked_child_prints_and_logs_to_the_workers_standard_error() -> Resul
 }
 
 #[tokio::test]
+async fn a_call_without_a_correlation_id_has_one_that_is_made_up_and_keeps_it_when_it_is_repeated() -> Result<()> {
+    let folder = tempfile::TempDir::new().unwrap();
+    let ids = folder.path().join("ids");
+    let bridge = telling().start().await?;
+    let mut records = bridge.records();
+    let error = bridge.execute("die_and_fail", args! { ids: ids.to_str().unwrap() }).await.unwrap_err();
+    assert_eq!((error.code(), error.attempts(), error.worker()), ("tool", 2, Some(2)));
+    let made_up = error.correlation_id().unwrap();
+    let log = logs(&mut records).into_iter().find(|log| log.message == "it goes wrong").unwrap();
+    assert_eq!(log.origin.correlation_id.as_deref(), Some(made_up));
+    assert_eq!(std::fs::read_to_string(&ids).unwrap(), format!("{made_up}\n").repeat(2));
+
+    let error = bridge.execute("no_such_tool", args! {}).correlation_id("mine").await.unwrap_err();
+    assert_eq!(error.correlation_id(), Some("mine"), "also where no worker saw the call");
+    bridge.shutdown().await
+}
+
+#[tokio::test]
 async fn events_of_telemetry_have_any_name_and_the_call_they_were_told_in() -> Result<()> {
     let bridge = telling().start().await?;
     let mut records = bridge.records();

@@ -38,6 +38,10 @@ class Call:
         """Number of the call on this connection, never used twice."""
 
     @property
+    def name(self) -> str:
+        """What the call is known by, where its caller gave it no correlation id."""
+
+    @property
     def session_id(self) -> str | None:
         """The caller's session."""
 

@@ -113,9 +113,10 @@ class RunningCall:
         """What the caller sent beside the arguments, decoded when it is first asked for."""
         if self._metadata is None:
             sent = self._call.metadata
-            self._metadata = (
-                CallMetadata() if sent is None else msgspec.msgpack.decode(sent, type=CallMetadata)
-            )
+            metadata = CallMetadata() if sent is None else msgspec.msgpack.decode(sent, type=CallMetadata)
+            if metadata.correlation_id is None:
+                metadata = msgspec.structs.replace(metadata, correlation_id=self._call.name)
+            self._metadata = metadata
         return self._metadata
 
     @property

@@ -68,7 +68,11 @@ class SessionContext:
 
     @property
     def correlation_id(self) -> str | None:
-        """The name that joins traces and logs of host and worker, where the caller gave one."""
+        """The name that joins traces and logs of host and worker.
+
+        It is the one that the caller gave, or else one that host and worker make up alike for the call, so
+        that it is never None in a worker.
+        """
         return self._stub.metadata.correlation_id
 
     @property
@@ -88,13 +92,13 @@ class SessionContext:
     def correlation_ids(self) -> list[str | None]:
         """That of each call which runs here: of several in a tool that takes many at once, in their order.
 
-        There `correlation_id` is the one that all of them have, or None.
+        There `correlation_id` is the one that all of them have, or else a name of theirs together.
         """
         return [self.correlation_id] if self._correlation_ids is None else self._correlation_ids
 
     def runs_for(self, correlation_ids: list[str | None]) -> None:
         """Say that it is the context of several calls, with these ids."""
-        self._correlation_ids = correlation_ids
+        self._correlation_ids = [self.correlation_id if id is None else id for id in correlation_ids]
 
     @property
     def traceparent(self) -> str | None:

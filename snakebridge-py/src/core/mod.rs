@@ -65,7 +65,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use snakebridge::wire::{Limits, Peer, Role};
+use snakebridge::wire::{CallName, Limits, Peer, Role};
 
 use self::activity::Activity;
 pub(crate) use self::call_state::CallState;
@@ -119,6 +119,8 @@ pub(crate) struct Core {
     main_thread: MainThread,
     tools: OnceLock<ToolTable>,
     status_page: OnceLock<StatusPage>,
+    /// What a call is known by, but for its id.
+    name: CallName,
 }
 
 impl Core {
@@ -146,7 +148,13 @@ impl Core {
             main_thread: MainThread::this(),
             tools: OnceLock::new(),
             status_page: OnceLock::new(),
+            name: CallName::new(nonce, 0),
         })
+    }
+
+    /// What call `id` is known by, where it has no correlation id: the host makes up the same.
+    pub(crate) fn name_of(&self, id: u64) -> CallName {
+        self.name.of(id)
     }
 
     /// Whether the calling thread is the one that serves.

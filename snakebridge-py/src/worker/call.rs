@@ -52,6 +52,12 @@ impl Call {
             || CORE.get().is_some_and(|core| !self.ended() && self.state(core).is_cancelled(self.id))
     }
 
+    /// What the call is known by, where its caller gave it no correlation id.
+    #[getter]
+    fn name(&self) -> PyResult<String> {
+        Ok(core()?.name_of(self.id).to_string())
+    }
+
     /// Whether the call has been answered.
     #[getter]
     fn ended(&self) -> bool {

@@ -166,6 +166,10 @@ class Wire(BaseAdapter):
         yield 2
 
     @tool
+    def correlation_id(self):
+        return self.session_context.correlation_id
+
+    @tool
     def asks_for_its_context(self) -> str:
         return self.session_context.session_id
 

@@ -226,7 +226,8 @@ macro_rules! option_methods {
             self
         }
 
-        /// An id that Python's logs and context carry too.
+        /// An id that Python's logs and context carry too, and the call's events and errors. Without one the call has that of
+        /// the call inside which it is made, or a name that is made up.
         #[must_use]
         pub fn correlation_id(mut self, id: impl Into<String>) -> Self {
             self.$($options).+.correlation_id = Some(id.into());

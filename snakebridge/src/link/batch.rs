@@ -9,6 +9,7 @@ use bytes::Bytes;
 use super::PendingCall;
 use crate::body::{BatchArguments, read_batch};
 use crate::error::Result;
+use crate::wire::CallName;
 
 /// The calls that one call goes for.
 pub(crate) struct Batch {
@@ -79,11 +80,11 @@ impl Batch {
     }
 
     /// It was sent to a worker.
-    pub(super) fn sent(&self, now: Instant) {
+    pub(super) fn sent(&self, now: Instant, name: CallName) {
         let members = &self.sealed().members;
         let mut is_first = true;
         for member in members {
-            is_first &= member.went_along(now);
+            is_first &= member.went_along(now, name);
         }
         if let Some(meter) = members.first().and_then(|first| first.meter.as_ref()).filter(|_| is_first) {
             meter.went_together(members.len());

@@ -26,6 +26,7 @@ use crate::error::{Error, ErrorKind, Executed, Result};
 use crate::seeded::{self, Bug};
 use crate::session::{Identity, Pin, Tie};
 use crate::telemetry::{Meter, Progress};
+use crate::wire::CallName;
 
 /// What must not go while somebody may look at it.
 pub(crate) type Kept = Vec<Arc<dyn Any + Send + Sync>>;
@@ -52,6 +53,8 @@ struct State {
     claims: Vec<Claim>,
     /// The worker that had it last.
     worker: Option<u64>,
+    /// What it has been known by since it was first sent, where it has no correlation id.
+    name: Option<CallName>,
     /// Calls to the host that are made inside it, once there is one.
     host_calls: Option<Box<HostCalls>>,
     /// The last that its tool has told of how far it is, until somebody has heard it.
@@ -123,6 +126,7 @@ impl PendingCall {
             pin: None,
             claims: Vec::new(),
             worker: None,
+            name: None,
             host_calls: None,
             progress: None,
             outcome: None,
@@ -226,6 +230,21 @@ impl PendingCall {
         self.lock().worker
     }
 
+    /// By what logs and events of it are found: the correlation id that it was given, or what it has been known by since it
+    /// was first sent.
+    pub(crate) fn correlation_id(&self) -> Option<String> {
+        self.request.correlation_id().or_else(|| Some(self.lock().name?.to_string()))
+    }
+
+    /// The metadata map as it is sent now. A call that is sent once more keeps the name that it had the first time.
+    pub(super) fn meta(&self) -> Option<Bytes> {
+        let name = self.lock().name;
+        match name.filter(|_| self.request.correlation_id().is_none()) {
+            Some(name) => Some(self.request.meta_with(&name.to_string())),
+            None => self.request.meta.clone(),
+        }
+    }
+
     /// Lends it the functions that its arguments name.
     pub(crate) fn with_functions(self, functions: Vec<Function>) -> Self {
         Self { functions, ..self }
@@ -255,7 +274,8 @@ impl PendingCall {
         if matches!(state.stage, Stage::Done) {
             return false;
         }
-        self.note_attempt(&mut state, now);
+        let name = link.name_of(id);
+        self.note_attempt(&mut state, now, name);
         state.worker = Some(link.worker());
         state.stage = Stage::Sent { link: Arc::clone(link), id };
         state.has_its_claims(true);
@@ -265,14 +285,15 @@ impl PendingCall {
         state.tell_inputs();
         drop(state);
         if let Some(batch) = &self.batch {
-            batch.sent(now);
+            batch.sent(now, name);
         }
         true
     }
 
     /// It is handed to a worker. Returns whether for the first time.
-    fn note_attempt(&self, state: &mut State, now: Instant) -> bool {
+    fn note_attempt(&self, state: &mut State, now: Instant, name: CallName) -> bool {
         state.attempts += 1;
+        state.name.get_or_insert(name);
         let is_first = state.sent.replace(now).is_none();
         match &self.meter {
             Some(meter) if is_first => meter.sent(now.saturating_duration_since(self.admitted)),
@@ -366,6 +387,8 @@ impl PendingCall {
                 // Whoever ends a wait knows nothing of what was before it.
                 let error = if may_have_run { error.that_may_have_run() } else { error };
                 let error = error.for_tool(&self.request.target).after_attempts(attempts);
+                let named = || state.name.map(|name| name.to_string());
+                let error = error.correlated(self.request.correlation_id().or_else(named));
                 match worker {
                     Some(worker) => error.on_worker(worker),
                     None => error,

@@ -58,9 +58,9 @@ impl Chain {
         self.0.is_over.store(true, SeqCst);
     }
 
-    /// The correlation id of the call that the tool serves.
+    /// The correlation id of the call that the tool serves, or what that is known by.
     pub(crate) fn correlation_id(&self) -> Option<String> {
-        self.0.call.request.correlation_id()
+        self.0.call.correlation_id()
     }
 
     /// The span of a trace in which the tool was called: the worker's own, or else that of the call that the tool serves.

@@ -51,7 +51,7 @@ use self::writer::Output;
 pub(crate) use self::writer::WriteFailure;
 use crate::seeded::{self, Bug};
 use crate::wire::peer::{Refused, Request};
-use crate::wire::{Limits, Millis, Peer, Role, Violation};
+use crate::wire::{CallName, Limits, Millis, Peer, Role, Violation};
 
 /// What the link keeps with each call it sent.
 #[derive(Debug)]
@@ -194,6 +194,8 @@ pub(crate) struct Greeting<'a> {
 pub struct Link {
     /// The number of the worker behind it.
     worker: u64,
+    /// What a call on it is known by, but for its id.
+    name: CallName,
     state: Mutex<State>,
     /// The reading half, until the connection has ended. Locked before `state`, never after it.
     reading: Mutex<Option<Reading>>,
@@ -227,6 +229,7 @@ impl Link {
         output.append(|out| peer.hello(greeting.hello, out));
         let link = Arc::new(Self {
             worker,
+            name: CallName::new(greeting.nonce, 0),
             state: Mutex::new(State {
                 peer,
                 output,
@@ -264,12 +267,17 @@ impl Link {
         self.worker
     }
 
+    /// What call `id` on it is known by, where it has no correlation id.
+    pub(super) fn name_of(&self, id: u64) -> CallName {
+        self.name.of(id)
+    }
+
     /// Sends `call`.
     ///
     /// Refused with [`Refused::NotOpen`] when the connection is not open or not open any more: the call did not run
     /// and may go elsewhere. Otherwise says whether the call is the only one in flight.
     pub fn send(self: &Arc<Self>, call: &Arc<PendingCall>, now: Instant) -> Result<bool, Refused> {
-        let request = &call.request;
+        let (request, meta) = (&call.request, call.meta());
         let remaining = call.deadline.map(|deadline| {
             Millis::try_from(deadline.saturating_duration_since(now).as_millis()).unwrap_or(Millis::MAX)
         });
@@ -281,7 +289,7 @@ impl Link {
             remaining,
             session: request.session.as_deref(),
             parent: call.chain().and_then(|chain| chain.parent_on(self)),
-            meta: request.meta.as_deref(),
+            meta: meta.as_deref(),
             tools: request.tools,
             window: call.handling.window,
         };

@@ -81,6 +81,25 @@ impl OwnedRequest {
     }
 }
 
+impl OwnedRequest {
+    /// The metadata map with a correlation id, which it does not have.
+    pub(super) fn meta_with(&self, correlation_id: &str) -> Bytes {
+        let rest = self.meta.as_deref().and_then(|meta| {
+            let mut reader = Reader::new(meta);
+            let entries = u32::try_from(reader.map().ok()?).ok()?;
+            Some((entries, &meta[reader.position()..]))
+        });
+        // What is no map says nothing.
+        let (entries, rest) = rest.unwrap_or_default();
+        let mut out = Vec::with_capacity(rest.len() + 64);
+        put_map(&mut out, entries.saturating_add(1));
+        put_str(&mut out, CORRELATION_ID);
+        put_str(&mut out, correlation_id);
+        out.extend_from_slice(rest);
+        out.into()
+    }
+}
+
 /// A metadata map of a correlation id and encoded request metadata, if there is any of them.
 pub(super) fn put_meta(correlation_id: Option<&str>, metadata: Option<&[u8]>) -> Option<Bytes> {
     let entries = u32::from(correlation_id.is_some()) + u32::from(metadata.is_some());
@@ -138,6 +157,11 @@ mod tests {
             assert_eq!((request.metadata(), request.correlation_id().as_deref()), (Some(metadata.clone()), id));
         }
         assert_eq!(request(put_meta(Some("one"), None)).metadata(), None);
+        for meta in [None, put_meta(None, Some(&metadata))] {
+            let named = request(Some(request(meta.clone()).meta_with("late")));
+            assert_eq!(named.metadata(), request(meta).metadata());
+            assert_eq!(named.correlation_id().as_deref(), Some("late"));
+        }
         assert_eq!(put_meta(None, None), None);
     }
 }

@@ -148,7 +148,7 @@ impl Pool {
                 worker: worker.number,
                 pid: worker.pid,
                 tool: call.request.target.to_string(),
-                correlation_id: call.request.correlation_id(),
+                correlation_id: call.correlation_id(),
                 stacks,
             });
         }

@@ -80,7 +80,7 @@ impl Service for Surroundings {
             Some(call) => Origin {
                 tool: Some(call.request.target.to_shared()),
                 session: call.request.session.clone(),
-                correlation_id: call.request.correlation_id().map(Into::into),
+                correlation_id: call.correlation_id().map(Into::into),
                 ..silent
             },
         };

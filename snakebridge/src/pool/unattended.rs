@@ -18,7 +18,7 @@ impl Pool {
                     tool: call.request.target.to_string(),
                     error: error.to_string(),
                     executed: error.executed(),
-                    correlation_id: call.request.correlation_id(),
+                    correlation_id: call.correlation_id(),
                 });
             }
         };

@@ -36,8 +36,8 @@ impl ToolContext {
         self.session_state.as_ref()
     }
 
-    /// The correlation id of the Python call that called this tool, if its caller gave it one. What the tool calls has it too,
-    /// unless it is given another.
+    /// The correlation id of the Python call that called this tool, or the name that was made up for that; `None` where no
+    /// Python call did. What the tool calls has it too, unless it is given another.
     pub fn correlation_id(&self) -> Option<String> {
         self.chain.as_ref()?.correlation_id()
     }

@@ -9,6 +9,7 @@
 //! Reading order: [`frame`] (what can be said), [`codec`] (how it is written down), [`credit`], [`table`] and [`fragment`]
 //! (the three pieces of bookkeeping), [`peer`] (the state machine).
 
+mod call_name;
 pub mod codec;
 pub mod credit;
 mod executed;
@@ -20,6 +21,7 @@ pub mod peer;
 pub mod table;
 mod violation;
 
+pub use call_name::CallName;
 pub use executed::Executed;
 pub use fragment::Body;
 pub use frame::Header;

@@ -7,6 +7,7 @@ use super::{PendingCall, Stage, end_all};
 use crate::link::batch::{Batch, Ticket};
 use crate::link::request::{OwnedRequest, put_meta};
 use crate::telemetry::Meter;
+use crate::wire::CallName;
 
 impl PendingCall {
     /// One call that goes for all of `members`, which are of one kind: of the same tool, in the same session, chain and
@@ -101,10 +102,10 @@ impl PendingCall {
     }
 
     /// It is on its way to a worker, in the call that goes for it and others. Returns whether for the first time.
-    pub(in crate::link) fn went_along(&self, now: Instant) -> bool {
+    pub(in crate::link) fn went_along(&self, now: Instant, name: CallName) -> bool {
         let mut state = self.lock();
         let wanted = !matches!(state.stage, Stage::Done);
-        wanted && self.note_attempt(&mut state, now)
+        wanted && self.note_attempt(&mut state, now, name)
     }
 
     /// Whether it is with a worker, by itself or in a call that goes for it and others.
