@@ -22,8 +22,8 @@ async fn main() -> Result<()> {
     bridge.call::<f64>("add", args![1.0, 2.0]).await?;
     let worker = bridge.workers()[0].pid;
     let python = interpreter(worker);
-    let bare = idle(&python);
-    let of_worker = memory(worker);
+    // Both live while they are measured: each has half of what they share, the interpreter before all.
+    let (bare, of_worker) = beside_idle(&python, |bare| (memory(bare), memory(worker)));
     bridge.shutdown().await?;
 
     let [mut msgspec, mut all] = [f64::MAX; 2];
@@ -44,17 +44,17 @@ fn interpreter(worker: u32) -> PathBuf {
     Path::new(line.split('\0').next().expect("a program")).to_owned()
 }
 
-/// The memory of an interpreter that has imported msgspec and does nothing.
-fn idle(python: &Path) -> f64 {
+/// Measures while there is an interpreter that has imported msgspec and does nothing.
+fn beside_idle<T>(python: &Path, measure: impl FnOnce(u32) -> T) -> T {
     let mut command = Command::new(python);
     command.args(["-I", "-c", IDLE]).stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut process = command.spawn().expect("the interpreter of the worker");
     let output = process.stdout.take().expect("it is piped");
     BufReader::new(output).read_line(&mut String::new()).expect("a line");
-    let memory = memory(process.id());
+    let measured = measure(process.id());
     drop(process.stdin.take());
     process.wait().expect("it ends with its input");
-    memory
+    measured
 }
 
 /// The memory of a process, in KiB: its own, and its part of what it shares.
