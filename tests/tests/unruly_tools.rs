@@ -3,9 +3,9 @@
 
 #![allow(missing_docs, clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
-use std::time::Duration;
-
 use std::os::unix::process::CommandExt;
+use std::process::{Child, Command};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use snakebridge::Builder;
@@ -142,6 +142,16 @@ async fn what_a_tool_leaves_behind_ends_with_its_worker_unless_it_is_a_daemon() 
     Ok(())
 }
 
+/// The only process of a group.
+struct OtherGroup(Child);
+
+impl Drop for OtherGroup {
+    fn drop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
 // D13
 #[tokio::test]
 async fn a_worker_that_ignores_every_signal_still_ends() -> Result<()> {
@@ -172,8 +182,8 @@ async fn a_worker_that_leaves_its_group_is_found_out_and_replaced_and_is_killed_
     let bridge = unruly().workers(1).health_interval(Duration::from_millis(100)).start().await?;
     let mut events = bridge.events();
     // Not ours: in a container that is often one from outside, which no process inside can join.
-    let mut other = std::process::Command::new("sleep").arg("600").process_group(0).spawn().unwrap();
-    let group = other.id();
+    let other = OtherGroup(Command::new("sleep").arg("600").process_group(0).spawn().unwrap());
+    let group = other.0.id();
     for (number, session) in [(1, false), (2, true)] {
         let moved: u32 = bridge.call("moves", args! { group: group, session: session }).await?;
         let (worker, reason) = draining(&mut events).await;
@@ -191,8 +201,6 @@ async fn a_worker_that_leaves_its_group_is_found_out_and_replaced_and_is_killed_
     assert_eq!(resisting.await.unwrap_err().code(), "deadline_exceeded");
     eventually("its end", || (!is_alive(moved)).then_some(())).await;
     assert_ne!(bridge.call::<u32>("pid", args! {}).await?, moved);
-    other.kill().unwrap();
-    other.wait().unwrap();
     bridge.shutdown().await
 }
 

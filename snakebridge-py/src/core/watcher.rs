@@ -48,6 +48,7 @@ impl Core {
     fn watch(&self) {
         signal::block_all();
         hardening::relax_timers();
+        hardening::watch_while_stopped();
         self.ticker.set(self.activity.interval());
         loop {
             self.ticker.wait();

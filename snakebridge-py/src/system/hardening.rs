@@ -27,6 +27,12 @@ pub(crate) fn arm(parent: Option<i32>) {
     let _ = setrlimit(Resource::Core, Rlimit { current: Some(1), maximum: Some(1) });
 }
 
+/// Has the end of the host end this process also while it is stopped. Called by a thread that lasts as long as the process.
+pub(crate) fn watch_while_stopped() {
+    #[cfg(target_os = "linux")]
+    super::orphans::go_on_when_the_host_dies();
+}
+
 /// Lets the kernel deliver the calling thread's timers a little late, together with others: saves wake-ups.
 pub(crate) fn relax_timers() {
     #[cfg(target_os = "linux")]

@@ -45,6 +45,16 @@ pub(super) fn arm(parent: Option<i32>) {
     let _ = set_parent_process_death_signal(Some(Signal::STKFLT));
 }
 
+/// Has a stopped process continue when the host dies: what is pending for it, the other signal, is delivered only then. Called
+/// by a thread of its own, because each has one such signal; the main thread's comes first.
+///
+/// The kernel continues a stopped process by itself where the host's death leaves nobody to do so: not in a container, where
+/// whoever is the first process could.
+pub(super) fn go_on_when_the_host_dies() {
+    // Refuses only what is no signal.
+    let _ = set_parent_process_death_signal(Some(Signal::CONT));
+}
+
 extern "C" fn handle(_signal: libc::c_int) {
     kill_group();
 }
