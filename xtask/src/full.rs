@@ -18,6 +18,9 @@ const LONG_PROOFS: [(&str, &str, &str, &str); 4] = [
     ("a gigabyte of a worker's output", "loud_tools", "SNAKEBRIDGE_FLOOD", "1000"),
 ];
 
+/// Large libraries that the package recognises where they are.
+const LIBRARIES: &str = "snakebridge-py/requirements-libraries.txt";
+
 /// All that is added. Builds the wheel for it, if there is a further Python.
 pub(crate) fn checks(workspace: &Workspace, environment: &Environment) -> Result<Vec<Check>> {
     let mut checks = long_proofs();
@@ -77,5 +80,9 @@ fn build_wheel(workspace: &Workspace, environment: &Environment) -> Result<PathB
 fn install_wheel(workspace: &Workspace, environment: &Environment, wheel: &Path) -> Result<()> {
     let mut pip = environment.program(workspace, "python", "");
     pip.arguments(&["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
-    pip.arguments(&["--force-reinstall", "--no-deps"]).argument(wheel).run()
+    pip.arguments(&["--force-reinstall", "--no-deps"]).argument(wheel).run()?;
+    let mut libraries = environment.program(workspace, "python", "");
+    libraries
+        .arguments(&["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement", LIBRARIES])
+        .run()
 }
