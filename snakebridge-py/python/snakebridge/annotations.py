@@ -45,6 +45,9 @@ def description_of(annotation: Any) -> str:
     for extra in getattr(annotation, "__metadata__", ()):
         if isinstance(extra, msgspec.Meta) and extra.description:
             return extra.description
+    members = typing.get_args(annotation)
+    if types.NoneType in members:  # a default of None has made the type optional
+        return next(filter(None, map(description_of, members)), "")
     return ""
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from snakebridge.annotations import type_text, undecodable
-from snakebridge.conversion.decoding import decode, decoder, wire_annotation
+from snakebridge.conversion.decoding import decode, decoder, own_constraints, wire_annotation
 from snakebridge.encoding import encode
 from snakebridge.errors import AdapterError, InvalidResult
 from snakebridge.inputs import input_type
@@ -35,6 +35,8 @@ class ResultCheck:
         if definition.streams:
             stream = input_type(annotation)
             annotation = Any if stream is None or stream.item is StreamChunk else stream.item
+        if not isinstance(annotation, str):
+            annotation = own_constraints(annotation, f"the result of tool `{definition.name}`")
         reason = "it does not exist at run time" if isinstance(annotation, str) else None
         self._annotation = None if reason else wire_annotation(annotation)
         reason = reason or undecodable(self._annotation)

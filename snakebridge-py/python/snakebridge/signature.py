@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from snakebridge.conversion.decoding import bind_recursion, wire_annotation
+from snakebridge.conversion.decoding import bind_recursion, own_constraints, wire_annotation
 from snakebridge.errors import AdapterError
 from snakebridge.host.callbacks import callback_type
 from snakebridge.inputs import input_type
@@ -149,8 +149,21 @@ def resolve_annotations(
         ignored: Parameters whose annotations do not matter.
 
     Raises:
-        AdapterError: If one names something that does not exist.
+        AdapterError: If one names something that does not exist, or a constraint that nobody checks.
     """
+    resolved = _resolved(annotations, namespace, owner, ignored)
+    for name, annotation in resolved.items():
+        try:
+            resolved[name] = own_constraints(annotation, f"{owner}: parameter `{name}`")
+        except AdapterError:
+            if name != "return":  # results are checked where the tool says so, and this is told then
+                raise
+    return resolved
+
+
+def _resolved(
+    annotations: Mapping[str, Any], namespace: dict[str, Any], owner: str, ignored: tuple[str, ...]
+) -> dict[str, Any]:
     resolved: dict[str, Any] = {}
     for name, annotation in annotations.items():
         if name in ignored:
@@ -184,6 +197,11 @@ def _parameter(
     name: str, kind: Kind, annotations: Mapping[str, Any], default: Any = msgspec.UNSET
 ) -> Parameter:
     annotation = annotations.get(name, Any)
+    if type(default).__name__ == "FieldInfo":  # of pydantic, which would read it
+        raise AdapterError(
+            f"the default of parameter `{name}` is a `Field(..)` of pydantic: write it into the annotation, "
+            f"as in `{name}: Annotated[int, Field(ge=1)] = 3`"
+        )
     if annotation is object:
         annotation = Any
     if default is None and annotation is not Any:

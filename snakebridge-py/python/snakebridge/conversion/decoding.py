@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import functools
 import operator
+import sys
 import types
 import typing
 from typing import TYPE_CHECKING, Any
@@ -79,6 +80,19 @@ def wire_annotation(annotation: Any) -> Any:
     return annotation
 
 
+def own_constraints(annotation: Any, owner: str) -> Any:
+    """The annotation with constraints of pydantic and annotated_types as msgspec has them.
+
+    Raises:
+        AdapterError: If that cannot be; it begins with `owner`.
+    """
+    if "annotated_types" not in sys.modules:  # nobody can have written one; pydantic imports it as well
+        return annotation
+    from snakebridge.conversion.constraints import translate
+
+    return translate(annotation, owner)
+
+
 def recursive(name: str, resolve: Callable[[], Any]) -> Any:
     """What stands for an alias inside itself, such as ``list["JSON"]`` in the definition of ``JSON``.
 
@@ -94,7 +108,9 @@ def bind_recursion(annotation: Any, namespace: dict[str, Any]) -> Any:
     """The annotation with something that can be decoded where an alias contains itself by name."""
     if isinstance(annotation, typing.ForwardRef):
         name = annotation.__forward_arg__
-        return recursive(name, lambda: bind_recursion(eval(name, namespace), namespace))
+        return recursive(
+            name, lambda: own_constraints(bind_recursion(eval(name, namespace), namespace), f"`{name}`")
+        )
     if isinstance(annotation, str):
         return bind_recursion(typing.ForwardRef(annotation), namespace)
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
