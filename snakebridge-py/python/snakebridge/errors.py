@@ -169,7 +169,8 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
                 return f"`{self.path or self.parameter}` is missing (expected {self.expected})"
             case "unknown":
                 hint = f": did you mean `{self.suggestion}`?" if self.suggestion else f" ({self.expected})"
-                return f"`{self.parameter}` is not a parameter{hint}"
+                what = "parameter" if self.path is None else "field"
+                return f"`{self.path or self.parameter}` is not a {what}{hint}"
             case "duplicate":
                 return f"`{self.parameter}` is given both by position and by name"
             case "surplus":

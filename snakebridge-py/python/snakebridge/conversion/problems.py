@@ -6,24 +6,45 @@ the value one by one, each by the rules of the first pass, and goes into those t
 
 from __future__ import annotations
 
-import dataclasses
+import collections
+import collections.abc
 import enum
-import types
+import itertools
 import typing
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from snakebridge.annotations import type_text
-from snakebridge.conversion.decoding import decode, wire_annotation
+from snakebridge.conversion.decoding import decode, decoder, wire_annotation
+from snakebridge.conversion.fields import Fields, fields_of, members
+from snakebridge.encoding import encode as _encode
 from snakebridge.errors import Problem, mismatch
+from snakebridge.extensions import decode as decode_any
 from snakebridge.suggestions import nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 PROBLEM_LIMIT = 16
 """Problems of one argument: enough to mend it by, however many there are."""
+
+CHOICE_LIMIT = 16
+"""Members of a union that are tried for the one that a value was meant to be."""
+
+_SEQUENCES = frozenset(
+    {
+        *(list, set, frozenset, collections.deque),
+        *(collections.abc.Collection, collections.abc.Sequence, collections.abc.MutableSequence),
+        *(collections.abc.Set, collections.abc.MutableSet),
+    }
+)
+_MAPPINGS = frozenset(
+    {
+        *(dict, collections.OrderedDict, collections.defaultdict, collections.Counter),
+        *(collections.abc.Mapping, collections.abc.MutableMapping),
+    }
+)
 
 _decode_list = msgspec.msgpack.Decoder(list[msgspec.Raw]).decode
 _decode_map = msgspec.msgpack.Decoder(dict[Any, msgspec.Raw]).decode
@@ -44,7 +65,7 @@ def _search(parameter: str, path: str, annotation: Any, piece: msgspec.Raw) -> I
         decode(piece, wire_annotation(annotation))
     except Exception as error:
         found = False
-        for problem in _inside(parameter, path, _present(annotation), piece):
+        for problem in _inside(parameter, path, annotation, piece):
             found = True
             yield problem
         if not found:
@@ -53,80 +74,191 @@ def _search(parameter: str, path: str, annotation: Any, piece: msgspec.Raw) -> I
 
 def _inside(parameter: str, path: str, annotation: Any, piece: msgspec.Raw) -> Iterator[Problem]:
     """The problems of the parts of a value, where it has parts."""
+    choices = members(annotation)
+    if len(choices) > 1:
+        choice = _closest(choices, piece)
+        if choice is not None:
+            yield from _search(parameter, path, choice, piece)
+        return
+    for kind in choices:
+        try:
+            yield from _parts(parameter, path, kind, piece)
+        except (msgspec.DecodeError, TypeError):  # of another kind than the annotation says
+            return
+
+
+def _parts(parameter: str, path: str, annotation: Any, piece: msgspec.Raw) -> Iterator[Problem]:
     origin, arguments = typing.get_origin(annotation) or annotation, typing.get_args(annotation)
-    try:
-        if origin in (list, set, frozenset) and arguments:
-            for index, item in enumerate(_decode_list(piece)):
-                yield from _search(parameter, f"{path}[{index}]", arguments[0], item)
-        elif origin is tuple and arguments:
-            items = _decode_list(piece)
-            kinds = [arguments[0]] * len(items) if arguments[-1] is ... else arguments
-            for index, (kind, item) in enumerate(zip(kinds, items, strict=False)):
-                yield from _search(parameter, f"{path}[{index}]", kind, item)
-        elif origin is dict and arguments:
-            for key, item in _decode_map(piece).items():
-                step = f".{key}" if isinstance(key, str) and key.isidentifier() else f"[{key!r}]"
-                yield from _search(parameter, path + step, arguments[1], item)
+    if origin in _SEQUENCES:
+        (inner,) = arguments or (Any,)
+        for index, item in _refused(inner, enumerate(_decode_list(piece))):
+            yield from _search(parameter, f"{path}[{index}]", inner, item)
+    elif origin is tuple:
+        if arguments:
+            yield from _tuple(parameter, path, arguments, _decode_list(piece))
+    elif origin in _MAPPINGS:
+        key, inner = arguments if len(arguments) == 2 else (*(arguments or (Any,)), Any)
+        if origin is collections.Counter:
+            inner = int
+        values = _decode_map(piece)
+        for name, item in _refused(key, [(name, msgspec.Raw(_encode(name))) for name in values]):
+            for problem in _search(parameter, f"{path}[{_shown(name)}]", key, item):
+                yield msgspec.structs.replace(problem, expected=f"{problem.expected} as the key")
+        for name, item in _refused(inner, values.items()):
+            yield from _search(parameter, path + _step(name), inner, item)
+    elif (fields := fields_of(annotation)) is not None:
+        if fields.is_positional:
+            yield from _positions(parameter, path, fields, _decode_list(piece))
         else:
-            yield from _fields(parameter, path, annotation, piece)
-    except (msgspec.DecodeError, TypeError):  # of another kind than the annotation says
-        return
+            yield from _fields(parameter, path, fields, _decode_map(piece))
 
 
-def _fields(parameter: str, path: str, annotation: Any, piece: msgspec.Raw) -> Iterator[Problem]:
-    """The problems of a structure's fields."""
-    fields = _fields_of(annotation)
-    if fields is None:
-        return
-    values = _decode_map(piece)
-    for name, (kind, is_required) in fields.items():
-        if name in values:
-            yield from _search(parameter, f"{path}.{name}", kind, values[name])
+def _refused(kind: Any, pieces: Iterable[tuple[Any, msgspec.Raw]]) -> Iterator[tuple[Any, msgspec.Raw]]:
+    """The pieces that do not fit at once, which is quickly asked of many."""
+    fits = decoder(wire_annotation(kind))
+    for place, piece in pieces:
+        try:
+            fits(piece)
+        except Exception:
+            yield place, piece
+
+
+def _tuple(parameter: str, path: str, kinds: tuple[Any, ...], items: list[msgspec.Raw]) -> Iterator[Problem]:
+    is_open = kinds[-1] is ...
+    for index, (kind, item) in enumerate(
+        zip([kinds[0]] * len(items) if is_open else kinds, items, strict=False)
+    ):
+        yield from _search(parameter, f"{path}[{index}]", kind, item)
+    if not is_open and len(items) != len(kinds):
+        yield Problem(parameter, "mismatch", path, f"`tuple` of length {len(kinds)}", f"length {len(items)}")
+
+
+def _positions(parameter: str, path: str, fields: Fields, items: list[msgspec.Raw]) -> Iterator[Problem]:
+    """The problems of a structure that travels as an array."""
+    offset = 0 if fields.tag is None else 1  # which stands in front
+    for index, (kind, is_required) in enumerate(fields.by_name.values(), offset):
+        if index < len(items):
+            yield from _search(parameter, f"{path}[{index}]", kind, items[index])
         elif is_required:
-            yield Problem(parameter, "missing", f"{path}.{name}", expected=f"`{type_text(kind)}`")
+            yield Problem(parameter, "missing", f"{path}[{index}]", expected=f"`{type_text(kind)}`")
 
 
-def _fields_of(annotation: Any) -> dict[str, tuple[Any, bool]] | None:
-    """The fields of a type by their names on the wire: annotation, and whether it is required."""
-    kind = typing.get_origin(annotation) or annotation
-    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
-        if kind.__struct_config__.array_like:
-            return None
-        return {
-            field.encode_name: (field.type, field.required) for field in msgspec.structs.fields(annotation)
-        }
-    if dataclasses.is_dataclass(kind):
-        hints = typing.get_type_hints(kind, include_extras=True)
-        return {
-            field.name: (
-                hints[field.name],
-                field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING,
+def _fields(parameter: str, path: str, fields: Fields, values: dict[Any, msgspec.Raw]) -> Iterator[Problem]:
+    """The problems of a structure's fields."""
+    missing = []
+    for name, (kind, is_required) in fields.by_name.items():
+        if name in values:
+            yield from _search(parameter, path + _step(name), kind, values[name])
+        elif is_required:
+            missing.append(name)
+            yield Problem(parameter, "missing", path + _step(name), expected=f"`{type_text(kind)}`")
+    known = [*fields.by_name, *([] if fields.tag is None else [fields.tag[0]])]
+    free = [name for name in known if name not in values]
+    for name in values:
+        if name in known:
+            continue
+        suggestion = nearest(name, free) if isinstance(name, str) else None
+        # Elsewhere other fields are nothing bad, but where one may be what another lacks.
+        if fields.is_closed or suggestion in missing:
+            there_is = "there is " + ", ".join(f"`{field}`" for field in known[:PROBLEM_LIMIT])
+            yield Problem(
+                parameter,
+                "unknown",
+                path + _step(name),
+                expected=there_is if known else "it has no fields",
+                suggestion=suggestion,
             )
-            for field in dataclasses.fields(kind)
-            if field.init
-        }
-    if typing.is_typeddict(kind):
-        hints = typing.get_type_hints(kind, include_extras=True)
-        return {name: (_bare(hint), name in kind.__required_keys__) for name, hint in hints.items()}
+
+
+def _closest(choices: list[Any], piece: msgspec.Raw) -> Any:
+    """The member of a union that a value is most likely meant to be, or None where none is.
+
+    That is the only one of the value's kind; else the one whose tag it has, whose fields it has most of, or
+    where least is wrong.
+    """
+    value = _opened(piece)
+    if value is None:
+        return None
+    fitting = [choice for choice in choices if _is_array(choice) is isinstance(value, list)]
+    if len(fitting) < 2:
+        return fitting[0] if fitting else None
+    best, best_rank = None, (-1, 0)
+    for choice in fitting[:CHOICE_LIMIT]:
+        fields = fields_of(choice)
+        if fields is not None and fields.tag is not None:
+            if _has_tag(value, fields.tag):
+                return choice
+            continue
+        has_names = fields is not None and not fields.is_positional
+        common = sum(name in fields.by_name for name in value) if fields and has_names else 0
+        rank = (common, -_misfits(choice, value))
+        if rank > best_rank and (common or not has_names):
+            best, best_rank = choice, rank
+    return best
+
+
+def _misfits(annotation: Any, value: list[msgspec.Raw] | dict[Any, msgspec.Raw]) -> int:
+    """How many parts of a value a type refuses or lacks. Nothing is searched: that would be told in time."""
+    arguments, fields = typing.get_args(annotation), fields_of(annotation)
+    if isinstance(value, dict):
+        if fields is None:
+            inner = int if typing.get_origin(annotation) is collections.Counter else (arguments or (Any,))[-1]
+            return sum(1 for _ in _refused(inner, value.items()))
+        pairs = [(kind, value.get(name)) for name, (kind, required) in fields.by_name.items() if required]
+    elif fields is not None:
+        pairs = [
+            (kind, value[index] if index < len(value) else None)
+            for index, (kind, required) in enumerate(fields.by_name.values())
+            if required
+        ]
+    elif typing.get_origin(annotation) is tuple and ... not in arguments:
+        pairs = list(itertools.zip_longest(arguments, value))
+    else:
+        inner = arguments[0] if arguments else Any
+        return sum(1 for _ in _refused(inner, enumerate(value)))
+    return sum(1 for kind, item in pairs if item is None or not _fits(kind, item))
+
+
+def _fits(kind: Any, piece: msgspec.Raw) -> bool:
+    return next(_refused(kind, [(None, piece)]), None) is None
+
+
+def _has_tag(value: Any, tag: tuple[str, str | int]) -> bool:
+    try:
+        return bool(decode_any(value[0] if isinstance(value, list) else value[tag[0]]) == tag[1])
+    except Exception:
+        return False
+
+
+def _opened(piece: msgspec.Raw) -> list[msgspec.Raw] | dict[Any, msgspec.Raw] | None:
+    for opened in (_decode_list, _decode_map):
+        try:
+            return opened(piece)
+        except (msgspec.DecodeError, TypeError):
+            continue
     return None
 
 
-def _bare(hint: Any) -> Any:
-    """A field's annotation without ``Required`` and ``NotRequired``."""
-    return (
-        typing.get_args(hint)[0] if typing.get_origin(hint) in (typing.Required, typing.NotRequired) else hint
-    )
+def _is_array(annotation: Any) -> bool | None:
+    """Whether values of a bare type travel as arrays, or as maps; None where they are neither."""
+    origin = typing.get_origin(annotation) or annotation
+    if origin in _SEQUENCES or origin is tuple:
+        return True
+    if origin in _MAPPINGS:
+        return False
+    fields = fields_of(annotation)
+    if fields is not None:
+        return fields.is_positional
+    return False if hasattr(origin, "__pydantic_fields__") else None
 
 
-def _present(annotation: Any) -> Any:
-    """What an annotation says of values that are not None, where that is one thing."""
-    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
-    if origin is typing.Annotated:
-        return _present(arguments[0])
-    if origin in (typing.Union, types.UnionType):
-        members = [argument for argument in arguments if argument is not types.NoneType]
-        return _present(members[0]) if len(members) == 1 else annotation
-    return annotation
+def _step(key: Any) -> str:
+    """How one gets from a value to the part under a key."""
+    return f".{key}" if isinstance(key, str) and key.isidentifier() and len(key) <= 64 else f"[{_shown(key)}]"
+
+
+def _shown(key: Any) -> str:
+    return repr(key[:64] if isinstance(key, str | bytes) else key)
 
 
 def _explain(parameter: str, path: str, annotation: Any, error: Exception) -> Iterator[Problem]:
@@ -134,11 +266,11 @@ def _explain(parameter: str, path: str, annotation: Any, error: Exception) -> It
     details = getattr(error.__cause__, "errors", None)
     if callable(details):  # pydantic's
         for detail in details():
-            steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in detail["loc"])
+            steps = map(_step, detail["loc"])
             yield Problem(parameter, "invalid", path + "".join(steps), detail["msg"])
         return
     problem = mismatch(parameter, path, error)
-    choices = _choices(_present(annotation))
+    choices = _choices(annotation)
     if choices:
         said = [repr(choice) for choice in choices]
         wrong = problem.expected or ""
@@ -156,13 +288,13 @@ def _explain(parameter: str, path: str, annotation: Any, error: Exception) -> It
 
 
 def _choices(annotation: Any) -> list[Any]:
-    """The values that a literal or an enumeration allows."""
-    if typing.get_origin(annotation) is typing.Literal:
-        return list(typing.get_args(annotation))
-    if (
-        isinstance(annotation, type)
-        and issubclass(annotation, enum.Enum)
-        and not issubclass(annotation, enum.Flag)
-    ):
-        return [member.value for member in annotation]
-    return []
+    """The values that a literal or an enumeration allows; those of a union are its members'."""
+    found: list[Any] = []
+    for kind in members(annotation):
+        if typing.get_origin(kind) is typing.Literal:
+            found += typing.get_args(kind)
+        elif isinstance(kind, type) and issubclass(kind, enum.Enum) and not issubclass(kind, enum.Flag):
+            found += [member.value for member in kind]
+        else:
+            return []
+    return found
