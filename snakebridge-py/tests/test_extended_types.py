@@ -99,5 +99,5 @@ def test_what_means_a_complex_number_is_one(plain, value):
 
 @pytest.mark.parametrize("plain", ["1j", [1], [1, 2, 3], ["1", 2], None, True])
 def test_what_means_no_complex_number_is_refused(plain):
-    with pytest.raises(InvalidArgument, match="expected `complex`, or an array of two numbers"):
+    with pytest.raises(InvalidArgument, match="expected `complex`, or a list of two numbers"):
         call(tool_taking(complex, []), value=plain)

@@ -218,7 +218,7 @@ def test_a_configuration_that_does_not_fit_is_refused_with_every_problem(write):
         AdapterError, match=r"does not fit: `config.model` is missing.*`config.sizes\[0\]`: expected"
     ):
         make_adapter(source, {"sizes": ["x"]})
-    with pytest.raises(AdapterError, match="does not fit: `config`: expected `object`, got `None`"):
+    with pytest.raises(AdapterError, match="does not fit: `config`: expected `dict`, got `None`"):
         make_adapter(source, None)
 
 

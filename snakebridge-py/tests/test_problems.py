@@ -117,10 +117,10 @@ def test_all_problems_of_a_generic_structure_are_found():
     ]
     assert problems(Rows, {"body": {}, "tags": 1, "count": "x"}) == [
         "`value.body.someName` is missing (expected `str`)",
-        "`value.tags`: expected `array`, got `int`",
+        "`value.tags`: expected `list`, got `int`",
         "`value.count`: expected `int`, got `str`",
     ]
-    assert problems(Box[list[T]], {"inside": 3}) == ["`value.inside`: expected `array`, got `int`"]
+    assert problems(Box[list[T]], {"inside": 3}) == ["`value.inside`: expected `list`, got `int`"]
     assert problems(Box[Box[int]], {"inside": {"inside": "x"}}) == [
         "`value.inside.inside`: expected `int`, got `str`"
     ]
@@ -278,7 +278,7 @@ Tree = Literal["leaf"] | list["Tree"] | dict[str, "Tree"]
         (Circle | Square, {"type": "square", "side": "x"}, [".side`: expected `float`, got `str`"]),
         (Circle | int, {"type": "circle"}, [".radius` is missing"]),
         (dict[str, int | list[bool]], {"a": [1, 2]}, [".a[0]`: expected `bool`", ".a[1]`: expected `bool`"]),
-        ("Tree", {"a": ["leaf", {"b": ["lef"]}]}, [".a[1].b[0]`: "]),
+        ("Tree", {"a": ["leaf", {"b": ["lef"]}]}, [".a[1].b[0]`: expected one of 'leaf', got 'lef': did you mean"]),
     ],
 )
 def test_the_problems_in_a_union_are_those_of_the_nearest_member(annotation, value, said):

@@ -320,7 +320,7 @@ def test_what_is_composed_arrives_as_declared(annotation, plain, value):
 def test_an_alias_that_contains_itself_is_checked_at_every_depth():
     assert call(tool_taking("JSON", []), value=[[["a"]]]) == [[["a"]]]
     with pytest.raises(
-        InvalidArgument, match=r"`value\[1\]\[0\]`: expected `int \| str \| array`, got `None`"
+        InvalidArgument, match=r"`value\[1\]\[0\]`: expected `int \| str \| list\[JSON\]`, got `None`"
     ):
         call(tool_taking("JSON", []), value=[1, [None]])
 
@@ -364,17 +364,17 @@ def test_an_array_has_the_dtype_and_shape_that_are_declared(annotation, plain, v
 @pytest.mark.parametrize(
     ("annotation", "plain", "message"),
     [
-        (NDArray[uint8], [256], "expected `array` of uint8, got a number beyond it"),
-        (NDArray[int64], [1.5], "expected `array` of int64, got `array` of float64"),
+        (NDArray[uint8], [256], "expected `ndarray` of uint8, got a number beyond it"),
+        (NDArray[int64], [1.5], "expected `ndarray` of int64, got one of float64"),
         (NDArray[float64], ["1.5"], "of numbers or booleans"),
-        (NDArray[float64], [[1.0], [1.0, 2.0]], "inhomogeneous shape"),
+        (NDArray[float64], [[1.0], [1.0, 2.0]], "expected `ndarray` of numbers, got lists of different lengths"),
         (ndarray, b"\x00", "only where its dtype is declared"),
         (
             ndarray[tuple[int, int], dtype[float64]],
             [1.0],
-            "expected `array` of 2 dimensions, got `array` of 1",
+            "expected `ndarray` of 2 dimensions, got one of 1",
         ),
-        (float64, "x", "expected a number, got `str`"),
+        (float64, "x", "expected `int` or `float`, got `str`"),
     ],
 )
 def test_an_array_that_is_not_as_declared_is_refused(annotation, plain, message):

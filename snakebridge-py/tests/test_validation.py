@@ -3,20 +3,33 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
-from enum import Enum
-from typing import Any, Literal, NotRequired, TypedDict
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from enum import Enum, IntEnum
+from ipaddress import IPv4Address, IPv6Address
+from pathlib import Path
+from typing import Annotated, Any, Literal, NotRequired, TypedDict
+from uuid import UUID
 
+import pydantic
 import pytest
+from msgspec import Meta
 
 from calling import call, stream, trampoline
 from snakebridge import AdapterError, InvalidArgument, InvalidResult, StreamChunk, tool
 from snakebridge.conversion.problems import PROBLEM_LIMIT
+from snakebridge.encoding import encode
 from snakebridge.failures import describe
 
 
 class Size(Enum):
     SMALL = "small"
     LARGE = "large"
+
+
+class Number(IntEnum):
+    ONE = 1
+    TWO = 2
 
 
 class Options(TypedDict):
@@ -56,7 +69,7 @@ def test_every_problem_inside_the_arguments_is_named_by_its_path():
         "`rows[1].options.depth` is missing (expected `int`)",
         "`rows[1].options.strict`: expected `bool`, got `str`",
         "`rows[2].name` is missing (expected `str`)",
-        "`rows[2].sizes`: expected `object`, got `array`",
+        "`rows[2].sizes`: expected `dict`, got `list`",
         "`pair[1]`: expected `str`, got `int`",
     ]
 
@@ -75,10 +88,96 @@ def test_a_wrong_word_is_answered_with_the_nearest():
     ]
 
 
+def say(annotation, value):
+    def take(value): ...
+
+    take.__annotations__ = {"value": annotation}
+    with pytest.raises(InvalidArgument) as caught:
+        call(take, value=value)
+    (problem,) = caught.value.problems
+    return problem.expected, problem.actual
+
+
+@pytest.mark.parametrize(
+    ("annotation", "value", "expected", "actual"),
+    [
+        (date, "29.2.2024", "`date` as ISO 8601 text, such as '2024-02-29'", "'29.2.2024'"),
+        (date, 3, "`date` as ISO 8601 text, such as '2024-02-29'", "`int`"),
+        (datetime | None, "soon", "`datetime` as ISO 8601 text, such as", "'soon'"),
+        (time, "noon", "`time` as ISO 8601 text, such as '12:30:00'", "'noon'"),
+        (timedelta, 3.5, "`timedelta` as ISO 8601 text, such as 'P1DT2H'", "`float`"),
+        (UUID, "x" * 100, "`UUID` as text, such as", "'" + "x" * 39 + "…"),
+        (Decimal, "1,5", "`Decimal` as text or a number, such as '1.50'", "'1,5'"),
+        (Decimal, None, "`Decimal` as text or a number", "`None`"),
+        (IPv4Address, "10.0.0.300", "`IPv4Address` as text, such as '192.168.0.1'", "'10.0.0.300'"),
+        (IPv6Address, "Expected 4 octets", "`IPv6Address` as text", "'Expected 4 octets'"),
+        (Path, 3, "`Path` as text", "`int`"),
+        (date | int, "x", "`date` as ISO 8601 text", "'x'"),
+        (date | UUID, "x", "`date | UUID`", "`str`"),
+        (Annotated[datetime, Meta(tz=True)], "2024-02-29T12:00:00", "`datetime` with a timezone", "'2024-02"),
+        (Annotated[int, Meta(ge=3)], 1, "`int` >= 3", "1"),
+        (Annotated[int, Meta(ge=3)] | str, 1, "`int` >= 3", "1"),
+        (Annotated[int, Meta(le=3)], 2**2000, "`int` <= 3", "an integer of 2001 bits"),
+        (Annotated[float, Meta(gt=0)], -0.5, "`float` > 0", "-0.5"),
+        (Annotated[int, Meta(multiple_of=3)], 1, "`int` that's a multiple of 3", "1"),
+        (Annotated[str, Meta(min_length=8)], "secret", "`str` of length >= 8", "length 6"),
+        (Annotated[bytes, Meta(max_length=1)], b"ab", "`bytes` of length <= 1", "length 2"),
+        (Annotated[list[int], Meta(min_length=1)], [], "`list` of length >= 1", "length 0"),
+        (Annotated[dict[str, int], Meta(max_length=1)], {"a": 1, "b": 2}, "`dict` of length <= 1", "length 2"),
+        (Annotated[str, Meta(pattern="^a")], "b", "`str` matching regex '^a'", "'b'"),
+        (Number, 4, "one of 1, 2", "4"),
+        (Number, "ONE", "one of 1, 2", "`str`"),
+        (Literal["up"] | list[int], "u", "one of 'up'", "'u'"),
+        (Literal["up"] | list[int], 3, "`Literal['up'] | list[int]`", "`int`"),
+        (int, datetime(2024, 2, 29, tzinfo=UTC), "`int`", "`datetime`"),
+        (str, [], "`str`", "`list`"),
+        (set[int], 3, "`list`", "`int`"),
+        (dict[str, int], [], "`dict`", "`list`"),
+        (None, {}, "`None`", "`dict`"),
+    ],
+)
+def test_what_was_expected_and_what_came_are_said_in_words_of_python(annotation, value, expected, actual):
+    said = say(annotation, value)
+    assert said[0].startswith(expected)
+    assert said[1].startswith(actual)
+
+
+class Guest(pydantic.BaseModel):
+    name: str
+    age: int
+    born: date
+
+
+def test_what_a_model_refuses_is_told_with_what_came():
+    def invite(guest: Guest): ...
+
+    assert problems(invite, guest={"age": "x" * 100, "born": 1.5j}) == [
+        "`guest.name`: Field required",
+        "`guest.age`: Input should be a valid integer, unable to parse string as an integer, "
+        f"got '{'x' * 39}…",
+        "`guest.born`: Input should be a valid date, got `complex`",
+    ]
+
+
+def test_a_long_list_of_allowed_words_is_cut():
+    (expected, _) = say(Literal[tuple(f"word {number}" for number in range(20))], "x")
+    assert expected.endswith("'word 15' and 4 more")
+
+
 def test_a_flood_of_problems_is_cut():
     def total(numbers: list[int]): ...
 
     assert len(problems(total, numbers=["x"] * 10_000)) == PROBLEM_LIMIT
+
+
+def test_all_problems_of_an_item_that_was_sent_are_told_by_their_paths():
+    from snakebridge.inputs import InputReader, input_type
+
+    reader = InputReader("rows", input_type(Iterator[Row]))
+    with pytest.raises(InvalidArgument) as caught:
+        reader.item(3, encode({"name": 3, "sizes": {"x": "smal"}}))
+    assert [problem.path for problem in caught.value.problems] == ["rows[3].name", "rows[3].sizes.x"]
+    assert {problem.parameter for problem in caught.value.problems} == {"rows"}
 
 
 # Results

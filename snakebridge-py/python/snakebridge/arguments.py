@@ -13,7 +13,7 @@ import msgspec
 from snakebridge.annotations import type_text, undecodable
 from snakebridge.conversion.decoding import decode, decoder
 from snakebridge.encoding import encode as _encode
-from snakebridge.errors import AdapterError, InvalidArgument, Problem
+from snakebridge.errors import AdapterError, InvalidArgument, Problem, mismatch
 from snakebridge.references.kept import is_refusal
 from snakebridge.suggestions import nearest
 
@@ -195,7 +195,7 @@ class ArgumentReader:
         if error is not None and is_refusal(error):
             raise error
         if not problems:  # the body is not a map of names at all
-            problems = [Problem("arguments", "invalid", expected=str(error))]
+            problems = [mismatch("arguments", "arguments", error or TypeError("not readable"))]
         count = "" if len(problems) == 1 else f" ({len(problems)} problems)"
         # Without the tool's name, which the host puts in front.
         message = f"the arguments do not fit{count}: " + "; ".join(map(str, problems))

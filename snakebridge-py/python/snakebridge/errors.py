@@ -164,6 +164,7 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     """The name or value that comes nearest to the wrong one."""
 
     def __str__(self) -> str:
+        actual = f", got {self.actual}" if self.actual else ""
         match self.problem:
             case "missing":
                 return f"`{self.path or self.parameter}` is missing (expected {self.expected})"
@@ -176,22 +177,39 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
             case "surplus":
                 return f"{self.actual} positional arguments are given, {self.expected} expected"
             case "invalid":
-                return f"`{self.path or self.parameter}`: {self.expected}"
+                return f"`{self.path or self.parameter}`: {self.expected}{actual}"
             case _:
-                actual = f", got {self.actual}" if self.actual else ""
                 hint = f": did you mean {self.suggestion!r}?" if self.suggestion else ""
                 return f"`{self.path or self.parameter}`: expected {self.expected}{actual}{hint}"
+
+
+_WORDS = {
+    "array": "list",
+    "object": "dict",
+    "null": "None",
+    "duration": "timedelta",
+    "decimal": "Decimal",
+    "uuid": "UUID",
+}
+"""What msgspec calls types, where Python has another name."""
 
 
 def mismatch(parameter: str, place: str, error: Exception) -> Problem:
     """What msgspec says about a value at `place`, in words and a path, as a problem with its parts."""
     # A conversion inside a conversion has a place inside a place, the inner one first.
-    text, *paths = str(error).split(" - at `$")
+    text, *paths = _in_python(str(error)).split(" - at `$")
     where = place + "".join(path.removesuffix("`") for path in reversed(paths))
     expected, _, actual = text.partition(", got ")
     if expected.startswith("Expected "):
         return Problem(parameter, "mismatch", where, expected.removeprefix("Expected "), actual or None)
     return Problem(parameter, "invalid", where, text)
+
+
+def _in_python(text: str) -> str:
+    """A text of msgspec's with Python's words for types, which stand in backticks."""
+    parts = text.split("`")
+    parts[1::2] = [" | ".join(_WORDS.get(word, word) for word in part.split(" | ")) for part in parts[1::2]]
+    return "`".join(parts)
 
 
 class InvalidArgument(Exception):

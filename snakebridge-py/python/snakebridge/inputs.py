@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from snakebridge.conversion.decoding import decode, decoder, wire_annotation
-from snakebridge.errors import InvalidArgument, Problem, mismatch
+from snakebridge.errors import InvalidArgument, Problem
 from snakebridge.extensions import STREAM
 from snakebridge.host.callbacks import callback_type, function_opener
 
@@ -97,11 +97,13 @@ class InputReader:
             pass
         try:
             return decode(body, self._item)
-        except Exception as error:
-            problem = mismatch(self._parameter, f"{self._parameter}[{number}]", error)
+        except Exception:
+            from snakebridge.conversion.problems import find_problems  # only where something is wrong
+
+            place = f"{self._parameter}[{number}]"
+            problems = find_problems(self._parameter, self._item, msgspec.Raw(body), place)
             raise InvalidArgument(
-                f"an item that was sent does not fit: {problem}",
-                (problem,),
+                f"an item that was sent does not fit: {'; '.join(map(str, problems))}", tuple(problems)
             ) from None
 
     def _number(self, value: msgspec.msgpack.Ext) -> int:
@@ -110,7 +112,7 @@ class InputReader:
                 return msgspec.msgpack.decode(value.data, type=int)
             except msgspec.DecodeError:
                 pass
-        problem = Problem(self._parameter, "mismatch", expected="a stream or an array", actual="ext")
+        problem = Problem(self._parameter, "mismatch", expected="a stream or a list", actual="something else")
         refusal = InvalidArgument(f"the arguments do not fit: {problem}", (problem,))
         refusal.tool_ran = False
         raise refusal

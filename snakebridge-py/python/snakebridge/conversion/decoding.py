@@ -225,5 +225,4 @@ def _is_known(annotation: Any) -> bool:
 
 def _kind(body: bytes) -> str:
     value = decode_any(body)
-    names = {type(None): "`null`", list: "`array`", dict: "`object`"}
-    return names.get(type(value), f"`{type(value).__name__}`")
+    return "`None`" if value is None else f"`{type(value).__name__}`"

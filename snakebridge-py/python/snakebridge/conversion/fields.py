@@ -6,6 +6,8 @@ of a value could be decoded into.
 
 from __future__ import annotations
 
+import collections
+import collections.abc
 import dataclasses
 import types
 import typing
@@ -14,6 +16,20 @@ from typing import Any, NamedTuple
 import msgspec
 
 from snakebridge.conversion.decoding import Deferred
+
+SEQUENCES = frozenset(
+    {
+        *(list, set, frozenset, collections.deque),
+        *(collections.abc.Collection, collections.abc.Sequence, collections.abc.MutableSequence),
+        *(collections.abc.Set, collections.abc.MutableSet),
+    }
+)
+MAPPINGS = frozenset(
+    {
+        *(dict, collections.OrderedDict, collections.defaultdict, collections.Counter),
+        *(collections.abc.Mapping, collections.abc.MutableMapping),
+    }
+)
 
 _WRAPPERS = frozenset({"Required", "NotRequired", "ReadOnly"})
 """What stands around the annotation of a field of a TypedDict."""
@@ -95,6 +111,17 @@ def fields_of(annotation: Any) -> Fields | None:
             is_positional=True,
         )
     return None
+
+
+def travels_as(annotation: Any) -> type | None:
+    """Whether values of a bare type travel as arrays (list) or maps (dict); None where they are neither."""
+    origin = typing.get_origin(annotation) or annotation
+    if origin in SEQUENCES or origin is tuple:
+        return list
+    if origin in MAPPINGS or hasattr(origin, "__pydantic_fields__"):
+        return dict
+    fields = fields_of(annotation)
+    return None if fields is None else list if fields.is_positional else dict
 
 
 def _is_required(kind: Any, name: str, hint: Any) -> bool:

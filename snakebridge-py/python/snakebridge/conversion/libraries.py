@@ -48,12 +48,12 @@ def _complex(_: Any, value: Any, __: Decode) -> Any:
         return complex(value)
     if isinstance(value, list) and len(value) == 2 and all(type(part) in (int, float) for part in value):
         return complex(*value)
-    raise _expected("`complex`, or an array of two numbers", value)
+    raise _expected("`complex`, or a list of two numbers", value)
 
 
 def _text(kind: Any, value: Any, _: Decode) -> Any:
     if not isinstance(value, str):
-        raise _expected("a string", value)
+        raise _expected("`str`", value)
     return kind(value)
 
 
@@ -87,21 +87,34 @@ def _array(kind: Any, value: Any, _: Decode) -> Any:
             )
         array = numpy.frombuffer(value, dtype)
     else:
-        array = numpy.asarray(value)
-        if array.dtype.kind not in "biufc" and array.size:
-            raise ValueError("Expected `array` of numbers or booleans")
+        array = _nested(numpy, value)
         if dtype is not None:
             array = _cast(numpy, array, dtype)
     if shape is not None and len(shape) != array.ndim:
-        raise ValueError(f"Expected `array` of {len(shape)} dimensions, got `array` of {array.ndim}")
+        raise ValueError(f"Expected `ndarray` of {len(shape)} dimensions, got one of {array.ndim}")
     return array
+
+
+def _nested(numpy: Any, value: Any) -> Any:
+    """An array from nested lists of numbers."""
+    try:
+        array = numpy.asarray(value)
+    except ValueError:  # of whose text half is about numpy's insides
+        raise ValueError("Expected `ndarray` of numbers, got lists of different lengths") from None
+    if array.dtype.kind not in "biufc" and array.size:
+        raise ValueError(f"Expected `ndarray` of numbers or booleans, got {_content(array)}")
+    return array
+
+
+def _content(array: Any) -> str:
+    return "`str`" if array.dtype.kind == "U" else "other values"
 
 
 def _scalar(kind: Any, value: Any, _: Decode) -> Any:
     numpy = sys.modules["numpy"]
     array = numpy.asarray(value)
     if array.ndim or array.dtype.kind not in "biufc":
-        raise _expected("a number", value)
+        raise _expected("`int` or `float`", value)
     return _cast(numpy, array, numpy.dtype(kind))[()]
 
 
@@ -120,9 +133,9 @@ def _cast(numpy: Any, array: Any, dtype: Any) -> Any:
         limits = numpy.iinfo(dtype)
         if limits.min <= array.min() and array.max() <= limits.max:
             return array.astype(dtype, copy=False)
-        raise ValueError(f"Expected `array` of {dtype}, got a number beyond it")
+        raise ValueError(f"Expected `ndarray` of {dtype}, got a number beyond it")
     if array.size and not numpy.can_cast(array.dtype, dtype, "same_kind"):
-        raise ValueError(f"Expected `array` of {dtype}, got `array` of {array.dtype}")
+        raise ValueError(f"Expected `ndarray` of {dtype}, got one of {array.dtype}")
     return array.astype(dtype, copy=False)
 
 
@@ -146,14 +159,14 @@ def _arrow_table(kind: Any, value: Any, _: Decode) -> Any:
 
 def _series(kind: Any, value: Any, _: Decode) -> Any:
     if not isinstance(value, list):
-        raise _expected("an array", value)
+        raise _expected("`list`", value)
     return kind(value)
 
 
 def _check_table(value: Any) -> None:
     is_columns = isinstance(value, dict) and all(isinstance(column, list) for column in value.values())
     if not is_columns and not (isinstance(value, list) and all(isinstance(row, dict) for row in value)):
-        raise _expected("a table, as a map of columns or an array of rows", value)
+        raise _expected("a table, as a dict of columns or a list of rows", value)
 
 
 def _expected(what: str, value: Any) -> ValueError:

@@ -7,8 +7,6 @@ the value one by one, each by the rules of the first pass, and goes into those t
 from __future__ import annotations
 
 import collections
-import collections.abc
-import enum
 import itertools
 import typing
 from typing import TYPE_CHECKING, Any
@@ -17,9 +15,10 @@ import msgspec
 
 from snakebridge.annotations import type_text
 from snakebridge.conversion.decoding import decode, decoder, wire_annotation
-from snakebridge.conversion.fields import Fields, fields_of, members
+from snakebridge.conversion.fields import MAPPINGS, SEQUENCES, Fields, fields_of, members, travels_as
+from snakebridge.conversion.wording import explain
 from snakebridge.encoding import encode as _encode
-from snakebridge.errors import Problem, mismatch
+from snakebridge.errors import Problem
 from snakebridge.extensions import decode as decode_any
 from snakebridge.suggestions import nearest
 
@@ -32,28 +31,16 @@ PROBLEM_LIMIT = 16
 CHOICE_LIMIT = 16
 """Members of a union that are tried for the one that a value was meant to be."""
 
-_SEQUENCES = frozenset(
-    {
-        *(list, set, frozenset, collections.deque),
-        *(collections.abc.Collection, collections.abc.Sequence, collections.abc.MutableSequence),
-        *(collections.abc.Set, collections.abc.MutableSet),
-    }
-)
-_MAPPINGS = frozenset(
-    {
-        *(dict, collections.OrderedDict, collections.defaultdict, collections.Counter),
-        *(collections.abc.Mapping, collections.abc.MutableMapping),
-    }
-)
-
 _decode_list = msgspec.msgpack.Decoder(list[msgspec.Raw]).decode
 _decode_map = msgspec.msgpack.Decoder(dict[Any, msgspec.Raw]).decode
 
 
-def find_problems(parameter: str, annotation: Any, piece: msgspec.Raw) -> list[Problem]:
-    """What is wrong with one argument; empty where it fits."""
+def find_problems(
+    parameter: str, annotation: Any, piece: msgspec.Raw, path: str | None = None
+) -> list[Problem]:
+    """What is wrong with one argument, or with the part of it at `path`; empty where it fits."""
     problems: list[Problem] = []
-    for problem in _search(parameter, parameter, annotation, piece):
+    for problem in _search(parameter, path or parameter, annotation, piece):
         problems.append(problem)
         if len(problems) == PROBLEM_LIMIT:
             break
@@ -69,7 +56,7 @@ def _search(parameter: str, path: str, annotation: Any, piece: msgspec.Raw) -> I
             found = True
             yield problem
         if not found:
-            yield from _explain(parameter, path, annotation, error)
+            yield from explain(parameter, path, annotation, piece, error)
 
 
 def _inside(parameter: str, path: str, annotation: Any, piece: msgspec.Raw) -> Iterator[Problem]:
@@ -89,14 +76,14 @@ def _inside(parameter: str, path: str, annotation: Any, piece: msgspec.Raw) -> I
 
 def _parts(parameter: str, path: str, annotation: Any, piece: msgspec.Raw) -> Iterator[Problem]:
     origin, arguments = typing.get_origin(annotation) or annotation, typing.get_args(annotation)
-    if origin in _SEQUENCES:
+    if origin in SEQUENCES:
         (inner,) = arguments or (Any,)
         for index, item in _refused(inner, enumerate(_decode_list(piece))):
             yield from _search(parameter, f"{path}[{index}]", inner, item)
     elif origin is tuple:
         if arguments:
             yield from _tuple(parameter, path, arguments, _decode_list(piece))
-    elif origin in _MAPPINGS:
+    elif origin in MAPPINGS:
         key, inner = arguments if len(arguments) == 2 else (*(arguments or (Any,)), Any)
         if origin is collections.Counter:
             inner = int
@@ -105,7 +92,7 @@ def _parts(parameter: str, path: str, annotation: Any, piece: msgspec.Raw) -> It
             for problem in _search(parameter, f"{path}[{_shown(name)}]", key, item):
                 yield msgspec.structs.replace(problem, expected=f"{problem.expected} as the key")
         for name, item in _refused(inner, values.items()):
-            yield from _search(parameter, path + _step(name), inner, item)
+            yield from _search(parameter, path + step(name), inner, item)
     elif (fields := fields_of(annotation)) is not None:
         if fields.is_positional:
             yield from _positions(parameter, path, fields, _decode_list(piece))
@@ -148,10 +135,10 @@ def _fields(parameter: str, path: str, fields: Fields, values: dict[Any, msgspec
     missing = []
     for name, (kind, is_required) in fields.by_name.items():
         if name in values:
-            yield from _search(parameter, path + _step(name), kind, values[name])
+            yield from _search(parameter, path + step(name), kind, values[name])
         elif is_required:
             missing.append(name)
-            yield Problem(parameter, "missing", path + _step(name), expected=f"`{type_text(kind)}`")
+            yield Problem(parameter, "missing", path + step(name), expected=f"`{type_text(kind)}`")
     known = [*fields.by_name, *([] if fields.tag is None else [fields.tag[0]])]
     free = [name for name in known if name not in values]
     for name in values:
@@ -164,7 +151,7 @@ def _fields(parameter: str, path: str, fields: Fields, values: dict[Any, msgspec
             yield Problem(
                 parameter,
                 "unknown",
-                path + _step(name),
+                path + step(name),
                 expected=there_is if known else "it has no fields",
                 suggestion=suggestion,
             )
@@ -179,7 +166,7 @@ def _closest(choices: list[Any], piece: msgspec.Raw) -> Any:
     value = _opened(piece)
     if value is None:
         return None
-    fitting = [choice for choice in choices if _is_array(choice) is isinstance(value, list)]
+    fitting = [choice for choice in choices if travels_as(choice) is type(value)]
     if len(fitting) < 2:
         return fitting[0] if fitting else None
     best, best_rank = None, (-1, 0)
@@ -239,62 +226,10 @@ def _opened(piece: msgspec.Raw) -> list[msgspec.Raw] | dict[Any, msgspec.Raw] | 
     return None
 
 
-def _is_array(annotation: Any) -> bool | None:
-    """Whether values of a bare type travel as arrays, or as maps; None where they are neither."""
-    origin = typing.get_origin(annotation) or annotation
-    if origin in _SEQUENCES or origin is tuple:
-        return True
-    if origin in _MAPPINGS:
-        return False
-    fields = fields_of(annotation)
-    if fields is not None:
-        return fields.is_positional
-    return False if hasattr(origin, "__pydantic_fields__") else None
-
-
-def _step(key: Any) -> str:
+def step(key: Any) -> str:
     """How one gets from a value to the part under a key."""
     return f".{key}" if isinstance(key, str) and key.isidentifier() and len(key) <= 64 else f"[{_shown(key)}]"
 
 
 def _shown(key: Any) -> str:
     return repr(key[:64] if isinstance(key, str | bytes) else key)
-
-
-def _explain(parameter: str, path: str, annotation: Any, error: Exception) -> Iterator[Problem]:
-    """The problem of a value without parts, or of its parts where a library lists them."""
-    details = getattr(error.__cause__, "errors", None)
-    if callable(details):  # pydantic's
-        for detail in details():
-            steps = map(_step, detail["loc"])
-            yield Problem(parameter, "invalid", path + "".join(steps), detail["msg"])
-        return
-    problem = mismatch(parameter, path, error)
-    choices = _choices(annotation)
-    if choices:
-        said = [repr(choice) for choice in choices]
-        wrong = problem.expected or ""
-        actual = wrong.partition("enum value ")[2] if problem.problem == "invalid" else problem.actual
-        texts = [choice for choice in choices if isinstance(choice, str)]
-        problem = Problem(
-            parameter,
-            "mismatch",
-            problem.path,
-            f"one of {', '.join(said[:PROBLEM_LIMIT])}",
-            actual or None,
-            nearest(actual.strip("'\""), texts) if actual else None,
-        )
-    yield problem
-
-
-def _choices(annotation: Any) -> list[Any]:
-    """The values that a literal or an enumeration allows; those of a union are its members'."""
-    found: list[Any] = []
-    for kind in members(annotation):
-        if typing.get_origin(kind) is typing.Literal:
-            found += typing.get_args(kind)
-        elif isinstance(kind, type) and issubclass(kind, enum.Enum) and not issubclass(kind, enum.Flag):
-            found += [member.value for member in kind]
-        else:
-            return []
-    return found
