@@ -10,12 +10,14 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 import msgspec
+import numpy
+import pydantic
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from calling import call
-from snakebridge import Unserializable
+from snakebridge import InvalidArgument, Unserializable, tool
 from snakebridge.encoding import CONVERSIONS, encode
 from snakebridge.extensions import decode
 
@@ -219,6 +221,103 @@ def test_an_exception_in_a_conversion_is_the_cause():
     error = refused([Broken()])
     assert isinstance(error.__cause__, LookupError)
     assert error.path == "$[0]"
+
+
+def test_an_exception_in_a_conversion_is_told_with_the_conversion_and_its_place():
+    class Raises:
+        def to_dict(self):
+            raise ValueError("boom")
+
+    error = refused({"a": [Raises()]})
+    name = f"{__name__}.{Raises.__qualname__}"
+    assert str(error) == f"`{name}.to_dict()` raised ValueError: boom (at $.a[0])"
+    assert str(error.__cause__) == "boom"
+
+    class Unspeakable(Exception):
+        def __str__(self):
+            raise AssertionError("str was called")
+
+    Raises.to_dict = lambda self: (_ for _ in ()).throw(Unspeakable)
+    assert str(refused(Raises())) == f"`{name}.to_dict()` raised Unspeakable"
+    Raises.to_dict = lambda self: [self]
+    assert "nested too deeply, or contains itself" in str(refused(Raises()))
+
+
+def test_a_conversion_that_gives_the_same_type_again_is_refused_by_its_type():
+    class Again:
+        def tolist(self):
+            return Again()
+
+    assert f"{Again.__qualname__} has no form on the wire: its `tolist()` gives one of" in str(refused(Again()))
+    error = refused({"a": numpy.array([[1]], dtype=numpy.longdouble)})
+    assert "numpy.longdouble has no form on the wire" in str(error)
+    assert error.path == "$.a[0][0]"
+    assert "numpy.longdouble" in str(refused(numpy.longdouble(1)))
+
+
+# pydantic
+
+
+class Inner(pydantic.BaseModel):
+    count: int = pydantic.Field(alias="theCount")
+
+
+class Outer(pydantic.BaseModel):
+    inner: Inner = pydantic.Field(alias="in")
+    page: pydantic.HttpUrl | None = None
+    size: int = pydantic.Field(1, validation_alias="givenSize", serialization_alias="givenSize")
+
+
+@pytest.mark.parametrize("validate", ["args", "full"])
+def test_a_model_leaves_under_the_names_that_it_is_read_by(validate):
+    @tool(validate=validate)
+    def same(value: Outer) -> Outer:
+        return value
+
+    plain = {"in": {"theCount": 3}, "page": "http://a.b/c", "givenSize": 2}
+    assert call(same, value=plain) == plain
+    assert sent({"x": [Inner(theCount=1)]}) == {"x": [{"theCount": 1}]}
+
+
+def test_a_model_that_has_a_dump_of_its_own_leaves_by_it():
+    class Own(Inner):
+        def model_dump(self):
+            return {"own": super().model_dump(by_alias=True)}
+
+    class Passing(Inner):
+        def model_dump(self, **options):
+            return {"own": super().model_dump(**options)}
+
+    assert sent(Own(theCount=1)) == sent(Passing(theCount=1)) == {"own": {"theCount": 1}}
+
+
+def test_urls_of_pydantic_are_their_texts_in_both_directions():
+    class Page(pydantic.AnyUrl):
+        pass
+
+    for kind, text in [
+        (pydantic.HttpUrl, "https://a.b/c?d"),
+        (Page, "ftp://a.b/c"),
+        (pydantic.PostgresDsn, "postgres://a.b,c.d/e"),
+    ]:
+        received = []
+
+        def take(value):
+            received.append(value)  # noqa: B023 - called at once
+            return value
+
+        take.__annotations__ = {"value": kind}
+        assert call(take, value=text) == text
+        assert type(received[0]) is kind
+        with pytest.raises(InvalidArgument, match="`value`: .*, got 'x'"):
+            call(take, value="x")
+    assert sent(pydantic.TypeAdapter(pydantic.HttpUrl).validate_python("http://a.b")) == "http://a.b/"
+
+
+@pytest.mark.parametrize("secret", [pydantic.SecretStr("x"), pydantic.SecretBytes(b"x"), pydantic.Secret[int](3)])
+def test_a_secret_stays_and_the_error_tells_how_it_may_leave(secret):
+    error = refused({"key": secret})
+    assert "where the secret may leave, return what its `get_secret_value()` gives (at $.key)" in str(error)
 
 
 def test_a_result_that_cannot_leave_is_not_a_bad_argument():

@@ -49,6 +49,14 @@ _COLUMNS: dict[tuple[str, str], Callable[[Any], Any]] = {
 _TEXTS = frozenset({"pathlib", "ipaddress"})
 """Modules of the standard library whose objects are their texts."""
 
+_URLS = ("Url", "MultiHostUrl", "_BaseUrl", "_BaseMultiHostUrl")
+_SECRETS = ("_SecretBase",)
+
+CO_VARKEYWORDS = 0x08
+
+ERROR_LIMIT = 256
+"""Characters of an error in a conversion that are told; its traceback has them all."""
+
 SHORT = 64
 """Bytes within which no value can be nested too deeply or have too much in it: every level takes a byte."""
 
@@ -86,23 +94,62 @@ def to_wire(value: Any) -> Any:
     if columns is not None:
         _guard_size(value, math.prod(getattr(value, "shape", (len(value),))))
         return columns(value)
-    for name in CONVERSIONS:
-        # Asked of the type: a proxy or mock that answers to any attribute has no conversion.
-        if not isinstance(value, type) and callable(getattr(kind, name, None)):
-            if name == "tolist":
-                _guard_size(value, _size(value))
-            return getattr(value, name)()
+    hint = None
+    # Asked of the class: a proxy or mock that answers to any attribute has no conversion.
+    name = None if isinstance(value, type) else _conversion(kind)
+    if name is not None:
+        converted = _converted(value, name)
+        if type(converted) is not kind:
+            return converted
+        hint = f": its `{name}()` gives one of the same type again"  # and so on, without an end
     if isinstance(value, Mapping):
         return dict(value)
     if isinstance(value, Sequence | AbstractSet | ValuesView | deque):
         _guard_size(value, len(value))
         return list(value)
-    if kind.__module__.partition(".")[0] in _TEXTS:
+    if kind.__module__.partition(".")[0] in _TEXTS or _is_of_pydantic(kind, _URLS):
         return str(value)
     marked = mark(value)
     if marked is not None:
         return marked
-    raise Unserializable(f"{_type_name(value)} has no form on the wire{_hint(value)}")
+    raise Unserializable(f"{_type_name(value)} has no form on the wire{hint or _hint(value)}")
+
+
+def _conversion(kind: type) -> str | None:
+    """The first of the methods that a class has."""
+    return next((name for name in CONVERSIONS if callable(getattr(kind, name, None))), None)
+
+
+def _converted(value: Any, name: str) -> Any:
+    """What a method of an object's own makes of it."""
+    kind = type(value)
+    if name == "tolist":
+        _guard_size(value, _size(value))
+    code = getattr(getattr(kind, name), "__code__", None)
+    # A model of pydantic is read by the aliases of its fields, so it leaves by them; an override may not know.
+    by_alias = (
+        hasattr(kind, "__pydantic_serializer__")
+        and code is not None
+        and ("by_alias" in code.co_varnames or code.co_flags & CO_VARKEYWORDS)
+    )
+    try:
+        return getattr(value, name)(**({"by_alias": True} if by_alias else {}))
+    except (Unserializable, RecursionError):
+        raise
+    except Exception as error:
+        said = f"`{_type_name(value)}.{name}()` raised {type(error).__name__}"
+        try:
+            text = str(error)[:ERROR_LIMIT]
+        except Exception:
+            text = ""
+        raise Unserializable(f"{said}: {text}" if text else said) from error
+
+
+def _is_of_pydantic(kind: type, names: tuple[str, ...]) -> bool:
+    """Whether a class is one of pydantic's by these names, or inherits from one."""
+    return any(
+        base.__qualname__ in names and base.__module__.startswith("pydantic") for base in kind.__mro__
+    )
 
 
 result_encoder = msgspec.msgpack.Encoder(enc_hook=to_wire)
@@ -206,7 +253,7 @@ def _refuse(value: Any, error: Exception) -> NoReturn:
     path = _locate(value)
     place = f" (at {path})" if path not in (None, "$") else ""
     if isinstance(error, Unserializable):
-        raise Unserializable(f"{error}{place}", path) from None
+        raise Unserializable(f"{error}{place}", path) from error.__cause__
     if isinstance(error, UnicodeEncodeError):
         raise Unserializable(f"a string that is not valid Unicode (a lone surrogate){place}", path) from None
     raise Unserializable(f"a value could not be converted: {type(error).__name__}{place}", path) from error
@@ -284,6 +331,8 @@ def _type_name(value: Any) -> str:
 
 
 def _hint(value: Any) -> str:
+    if _is_of_pydantic(type(value), _SECRETS):
+        return ": where the secret may leave, return what its `get_secret_value()` gives"
     match type(value).__name__:
         case "generator" | "async_generator":
             return ": declare the tool with supports_streaming=True, or return a list"

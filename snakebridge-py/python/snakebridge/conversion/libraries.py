@@ -188,6 +188,8 @@ _CONVERTERS: dict[tuple[str, str], tuple[Converter, Any]] = {
     ("pathlib", "PurePath"): (_text, {"type": "string", "format": "path"}),
     ("ipaddress", "IPv4Address"): (_text, {"type": "string", "format": "ipv4"}),
     ("ipaddress", "IPv6Address"): (_text, {"type": "string", "format": "ipv6"}),
+    ("pydantic", "_BaseUrl"): (_text, {"type": "string", "format": "uri"}),
+    ("pydantic", "_BaseMultiHostUrl"): (_text, {"type": "string", "format": "uri"}),
     ("pydantic", "BaseModel"): (_model, _model_schema),
     ("numpy", "ndarray"): (_array, {"type": "array"}),
     ("numpy", "bool"): (_scalar, {"type": "boolean"}),
