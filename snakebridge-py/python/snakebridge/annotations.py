@@ -56,26 +56,27 @@ def json_schema(annotation: Any) -> dict[str, Any] | None:
     if isinstance(annotation, str):
         return None
     try:
-        return msgspec.json.schema(wire_annotation(annotation), schema_hook=_schema_of)
+        if _is_plain(annotation):
+            return msgspec.json.schema(annotation)
+        from snakebridge.conversion.schemas import make_schema  # many tools take what msgspec says all of
+
+        return make_schema(wire_annotation(annotation))
     except Exception:  # the schema informs; the tool works without it
         return None
 
 
-def _schema_of(kind: Any) -> dict[str, Any]:
-    """The schema of a type that msgspec leaves to the program."""
-    if not isinstance(kind, Deferred):
-        from snakebridge.conversion.libraries import schema_of  # most tools take what msgspec knows
-
-        return schema_of(kind)
-    if not kind.members:
-        return {"title": kind.__name__}
-    return {"anyOf": [_member_schema(member) for member in kind.members]}
+_PLAIN = (Any, bool, int, float, str, bytes, list, dict, tuple, set, None, types.NoneType)
 
 
-def _member_schema(annotation: Any) -> dict[str, Any]:
-    schema = json_schema(annotation)
-    # References are meant from the root, and this one becomes a part of another schema.
-    return {"title": type_text(annotation)} if schema is None or "$defs" in schema else schema
+def _is_plain(annotation: Any) -> bool:
+    """Whether msgspec says by itself all that a schema can say of an annotation."""
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is typing.Annotated:
+        return _is_plain(arguments[0])
+    is_union = origin in (typing.Union, types.UnionType)
+    if not arguments or not (is_union or origin in _PLAIN):
+        return annotation in _PLAIN
+    return all(argument is ... or _is_plain(argument) for argument in arguments)
 
 
 def undecodable(annotation: Any) -> str | None:

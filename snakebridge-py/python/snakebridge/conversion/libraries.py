@@ -175,15 +175,46 @@ def _expected(what: str, value: Any) -> ValueError:
 
 def _model_schema(kind: Any) -> dict[str, Any]:
     schema: dict[str, Any] = kind.model_json_schema()
-    # Its references are meant from the root, and this one becomes a part of another schema.
-    return {"type": "object", "title": kind.__name__} if "$defs" in schema else schema
+    return schema
 
+
+def _items_schema(kind: Any) -> dict[str, Any]:
+    from snakebridge.annotations import json_schema  # which asks here
+
+    (item,) = typing.get_args(kind) or (Any,)
+    return {"type": "array", **({} if item is Any else {"items": json_schema(item) or {}})}
+
+
+def _map_schema(kind: Any) -> dict[str, Any]:
+    from snakebridge.annotations import json_schema  # which asks here
+
+    arguments = typing.get_args(kind)
+    return (json_schema(types.GenericAlias(dict, arguments)) if arguments else None) or {"type": "object"}
+
+
+def _array_schema(kind: Any) -> dict[str, Any]:
+    """The schema of an array: its dtype by numpy's name, and its dimensions as arrays in arrays."""
+    shape, dtype = _declared(sys.modules["numpy"], kind)
+    schema: dict[str, Any] = {} if dtype is None else {"type": _ELEMENTS.get(dtype.kind, [])}
+    for _ in shape or ():
+        schema = {"type": "array", **({"items": schema} if schema else {})}
+    return {**(schema if shape else {"type": "array"}), **({} if dtype is None else {"dtype": dtype.name})}
+
+
+_ELEMENTS: dict[str, Any] = {
+    "b": "boolean",
+    "i": "integer",
+    "u": "integer",
+    "f": "number",
+    "c": ["array", "number"],
+}
+"""By the kind of a dtype: the type of elements in JSON Schema."""
 
 _TABLE = {"type": ["object", "array"]}
 _CONVERTERS: dict[tuple[str, str], tuple[Converter, Any]] = {
     ("builtins", "complex"): (_complex, {"type": ["array", "number"]}),
-    ("collections", "deque"): (_deque, {"type": "array"}),
-    ("collections", "OrderedDict"): (_ordered, {"type": "object"}),
+    ("collections", "deque"): (_deque, _items_schema),
+    ("collections", "OrderedDict"): (_ordered, _map_schema),
     ("collections", "Counter"): (_counter, {"type": "object", "additionalProperties": {"type": "integer"}}),
     ("pathlib", "PurePath"): (_text, {"type": "string", "format": "path"}),
     ("ipaddress", "IPv4Address"): (_text, {"type": "string", "format": "ipv4"}),
@@ -191,7 +222,7 @@ _CONVERTERS: dict[tuple[str, str], tuple[Converter, Any]] = {
     ("pydantic", "_BaseUrl"): (_text, {"type": "string", "format": "uri"}),
     ("pydantic", "_BaseMultiHostUrl"): (_text, {"type": "string", "format": "uri"}),
     ("pydantic", "BaseModel"): (_model, _model_schema),
-    ("numpy", "ndarray"): (_array, {"type": "array"}),
+    ("numpy", "ndarray"): (_array, _array_schema),
     ("numpy", "bool"): (_scalar, {"type": "boolean"}),
     ("numpy", "integer"): (_scalar, {"type": "integer"}),
     ("numpy", "floating"): (_scalar, {"type": "number"}),
