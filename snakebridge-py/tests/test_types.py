@@ -5,7 +5,7 @@ import json
 import re
 import sys
 import types
-from collections import Counter, OrderedDict, deque
+from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
@@ -315,6 +315,38 @@ def test_what_is_composed_arrives_as_declared(annotation, plain, value):
     received = []
     call(tool_taking(annotation, received), value=plain)
     assert received == [value]
+
+
+@pytest.mark.parametrize(
+    ("annotation", "plain", "new"),
+    [
+        (defaultdict[str, int], {"a": 1}, 0),
+        (defaultdict[str, list[Path]], {"a": ["/x"]}, []),
+        (defaultdict[int, set[int]] | None, {1: [2]}, set()),
+    ],
+)
+def test_a_mapping_with_defaults_makes_values_of_its_type(annotation, plain, new):
+    received = []
+    assert call(tool_taking(annotation, received), value=plain) == plain
+    assert type(received[0]) is defaultdict
+    assert received[0]["new"] == new
+    assert type(received[0]["new"]) is type(new)
+
+
+def test_a_mapping_without_a_type_to_make_has_no_defaults():
+    received = []
+    for annotation in (defaultdict, defaultdict[str, Person], defaultdict[str, Any]):
+        assert call(tool_taking(annotation, received), value={}) == {}
+        with pytest.raises(KeyError):
+            received[-1]["new"]
+    with pytest.raises(InvalidArgument) as caught:
+        call(tool_taking(defaultdict[str, int], []), value={"a": "x", "b": None})
+    assert [str(problem) for problem in caught.value.problems] == [
+        "`value.a`: expected `int`, got `str`",
+        "`value.b`: expected `int`, got `None`",
+    ]
+    schema = {"type": "object", "additionalProperties": {"type": "integer"}}
+    assert json_schema(defaultdict[str, int]) == schema
 
 
 def test_an_alias_that_contains_itself_is_checked_at_every_depth():

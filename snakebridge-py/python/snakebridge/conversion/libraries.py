@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 import types
 import typing
-from collections import Counter, OrderedDict, deque
+from collections import Counter, OrderedDict, defaultdict, deque
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -65,6 +65,18 @@ def _deque(kind: Any, value: Any, decode: Decode) -> Any:
 def _ordered(kind: Any, value: Any, decode: Decode) -> Any:
     key, item = typing.get_args(kind) or (Any, Any)
     return OrderedDict(decode(value, types.GenericAlias(dict, (key, item))))
+
+
+def _defaults(kind: Any, value: Any, decode: Decode) -> Any:
+    """A mapping that makes the values of new keys, where their type says how: as an empty one of it."""
+    key, item = typing.get_args(kind) or (Any, Any)
+    made = typing.get_origin(item) or item
+    factory = made if made in _FACTORIES else None
+    return defaultdict(factory, decode(value, types.GenericAlias(dict, (key, item))))
+
+
+_FACTORIES = (bool, bytes, dict, float, frozenset, int, list, set, str, tuple, deque, OrderedDict, Counter)
+"""Types whose empty value is one that they are made of by a call without arguments."""
 
 
 def _counter(kind: Any, value: Any, decode: Decode) -> Any:
@@ -215,6 +227,7 @@ _CONVERTERS: dict[tuple[str, str], tuple[Converter, Any]] = {
     ("builtins", "complex"): (_complex, {"type": ["array", "number"]}),
     ("collections", "deque"): (_deque, _items_schema),
     ("collections", "OrderedDict"): (_ordered, _map_schema),
+    ("collections", "defaultdict"): (_defaults, _map_schema),
     ("collections", "Counter"): (_counter, {"type": "object", "additionalProperties": {"type": "integer"}}),
     ("pathlib", "PurePath"): (_text, {"type": "string", "format": "path"}),
     ("ipaddress", "IPv4Address"): (_text, {"type": "string", "format": "ipv4"}),
