@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter, OrderedDict, deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -132,6 +132,23 @@ def test_the_place_is_found_inside_objects_and_conversions():
             return {"rows": [Row(1), Row(Secret())]}
 
     assert refused([Table()]).path == "$[0].rows[1].cell"
+
+
+def test_a_field_that_the_constructor_does_not_take_leaves_as_soon_as_it_is_set():
+    @dataclass
+    class Row:
+        name: str
+        made: int = field(init=False, default_factory=lambda: 7)
+        later: int = field(init=False)
+        of_the_class: int = field(init=False, default=7)
+
+        def __post_init__(self):
+            self.later = 8
+
+    row = Row("a")
+    assert sent(row) == {"name": "a", "made": 7, "later": 8}  # as `docs/types.md` says
+    row.of_the_class = 9
+    assert sent(row)["of_the_class"] == 9
 
 
 def test_the_place_of_a_bad_key_is_the_map():
