@@ -242,6 +242,15 @@ def test_an_alias_of_the_type_statement_is_what_it_means():
     assert "write `msgspec.Meta` instead" in refused(taking(namespace["Tree"]))
 
 
+def test_what_a_function_of_the_host_gives_is_checked_by_a_foreign_constraint():
+    from snakebridge.host.callbacks import callback_type
+
+    parameter = parameter_of(taking(Callable[[int], Annotated[int, Field(ge=3)]]))
+    assert callback_type(parameter.annotation) == callback_type(
+        Callable[[int], Annotated[int, msgspec.Meta(ge=3)]]
+    )
+
+
 def test_what_takes_functions_or_says_nothing_is_as_it_was():
     plain = [
         Any,

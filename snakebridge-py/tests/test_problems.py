@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Generic, Literal, NamedTuple, NotRequired, Required, TypedDict, TypeVar
 
 import msgspec
+import pydantic
 import pytest
 from msgspec import Meta
 
@@ -79,6 +80,10 @@ class Indexed(Page[Row], Generic[T]):
     index: dict[str, T]
 
 
+class RowPage(Page[Row]):
+    """Without fields of its own."""
+
+
 class Envelope(TypedDict, Generic[T]):
     body: T
     tags: list[str]
@@ -107,6 +112,7 @@ def test_all_problems_of_a_generic_structure_are_found():
         *inside,
         "`value.total`: expected `int`, got `str`",
     ]
+    assert problems(RowPage, {"items": bad, "total": 1}) == inside
     assert problems(Indexed[int], {"items": bad, "total": 1, "index": {"a": "x"}}) == [
         *inside,
         "`value.index.a`: expected `int`, got `str`",
@@ -231,6 +237,18 @@ def test_a_tuple_of_the_wrong_length_is_told_beside_its_items():
     ]
 
 
+def test_the_length_of_a_container_is_told_beside_its_items():
+    for annotation in (Annotated[list[int], Meta(min_length=3)], Annotated[list[int], Meta(min_length=3)] | None):
+        assert problems(annotation, ["x", 1]) == [
+            "`value[0]`: expected `int`, got `str`",
+            "`value`: expected `list` of length >= 3, got length 2",
+        ]
+    assert problems(Annotated[dict[str, int], Meta(max_length=1)], {"a": "x", "b": 1}) == [
+        "`value.a`: expected `int`, got `str`",
+        "`value`: expected `dict` of length <= 1, got length 2",
+    ]
+
+
 def test_many_items_are_searched_quickly():
     start = time.monotonic()
     assert len(problems(list[Page[Row]], [{"items": [], "total": 1}] * 50_000 + [{}])) == 2
@@ -260,6 +278,15 @@ class Square(msgspec.Struct, tag="square"):
     side: float
 
 
+class Guest(pydantic.BaseModel):
+    name: str
+
+
+class Room(pydantic.BaseModel):
+    number: int = pydantic.Field(alias="roomNumber")
+    beds: int
+
+
 Tree = Literal["leaf"] | list["Tree"] | dict[str, "Tree"]
 
 
@@ -277,6 +304,8 @@ Tree = Literal["leaf"] | list["Tree"] | dict[str, "Tree"]
         (dict[str, int] | Person, {"name": 1, "x": "y"}, [".name`: expected `str`", ".age` is missing"]),
         (Circle | Square, {"type": "square", "side": "x"}, [".side`: expected `float`, got `str`"]),
         (Circle | int, {"type": "circle"}, [".radius` is missing"]),
+        (Guest | Room, {"roomNumber": "x", "beds": 1}, [".roomNumber`: Input should be a valid integer"]),
+        (Guest | Room | Person, {"name": 1, "age": "x"}, [".name`: expected `str`", ".age`: expected `int`"]),
         (dict[str, int | list[bool]], {"a": [1, 2]}, [".a[0]`: expected `bool`", ".a[1]`: expected `bool`"]),
         ("Tree", {"a": ["leaf", {"b": ["lef"]}]}, [".a[1].b[0]`: expected one of 'leaf', got 'lef': did you mean"]),
     ],

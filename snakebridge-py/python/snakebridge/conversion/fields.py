@@ -11,11 +11,14 @@ import collections.abc
 import dataclasses
 import types
 import typing
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
 from snakebridge.conversion.decoding import Deferred
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 SEQUENCES = frozenset(
     {
@@ -71,6 +74,28 @@ def members(annotation: Any) -> list[Any]:
     if origin in (typing.Union, types.UnionType):
         return [member for choice in arguments for member in members(choice)]
     return [annotation]
+
+
+def metas(annotation: Any) -> Iterator[msgspec.Meta]:
+    """The constraints of an annotation, or of the one type that it may be beside None."""
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is typing.Annotated:
+        yield from (extra for extra in arguments[1:] if isinstance(extra, msgspec.Meta))
+        yield from metas(arguments[0])
+    elif origin in (typing.Union, types.UnionType):
+        present = [argument for argument in arguments if argument is not types.NoneType]
+        if len(present) == 1:
+            yield from metas(present[0])
+
+
+def names_of(annotation: Any) -> set[str] | None:
+    """The names of a structure's fields on the wire, or of those of a model; None where it has none."""
+    kind = typing.get_origin(annotation) or annotation
+    models = getattr(kind, "__pydantic_fields__", None)
+    if models is not None:
+        return {name for own, field in models.items() for name in (own, field.alias) if name}
+    fields = fields_of(annotation)
+    return None if fields is None or fields.is_positional else set(fields.by_name)
 
 
 def fields_of(annotation: Any) -> Fields | None:
@@ -156,7 +181,9 @@ def _hints(annotation: Any) -> dict[str, Any]:
     kind: Any = typing.get_origin(annotation) or annotation
     given = dict(zip(getattr(kind, "__parameters__", ()), typing.get_args(annotation), strict=False))
     resolved = typing.get_type_hints(kind, include_extras=True)
-    own = vars(kind).get("__annotations__") or getattr(kind, "__annotations__", {})
+    # Asked of the class itself; from Python 3.14 on it makes them when they are asked for.
+    has_own = not {"__annotations__", "__annotate_func__"}.isdisjoint(vars(kind))
+    own = kind.__annotations__ if has_own else {}
     hints: dict[str, Any] = {}
     for base in reversed(vars(kind).get("__orig_bases__", kind.__bases__)):
         origin = typing.get_origin(base) or base

@@ -15,7 +15,7 @@ import msgspec
 
 from snakebridge.annotations import type_text
 from snakebridge.conversion.decoding import decode, decoder, wire_annotation
-from snakebridge.conversion.fields import MAPPINGS, SEQUENCES, Fields, fields_of, members, travels_as
+from snakebridge.conversion.fields import MAPPINGS, SEQUENCES, Fields, fields_of, members, metas, names_of, travels_as
 from snakebridge.conversion.wording import explain
 from snakebridge.encoding import encode as _encode
 from snakebridge.errors import Problem
@@ -70,6 +70,7 @@ def _inside(parameter: str, path: str, annotation: Any, piece: msgspec.Raw) -> I
     for kind in choices:
         try:
             yield from _parts(parameter, path, kind, piece)
+            yield from _lengths(parameter, path, annotation, piece)
         except (msgspec.DecodeError, TypeError):  # of another kind than the annotation says
             return
 
@@ -98,6 +99,22 @@ def _parts(parameter: str, path: str, annotation: Any, piece: msgspec.Raw) -> It
             yield from _positions(parameter, path, fields, _decode_list(piece))
         else:
             yield from _fields(parameter, path, fields, _decode_map(piece))
+
+
+def _lengths(parameter: str, path: str, annotation: Any, piece: msgspec.Raw) -> Iterator[Problem]:
+    """The problems of a container's own length, which msgspec tells only where its parts fit."""
+    value = _opened(piece)
+    if value is None:
+        return
+    name, length = type(value).__name__, len(value)
+    for meta in metas(annotation):
+        if meta.min_length is not None and length < meta.min_length:
+            bound = f">= {meta.min_length}"
+        elif meta.max_length is not None and length > meta.max_length:
+            bound = f"<= {meta.max_length}"
+        else:
+            continue
+        yield Problem(parameter, "mismatch", path, f"`{name}` of length {bound}", f"length {length}")
 
 
 def _refused(kind: Any, pieces: Iterable[tuple[Any, msgspec.Raw]]) -> Iterator[tuple[Any, msgspec.Raw]]:
@@ -176,10 +193,10 @@ def _closest(choices: list[Any], piece: msgspec.Raw) -> Any:
             if _has_tag(value, fields.tag):
                 return choice
             continue
-        has_names = fields is not None and not fields.is_positional
-        common = sum(name in fields.by_name for name in value) if fields and has_names else 0
+        names = names_of(choice)
+        common = sum(name in names for name in value) if names else 0
         rank = (common, -_misfits(choice, value))
-        if rank > best_rank and (common or not has_names):
+        if rank > best_rank and (common or names is None):
             best, best_rank = choice, rank
     return best
 
