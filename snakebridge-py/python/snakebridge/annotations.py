@@ -73,6 +73,8 @@ def _is_plain(annotation: Any) -> bool:
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is typing.Annotated:
         return _is_plain(arguments[0])
+    if origin is typing.Literal:
+        return True
     is_union = origin in (typing.Union, types.UnionType)
     if not arguments or not (is_union or origin in _PLAIN):
         return annotation in _PLAIN

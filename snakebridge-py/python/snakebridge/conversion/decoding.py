@@ -86,7 +86,7 @@ def own_constraints(annotation: Any, owner: str) -> Any:
     Raises:
         AdapterError: If that cannot be; it begins with `owner`.
     """
-    if "annotated_types" not in sys.modules:  # nobody can have written one; pydantic imports it as well
+    if "annotated_types" not in sys.modules and "pydantic" not in sys.modules:  # nobody can have written one
         return annotation
     from snakebridge.conversion.constraints import translate
 

@@ -39,7 +39,7 @@ _FORMS = {
     ("ipaddress", "IPv6Address"): "as text, such as '2001:db8::1'",
     ("pathlib", "PurePath"): "as text, such as '/tmp/x'",
 }
-"""By module and name of a class: in which form its values travel."""
+"""By top-level module and name of a class: in which form its values travel."""
 
 _UNREADABLE = object()
 
@@ -143,8 +143,9 @@ def _is_constraint(problem: Problem) -> bool:
 def _form(kind: Any) -> str | None:
     """In which form values of a class travel, where that is no form of their own."""
     for base in getattr(kind, "__mro__", ()):
-        if (base.__module__, base.__qualname__) in _FORMS:
-            return _FORMS[base.__module__, base.__qualname__]
+        form = _FORMS.get((base.__module__.partition(".")[0], base.__qualname__))
+        if form is not None:
+            return form
     return None
 
 
