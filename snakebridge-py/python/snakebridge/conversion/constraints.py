@@ -33,9 +33,6 @@ _SAY_NOTHING = frozenset(
 )
 """Classes of metadata that refuse no value."""
 
-_open_aliases: list[Any] = []
-"""Aliases that are being translated; adapters are loaded by one thread."""
-
 _TIGHTER: dict[str, Any] = {"ge": max, "gt": max, "min_length": max, "le": min, "lt": min, "max_length": min}
 
 CHECK_IT_IN_THE_TOOL = "check it in the tool, and raise `snakebridge.InvalidArgument`"
@@ -56,17 +53,22 @@ def translate(annotation: Any, owner: str) -> Any:
     return _translate(annotation, owner)
 
 
-def _translate(annotation: Any, owner: str) -> Any:
+def _translate(annotation: Any, owner: str, opened: tuple[Any, ...] = ()) -> Any:
+    """The same without a look at fields, inside of the aliases that are `opened`."""
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if type(annotation).__name__ == "TypeAliasType":  # `type X = ...`, from Python 3.12 on
-        return _alias(annotation, owner)
+        return _alias(annotation, owner, opened)
+    if type(origin).__name__ == "TypeAliasType":
+        meant = _alias(origin, owner, opened)
+        if meant is not origin:
+            return meant[arguments]
     if isinstance(annotation, typing.NewType):
-        meant = _translate(annotation.__supertype__, owner)
+        meant = _translate(annotation.__supertype__, owner, opened)
         return annotation if meant is annotation.__supertype__ else meant
     if origin is None or origin is typing.Literal or not arguments:
         return annotation
     if origin is typing.Annotated:
-        inner = _translate(arguments[0], owner)
+        inner = _translate(arguments[0], owner, opened)
         foreign = [extra for extra in arguments[1:] if is_foreign(extra)]
         if not foreign:
             return annotation if inner is arguments[0] else typing.Annotated[(inner, *arguments[1:])]
@@ -74,11 +76,11 @@ def _translate(annotation: Any, owner: str) -> Any:
         made = _constrained(inner, foreign, owner)
         return typing.Annotated[(made, *kept)] if kept else made
     inner = tuple(
-        [_translate(item, owner) for item in argument]  # the parameters of a function
+        [_translate(item, owner, opened) for item in argument]  # the parameters of a function
         if isinstance(argument, list)
         else argument
         if argument is ...
-        else _translate(argument, owner)
+        else _translate(argument, owner, opened)
         for argument in arguments
     )
     if inner == arguments:
@@ -88,14 +90,10 @@ def _translate(annotation: Any, owner: str) -> Any:
     return origin[inner]
 
 
-def _alias(alias: Any, owner: str) -> Any:
-    if alias in _open_aliases:  # it contains itself
+def _alias(alias: Any, owner: str, opened: tuple[Any, ...]) -> Any:
+    if alias in opened:  # it contains itself
         return alias
-    _open_aliases.append(alias)
-    try:
-        meant = _translate(alias.__value__, owner)
-    finally:
-        _open_aliases.pop()
+    meant = _translate(alias.__value__, owner, (*opened, alias))
     if meant == alias.__value__:
         return alias
     if alias.__name__ in _names(meant):
