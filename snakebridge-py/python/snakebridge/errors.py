@@ -156,10 +156,11 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     """``missing``, ``unknown``, ``duplicate``, ``surplus``, ``mismatch`` (of type or constraint),
     ``invalid``."""
     path: str | None = None
-    """Where in the argument the mismatch is, such as ``rows[3].price``."""
+    """Where in the argument the problem is, such as ``rows[3].price``."""
     expected: str | None = None
     """What the tool declares; for ``invalid`` the reason."""
     actual: str | None = None
+    """What is there: the type where that is wrong, else the value, cut where it is long, or its length."""
     suggestion: str | None = None
     """The name or value that comes nearest to the wrong one."""
 
