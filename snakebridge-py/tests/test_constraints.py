@@ -239,7 +239,7 @@ def test_an_alias_of_the_type_statement_is_what_it_means():
     exec("type Size = Annotated[int, at.Ge(3)]\ntype Tree = Size | list[Tree]", namespace)
     exec("type Many[T] = Annotated[list[T], at.MinLen(1)]", namespace)
     for annotation, bad in [(namespace["Size"], 2), (namespace["Many"][int], [])]:
-        with pytest.raises(InvalidArgument, match="expected `(int` >= 3|list` of length >= 1)"):
+        with pytest.raises(InvalidArgument, match=r"expected `(int` >= 3|list` of length >= 1)"):
             call(taking(annotation), value=bad)
     assert "write `msgspec.Meta` instead" in refused(taking(namespace["Tree"]))
 

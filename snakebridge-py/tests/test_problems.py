@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import Counter, OrderedDict, defaultdict, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Generic, Literal, NamedTuple, NotRequired, Required, TypedDict, TypeVar
@@ -65,7 +65,7 @@ def test_keys_of_a_typed_dict_are_missing_where_they_are_required_and_only_there
 
 @dataclass
 class Row:
-    someName: str
+    someName: str  # noqa: N815 - as it travels
     price: float = 0.0
 
 
@@ -238,7 +238,10 @@ def test_a_tuple_of_the_wrong_length_is_told_beside_its_items():
 
 
 def test_the_length_of_a_container_is_told_beside_its_items():
-    for annotation in (Annotated[list[int], Meta(min_length=3)], Annotated[list[int], Meta(min_length=3)] | None):
+    for annotation in (
+        Annotated[list[int], Meta(min_length=3)],
+        Annotated[list[int], Meta(min_length=3)] | None,
+    ):
         assert problems(annotation, ["x", 1]) == [
             "`value[0]`: expected `int`, got `str`",
             "`value`: expected `list` of length >= 3, got length 2",
@@ -293,9 +296,17 @@ Tree = Literal["leaf"] | list["Tree"] | dict[str, "Tree"]
 @pytest.mark.parametrize(
     ("annotation", "value", "said"),
     [
-        (int | list[int], ["x", 1, "y"], ["[0]`: expected `int`, got `str`", "[2]`: expected `int`, got `str`"]),
+        (
+            int | list[int],
+            ["x", 1, "y"],
+            ["[0]`: expected `int`, got `str`", "[2]`: expected `int`, got `str`"],
+        ),
         (int | Person, {"name": 1, "age": "x"}, [".name`: expected `str`", ".age`: expected `int`"]),
-        (Person | Order, {"items": [1], "paid": 1}, [".items[0]`: expected `str`", ".paid`: expected `bool`"]),
+        (
+            Person | Order,
+            {"items": [1], "paid": 1},
+            [".items[0]`: expected `str`", ".paid`: expected `bool`"],
+        ),
         (Person | Order, {"name": 1}, [".name`: expected `str`", ".age` is missing"]),
         (list[Person | Order | None], [None, {"age": "x"}], ["[1].name` is missing", "[1].age`: expected"]),
         (list[int] | list[str], [1, 2, "x"], ["[2]`: expected `int`, got `str`"]),
@@ -307,7 +318,11 @@ Tree = Literal["leaf"] | list["Tree"] | dict[str, "Tree"]
         (Guest | Room, {"roomNumber": "x", "beds": 1}, [".roomNumber`: Input should be a valid integer"]),
         (Guest | Room | Person, {"name": 1, "age": "x"}, [".name`: expected `str`", ".age`: expected `int`"]),
         (dict[str, int | list[bool]], {"a": [1, 2]}, [".a[0]`: expected `bool`", ".a[1]`: expected `bool`"]),
-        ("Tree", {"a": ["leaf", {"b": ["lef"]}]}, [".a[1].b[0]`: expected one of 'leaf', got 'lef': did you mean"]),
+        (
+            "Tree",
+            {"a": ["leaf", {"b": ["lef"]}]},
+            [".a[1].b[0]`: expected one of 'leaf', got 'lef': did you mean"],
+        ),
     ],
 )
 def test_the_problems_in_a_union_are_those_of_the_nearest_member(annotation, value, said):

@@ -265,7 +265,9 @@ def test_a_conversion_that_gives_the_same_type_again_is_refused_by_its_type():
         def tolist(self):
             return Again()
 
-    assert f"{Again.__qualname__} has no form on the wire: its `tolist()` gives one of" in str(refused(Again()))
+    assert f"{Again.__qualname__} has no form on the wire: its `tolist()` gives one of" in str(
+        refused(Again())
+    )
     error = refused({"a": numpy.array([[1]], dtype=numpy.longdouble)})
     assert "numpy.longdouble has no form on the wire" in str(error)
     assert error.path == "$.a[0][0]"
@@ -326,12 +328,14 @@ def test_urls_of_pydantic_are_their_texts_in_both_directions():
         take.__annotations__ = {"value": kind}
         assert call(take, value=text) == text
         assert type(received[0]) is kind
-        with pytest.raises(InvalidArgument, match="`value`: .*, got 'x'"):
+        with pytest.raises(InvalidArgument, match=r"`value`: .*, got 'x'"):
             call(take, value="x")
     assert sent(pydantic.TypeAdapter(pydantic.HttpUrl).validate_python("http://a.b")) == "http://a.b/"
 
 
-@pytest.mark.parametrize("secret", [pydantic.SecretStr("x"), pydantic.SecretBytes(b"x"), pydantic.Secret[int](3)])
+@pytest.mark.parametrize(
+    "secret", [pydantic.SecretStr("x"), pydantic.SecretBytes(b"x"), pydantic.Secret[int](3)]
+)
 def test_a_secret_stays_and_the_error_tells_how_it_may_leave(secret):
     error = refused({"key": secret})
     assert "where the secret may leave, return what its `get_secret_value()` gives (at $.key)" in str(error)

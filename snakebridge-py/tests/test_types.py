@@ -399,7 +399,11 @@ def test_an_array_has_the_dtype_and_shape_that_are_declared(annotation, plain, v
         (NDArray[uint8], [256], "expected `ndarray` of uint8, got a number beyond it"),
         (NDArray[int64], [1.5], "expected `ndarray` of int64, got one of float64"),
         (NDArray[float64], ["1.5"], "of numbers or booleans"),
-        (NDArray[float64], [[1.0], [1.0, 2.0]], "expected `ndarray` of numbers, got lists of different lengths"),
+        (
+            NDArray[float64],
+            [[1.0], [1.0, 2.0]],
+            "expected `ndarray` of numbers, got lists of different lengths",
+        ),
         (ndarray, b"\x00", "only where its dtype is declared"),
         (
             ndarray[tuple[int, int], dtype[float64]],
@@ -520,7 +524,10 @@ def test_moments_have_their_format_wherever_they_stand():
     assert shelf["since"] == MOMENT
     assert shelf["opens"]["anyOf"] == [HOUR, {"type": "null"}]
     assert shelf["moments"] == {"type": "object", "additionalProperties": {"type": "array", "items": MOMENT}}
-    assert json_schema(datetime | list[time] | None)["anyOf"][:2] == [MOMENT, {"type": "array", "items": HOUR}]
+    assert json_schema(datetime | list[time] | None)["anyOf"][:2] == [
+        MOMENT,
+        {"type": "array", "items": HOUR},
+    ]
     assert json_schema(tuple[datetime, ...])["items"] == MOMENT
     assert json_schema(Annotated[datetime, Meta(tz=False)]) == {"type": "string"}
     assert json_schema(Stay)["$defs"]["Stay"]["prefixItems"] == [MOMENT, MOMENT]

@@ -123,7 +123,12 @@ def say(annotation, value):
         (Annotated[str, Meta(min_length=8)], "secret", "`str` of length >= 8", "length 6"),
         (Annotated[bytes, Meta(max_length=1)], b"ab", "`bytes` of length <= 1", "length 2"),
         (Annotated[list[int], Meta(min_length=1)], [], "`list` of length >= 1", "length 0"),
-        (Annotated[dict[str, int], Meta(max_length=1)], {"a": 1, "b": 2}, "`dict` of length <= 1", "length 2"),
+        (
+            Annotated[dict[str, int], Meta(max_length=1)],
+            {"a": 1, "b": 2},
+            "`dict` of length <= 1",
+            "length 2",
+        ),
         (Annotated[str, Meta(pattern="^a")], "b", "`str` matching regex '^a'", "'b'"),
         (Number, 4, "one of 1, 2", "4"),
         (Number, "ONE", "one of 1, 2", "`str`"),

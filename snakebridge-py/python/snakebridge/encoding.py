@@ -126,7 +126,7 @@ def _converted(value: Any, name: str) -> Any:
     if name == "tolist":
         _guard_size(value, _size(value))
     code = getattr(getattr(kind, name), "__code__", None)
-    # A model of pydantic is read by the aliases of its fields, so it leaves by them; an override may not know.
+    # A model of pydantic is read by its aliases, so it leaves by them; an override may not know of that.
     by_alias = (
         hasattr(kind, "__pydantic_serializer__")
         and code is not None
@@ -147,9 +147,7 @@ def _converted(value: Any, name: str) -> Any:
 
 def _is_of_pydantic(kind: type, names: tuple[str, ...]) -> bool:
     """Whether a class is one of pydantic's by these names, or inherits from one."""
-    return any(
-        base.__qualname__ in names and base.__module__.startswith("pydantic") for base in kind.__mro__
-    )
+    return any(base.__qualname__ in names and base.__module__.startswith("pydantic") for base in kind.__mro__)
 
 
 result_encoder = msgspec.msgpack.Encoder(enc_hook=to_wire)

@@ -15,7 +15,16 @@ import msgspec
 
 from snakebridge.annotations import type_text
 from snakebridge.conversion.decoding import decode, decoder, wire_annotation
-from snakebridge.conversion.fields import MAPPINGS, SEQUENCES, Fields, fields_of, members, metas, names_of, travels_as
+from snakebridge.conversion.fields import (
+    MAPPINGS,
+    SEQUENCES,
+    Fields,
+    fields_of,
+    members,
+    metas,
+    names_of,
+    travels_as,
+)
 from snakebridge.conversion.wording import explain
 from snakebridge.encoding import encode as _encode
 from snakebridge.errors import Problem

@@ -1,8 +1,8 @@
 """JSON Schemas made whole: what msgspec leaves open, and the definitions of parts at the root.
 
-msgspec says no format of a moment, because one without a time zone is none by RFC 3339; to a reader `date-time`
-says more than nothing. Schemas of pydantic's models bring definitions of their own, to which their references
-lead from the root, so that is where these have to be.
+msgspec says no format of a moment, because one without a time zone is none by RFC 3339; to a reader
+`date-time` says more than nothing. Schemas of pydantic's models bring definitions of their own, to which
+their references lead from the root, so that is where these have to be.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def _member(annotation: Any) -> Schema:
 
 
 def _add_formats(info: Any, schema: Schema, definitions: dict[str, Schema], seen: set[str]) -> None:
-    """Say the format of moments, by a walk through msgspec's description of the type and its schema at once."""
+    """Say the format of moments, by a walk through msgspec's description of a type and its schema at once."""
     while isinstance(info, inspect.Metadata):
         info = info.type
     if "$ref" in schema:
@@ -119,7 +119,7 @@ def _parts(info: Any, schema: Schema) -> Iterator[tuple[Any, Schema]]:
 
 
 def _members(union: Any, choices: list[Schema]) -> Iterator[tuple[Any, Schema]]:
-    """The members of a union with their schemas: msgspec puts structures last, and several into one choice."""
+    """The members of a union with their schemas: msgspec puts structures last, several into one choice."""
     structures = [member for member in union.types if _is_structure(member)]
     others = [
         member

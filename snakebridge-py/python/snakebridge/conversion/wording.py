@@ -75,7 +75,9 @@ def explain(
         yield _choice(parameter, path, choices, value)
     elif len(likely) == 1 and (form := _form(likely[0])) and not _is_constraint(problem):
         text = f"`{type_text(likely[0])}` {form}"
-        yield Problem(parameter, "mismatch", path, text, shown(value) if type(value) is str else kind_of(value))
+        yield Problem(
+            parameter, "mismatch", path, text, shown(value) if type(value) is str else kind_of(value)
+        )
     elif problem.problem == "invalid":
         yield problem
     elif problem.actual is None:
