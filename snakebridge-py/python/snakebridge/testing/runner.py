@@ -7,6 +7,7 @@ import contextlib
 import contextvars
 from typing import TYPE_CHECKING, Any, Self
 
+from snakebridge import Cancelled
 from snakebridge.current import set_context
 from snakebridge.encoding import encode
 from snakebridge.extensions import decode
@@ -20,12 +21,13 @@ from snakebridge.loading import (
 )
 from snakebridge.marks import under
 from snakebridge.session import SessionContext
-from snakebridge.streams import StreamChunk
 from snakebridge.suggestions import did_you_mean
 from snakebridge.testing.host import FakeHost
+from snakebridge.testing.items import pull, received, send
 from snakebridge.testing.plain import from_plain
 from snakebridge.testing.recorded import ReplayingStub, Written, played_items, played_result
 from snakebridge.testing.recording import ReplayMismatch
+from snakebridge.testing.running import answering, run_later
 from snakebridge.trampoline import batch_runner, build_trampoline
 
 if TYPE_CHECKING:
@@ -33,7 +35,8 @@ if TYPE_CHECKING:
 
     from snakebridge.definitions import ToolDefinition
     from snakebridge.loading import LoadedAdapter
-    from snakebridge.testing.host import FakeCall
+    from snakebridge.streams import StreamChunk
+    from snakebridge.testing.call import FakeCall
     from snakebridge.testing.recording import Recording
 
 
@@ -100,9 +103,10 @@ class ToolRunner:
             return played_result(self._recording.take(tool, body))
         with self._beginning(tool, body) as (stub, written):
             result: bytes = self._run(definition, build_trampoline(definition), body, stub)
+            value = received(result)
             if written is not None:
                 written.returned(result)
-        return decode(result)
+        return value
 
     def batch(self, tool: str, /, calls: Iterable[dict[str, Any]]) -> list[Any]:
         """Run a tool that takes many calls at once for all of these, given by their arguments by name.
@@ -122,7 +126,7 @@ class ToolRunner:
         run = batches.outcomes_later if definition.signature.is_async else batches.outcomes
         policy = definition.options.unserializable or "refuse"
         outcomes = self._run(
-            definition, under(policy, run, definition.signature.is_async, False), body, self._begun()
+            definition, under(policy, run, definition.signature.is_async, False), body, self._begun(tool)
         )
         return [one if isinstance(one, Exception) else decode(one) for one in outcomes]
 
@@ -143,24 +147,26 @@ class ToolRunner:
                 yield from self._collected(definition, body, stub, written)
             else:
                 context = _context(stub)
-                items = context.run(build_trampoline(definition), body)
-                yield from _each(items if written is None else written.through(items), context)
+                with answering(stub):
+                    items = context.run(build_trampoline(definition), body)
+                    yield from pull(items if written is None else written.through(items), context, stub)
 
     def _collected(
         self, definition: ToolDefinition, body: bytes, stub: Any, written: Written | None
     ) -> Iterator[StreamChunk]:
         """The items of an asynchronous tool, which runs to its end first; then its error, if it raised."""
-        sent: list[Any] = []
+        sent: list[StreamChunk] = []
 
         def collect(items: Any) -> Any:
-            return _collect(items if written is None else written.through_later(items), sent)
+            through = items if written is None else written.through_later(items)
+            return send(through, stub, _at_once, sent.append)
 
         try:
             self._run(definition, build_trampoline(definition, collect), body, stub)
-        except Exception:
-            yield from map(_received, sent)
+        except (Exception, Cancelled):
+            yield from sent
             raise
-        yield from map(_received, sent)
+        yield from sent
 
     def __enter__(self) -> Self:
         self._adapter.life.start()
@@ -180,20 +186,21 @@ class ToolRunner:
             raise TypeError(f"tool `{name}` {kind}: use `{method}`")
         return definition
 
-    def _begun(self) -> FakeCall:
+    def _begun(self, tool: str, **about: Any) -> FakeCall:
         """The call of the host that a tool is run for."""
-        return self._call or self.host.begin_call(self.session_id)
+        call = self._call or self.host.begin_call(**{"session_id": self.session_id, **about})
+        return call.for_tool(self._tools[tool].options.timeout)
 
     @contextlib.contextmanager
     def _beginning(self, tool: str, body: bytes) -> Iterator[tuple[Any, Written | None]]:
         """What a run stands on, and where it is written down, if it is."""
         recording = self._recording
         if recording is None:
-            yield self._begun(), None
+            yield self._begun(tool), None
         elif recording.is_replayed:
             call = recording.take(tool, body)
             about = {"metadata": from_plain(call.metadata), "correlation_id": call.correlation_id}
-            stub = ReplayingStub(self._call or self.host.begin_call(call.session, **about), call, recording)
+            stub = ReplayingStub(self._begun(tool, session_id=call.session, **about), call, recording)
             try:
                 yield stub, None
             except Exception as error:
@@ -202,7 +209,7 @@ class ToolRunner:
                 raise
             stub.finish()
         else:
-            begun = self._begun()
+            begun = self._begun(tool)
             written = Written(tool, body, begun, begun.session_id)
             try:
                 yield written.stub, written
@@ -214,8 +221,10 @@ class ToolRunner:
 
     def _run(self, definition: ToolDefinition, run: Callable[[bytes], Any], body: bytes, stub: Any) -> Any:
         context = _context(stub)
-        result = context.run(run, body)
-        return context.run(asyncio.run, result) if definition.signature.is_async else result
+        with answering(stub):
+            if definition.signature.is_async:
+                return asyncio.run(run_later(run, body, context, stub))
+            return context.run(run, body)
 
 
 def _context(stub: Any) -> contextvars.Context:
@@ -240,30 +249,8 @@ def _load(adapter: Any, config: Any) -> LoadedAdapter:
     return collect_tools(source, instance, config, _complete)
 
 
-async def _collect(items: Any, sent: list[Any]) -> None:
-    if hasattr(type(items), "__aiter__"):
-        async for item in items:
-            sent.append(item)  # noqa: PERF401 - one by one: what came before an error counts
-    else:
-        sent.extend(items)
-
-
-def _each(items: Iterator[Any], context: contextvars.Context) -> Iterator[StreamChunk]:
-    missing = object()
-    try:
-        while (item := context.run(next, items, missing)) is not missing:
-            yield _received(item)
-    finally:
-        close = getattr(items, "close", None)
-        if close is not None:
-            context.run(close)
-
-
-def _received(item: Any) -> StreamChunk:
-    """An item as the host gets it."""
-    chunk = item if isinstance(item, StreamChunk) else StreamChunk(item)
-    data, metadata = decode(encode([chunk.data, chunk.metadata]))
-    return StreamChunk(data, chunk.is_final, metadata)
+async def _at_once() -> None:
+    """Wait for nobody to want an item."""
 
 
 def _complete(awaitable: Any) -> Any:
