@@ -6,6 +6,7 @@ from datetime import date
 
 import pytest
 
+from scripted_host import ADAPTERS, READY, ScriptedHost
 from snakebridge import (
     AdapterError,
     BaseAdapter,
@@ -167,3 +168,81 @@ def test_a_wrong_name_or_method_is_answered_with_the_right_one(runner):
         runner.call("count", n=1)
     with pytest.raises(TypeError, match="use `call`"):
         runner.stream("whose")
+
+
+class Excessive(BaseAdapter):
+    @tool
+    def many(self) -> list:
+        return [0] * 1_000_000  # and the list itself
+
+    @tool
+    def deep(self, levels: int) -> list:
+        return nested(levels)
+
+    @tool
+    async def deep_later(self, levels: int) -> list:
+        return nested(levels)
+
+    @tool
+    def items(self, levels: list[int]) -> Iterator[list]:
+        yield from map(nested, levels)
+
+    @tool
+    async def items_later(self, levels: list[int]) -> AsyncIterator[list]:
+        for number in levels:
+            yield nested(number)
+
+    @tool
+    def chunks(self, levels: int) -> Iterator[StreamChunk]:
+        yield StreamChunk(1, metadata={"nested": nested(levels - 2)})
+
+    @tool
+    def returns(self, levels: int) -> Iterator[int]:
+        yield 1
+        return nested(levels)
+
+
+def nested(levels):
+    value = []
+    for _ in range(levels - 1):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize("tool", ["deep", "deep_later"])
+def test_a_result_that_no_host_looks_into_is_refused_as_by_a_worker(tool):
+    runner = ToolRunner(Excessive)
+    assert runner.call(tool, levels=64) == nested(64)
+    with pytest.raises(Unserializable, match=f"the result of `{tool}` is nested more than 64 levels deep"):
+        runner.call(tool, levels=65)
+    with pytest.raises(Unserializable, match="the result of `many` has more than 1000000 values in it"):
+        runner.call("many")
+
+
+@pytest.mark.parametrize("tool", ["items", "items_later"])
+def test_an_item_that_no_host_looks_into_ends_the_stream(tool):
+    chunks = ToolRunner(Excessive).chunks(tool, levels=[64, 65, 1])
+    assert next(chunks).data == nested(64)
+    with pytest.raises(Unserializable, match="an item of the stream is nested more than 64 levels deep"):
+        next(chunks)
+    assert list(chunks) == []
+
+
+def test_metadata_of_items_and_what_a_generator_returns_are_looked_into():
+    runner = ToolRunner(Excessive)
+    assert runner.stream("chunks", levels=64) == runner.stream("returns", levels=64) == [1]
+    with pytest.raises(Unserializable, match="an item of the stream is nested"):
+        runner.stream("chunks", levels=65)
+    with pytest.raises(Unserializable, match="the value that the generator returned is nested"):
+        runner.stream("returns", levels=65)
+
+
+def test_the_refusal_is_to_the_word_that_of_a_worker(monkeypatch):
+    monkeypatch.syspath_prepend(ADAPTERS)
+    arguments = {"levels": 65, "where": "result"}
+    with ScriptedHost("everyday:Everyday") as host:
+        assert host.receive()[0][0] == READY
+        _, told = host.ask("nested", arguments)
+    with pytest.raises(Unserializable) as refused:
+        ToolRunner("everyday:Everyday").call("nested", **arguments)
+    assert str(refused.value) == told["message"]

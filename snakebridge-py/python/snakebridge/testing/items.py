@@ -1,4 +1,4 @@
-"""Results and items as the host gets them: encoded, and decoded again."""
+"""Results and items as the host gets them: encoded, within the limits of the wire, and decoded."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from snakebridge import Cancelled
-from snakebridge.encoding import CHUNK_HAS_METADATA, encode, encode_chunk
+from snakebridge.encoding import CHUNK_HAS_METADATA, SHORT, encode, encode_chunk
+from snakebridge.errors import Unserializable
 from snakebridge.extensions import decode
 from snakebridge.streams import StreamChunk
 
@@ -16,16 +17,37 @@ if TYPE_CHECKING:
 
     from snakebridge.testing.call import FakeCall
 
+_EXCESS = {
+    "depth": "is nested more than 64 levels deep",
+    "items": "has more than 1000000 values in it",
+}
+"""What a worker says of a value, by what the native side finds."""
 
-def received(body: bytes) -> Any:
-    """What the host decodes of an encoded value."""
+
+def received(body: bytes, what: str) -> Any:
+    """What the host decodes of an encoded value.
+
+    Args:
+        body: The value.
+        what: Its name in the error.
+
+    Raises:
+        Unserializable: If no host looks into it: it is nested too deeply, or has too many values in it.
+    """
+    if len(body) > SHORT:
+        from snakebridge import _native  # an adapter's own tests may never need it
+
+        try:
+            _native.check_value(body)
+        except ValueError as error:
+            raise Unserializable(f"{what} {_EXCESS.get(str(error), f'is refused: {error}')}") from None
     return decode(body)
 
 
 def received_item(item: Any) -> StreamChunk:
     """An item as the host gets it."""
     flags, body = encode_chunk(item if isinstance(item, StreamChunk) else StreamChunk(item))
-    value = received(body)
+    value = received(body, "an item of the stream")
     data, metadata = value if flags & CHUNK_HAS_METADATA else (value, None)
     return StreamChunk(data, isinstance(item, StreamChunk) and item.is_final, metadata)
 
@@ -101,4 +123,4 @@ def _check_rest(call: FakeCall | Any) -> None:
 
 def _check_returned(value: Any) -> None:
     if value is not None:
-        received(encode(value))
+        received(encode(value), "the value that the generator returned")

@@ -103,7 +103,7 @@ class ToolRunner:
             return played_result(self._recording.take(tool, body))
         with self._beginning(tool, body) as (stub, written):
             result: bytes = self._run(definition, build_trampoline(definition), body, stub)
-            value = received(result)
+            value = received(result, f"the result of `{tool}`")
             if written is not None:
                 written.returned(result)
         return value
