@@ -224,6 +224,16 @@ def running_loop() -> asyncio.AbstractEventLoop | None:
         return None
 
 
+def refuse_running_loop(what: str, instead: str) -> None:
+    """Say what to use where an event loop runs on this thread, which cannot wait for another.
+
+    Raises:
+        RuntimeError: If one does.
+    """
+    if running_loop() is not None:
+        raise RuntimeError(f"{what} is awaited inside a running event loop: use {instead}")
+
+
 def run_apart(coroutine: Coroutine[Any, Any, Any]) -> Any:
     """Run a coroutine on a loop of its own and wait for it, also where a loop runs, which waits meanwhile."""
     if running_loop() is None:

@@ -13,7 +13,7 @@ from snakebridge.streams import StreamChunk
 
 if TYPE_CHECKING:
     import contextvars
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Awaitable, Callable, Generator, Iterator
 
     from snakebridge.testing.call import FakeCall
 
@@ -52,7 +52,7 @@ def received_item(item: Any) -> StreamChunk:
     return StreamChunk(data, isinstance(item, StreamChunk) and item.is_final, metadata)
 
 
-def pull(items: Iterator[Any], context: contextvars.Context, call: FakeCall | Any) -> Iterator[StreamChunk]:
+def pull(items: Iterator[Any], context: contextvars.Context, call: FakeCall | Any) -> Generator[StreamChunk]:
     """The items of a synchronous tool, each as it is asked for.
 
     Raises:
@@ -77,7 +77,7 @@ def pull(items: Iterator[Any], context: contextvars.Context, call: FakeCall | An
 async def send(
     items: Any,
     call: FakeCall | Any,
-    wanted: Callable[[], Awaitable[None]],
+    wanted: Callable[[], Awaitable[Any]],
     sent: Callable[[StreamChunk], None],
 ) -> None:
     """Send the items of an asynchronous tool.

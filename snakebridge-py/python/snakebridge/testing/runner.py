@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from snakebridge import Cancelled
@@ -22,16 +23,18 @@ from snakebridge.loading import (
 from snakebridge.marks import under
 from snakebridge.session import SessionContext
 from snakebridge.suggestions import did_you_mean
+from snakebridge.testing.awaited import pull_later, relay, run_here, run_later
+from snakebridge.testing.call import refuse_running_loop, running_loop
 from snakebridge.testing.host import FakeHost
 from snakebridge.testing.items import pull, received, send
 from snakebridge.testing.plain import from_plain
 from snakebridge.testing.recorded import ReplayingStub, Written, played_items, played_result
 from snakebridge.testing.recording import ReplayMismatch
-from snakebridge.testing.running import answering, run_later
+from snakebridge.testing.running import answering
 from snakebridge.trampoline import batch_runner, build_trampoline
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 
     from snakebridge.definitions import ToolDefinition
     from snakebridge.loading import LoadedAdapter
@@ -114,20 +117,30 @@ class ToolRunner:
         Returns:
             The results in the order of the calls, as the host gets them; the exception of each that failed.
         """
-        definition = self._definition(tool, streams=False)
-        if definition.columns is None:
-            raise TypeError(f"tool `{tool}` takes one call at a time: use `call`")
-        if self._recording is not None:
-            raise TypeError("a recording is of calls that are made one by one: use `call`")
-        from snakebridge.batches import encode_calls  # loaded with the definition
+        definition, run, body = self._batch(tool, calls)
+        outcomes = self._run(definition, run, body, self._begun(tool))
+        return [one if isinstance(one, Exception) else decode(one) for one in outcomes]
 
-        batches = batch_runner(definition)
-        body = encode_calls([(encode(arguments), None) for arguments in calls])
-        run = batches.outcomes_later if definition.signature.is_async else batches.outcomes
-        policy = definition.options.unserializable or "refuse"
-        outcomes = self._run(
-            definition, under(policy, run, definition.signature.is_async, False), body, self._begun(tool)
-        )
+    async def acall(self, tool: str, /, *positional: Any, **named: Any) -> Any:
+        """The same as `call` inside a running event loop, as that of an asynchronous test.
+
+        An asynchronous tool runs on this loop, a synchronous one as in a worker: with ``run_on="thread"`` on
+        a thread, else here, so that the loop waits for it. Cancelling it cancels the call.
+        """
+        definition, body = self._definition(tool, streams=False, awaited=True), _body(positional, named)
+        if self._recording is not None and self._recording.replays_tools:
+            return played_result(self._recording.take(tool, body))
+        with self._beginning(tool, body) as (stub, written):
+            result: bytes = await self._arun(definition, build_trampoline(definition), body, stub)
+            value = received(result, f"the result of `{tool}`")
+            if written is not None:
+                written.returned(result)
+        return value
+
+    async def abatch(self, tool: str, /, calls: Iterable[dict[str, Any]]) -> list[Any]:
+        """The same as `batch` inside a running event loop."""
+        definition, run, body = self._batch(tool, calls, awaited=True)
+        outcomes = await self._arun(definition, run, body, self._begun(tool))
         return [one if isinstance(one, Exception) else decode(one) for one in outcomes]
 
     def stream(self, tool: str, /, *positional: Any, **named: Any) -> list[Any]:
@@ -140,6 +153,17 @@ class ToolRunner:
         if self._recording is not None and self._recording.replays_tools:
             return played_items(self._recording.take(tool, body))
         return self._chunks(definition, body)
+
+    async def astream(self, tool: str, /, *positional: Any, **named: Any) -> list[Any]:
+        """The same as `stream` inside a running event loop."""
+        return [chunk.data async for chunk in self.achunks(tool, *positional, **named)]
+
+    def achunks(self, tool: str, /, *positional: Any, **named: Any) -> AsyncGenerator[StreamChunk]:
+        """The same as `chunks` inside a running event loop, and item by item for asynchronous tools too."""
+        definition, body = self._definition(tool, streams=True, awaited=True), _body(positional, named)
+        if self._recording is not None and self._recording.replays_tools:
+            return _later(played_items(self._recording.take(tool, body)))
+        return self._achunks(definition, body)
 
     def _chunks(self, definition: ToolDefinition, body: bytes) -> Iterator[StreamChunk]:
         with self._beginning(definition.name, body) as (stub, written):
@@ -168,6 +192,23 @@ class ToolRunner:
             raise
         yield from sent
 
+    async def _achunks(self, definition: ToolDefinition, body: bytes) -> AsyncGenerator[StreamChunk]:
+        with self._beginning(definition.name, body) as (stub, written), answering(stub):
+            context = _context(stub)
+            if definition.signature.is_async:
+                through = (lambda items: items) if written is None else written.through_later
+                make = partial(build_trampoline, definition)
+                chunks = relay(
+                    lambda send_all: make(lambda items: send_all(through(items))), body, context, stub
+                )
+            else:
+                through = (lambda items: items) if written is None else written.through
+                run, on_thread = build_trampoline(definition), definition.place(0) == "thread"
+                chunks = pull_later(run, body, context, stub, through, on_thread)
+            async with contextlib.aclosing(chunks):
+                async for chunk in chunks:
+                    yield chunk
+
     def __enter__(self) -> Self:
         self._adapter.life.start()
         return self
@@ -177,14 +218,48 @@ class ToolRunner:
         if self._recording is not None:
             self._recording.save()
 
-    def _definition(self, name: str, streams: bool) -> ToolDefinition:
+    async def __aenter__(self) -> Self:
+        await self._adapter.life.astart()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._adapter.life.astop()
+        if self._recording is not None:
+            self._recording.save()
+
+    def _definition(self, name: str, streams: bool, awaited: bool = False) -> ToolDefinition:
         definition = self._tools.get(name)
         if definition is None:
             raise LookupError(f"the adapter has no tool `{name}`{did_you_mean(name, self._tools)}")
         if definition.streams is not streams:
             kind, method = ("streams", "stream") if definition.streams else ("does not stream", "call")
-            raise TypeError(f"tool `{name}` {kind}: use `{method}`")
+            raise TypeError(f"tool `{name}` {kind}: use `{'a' if awaited else ''}{method}`")
+        is_played = self._recording is not None and self._recording.replays_tools
+        if definition.signature.is_async and not (awaited or is_played):
+            refuse_running_loop(
+                f"asynchronous tool `{name}`",
+                "`async for chunk in runner.achunks(..)`, or `await runner.astream(..)`"
+                if streams
+                else "`await runner.acall(..)`" + (", or `abatch`" if definition.columns is not None else ""),
+            )
         return definition
+
+    def _batch(
+        self, tool: str, calls: Iterable[dict[str, Any]], awaited: bool = False
+    ) -> tuple[ToolDefinition, Callable[[bytes], Any], bytes]:
+        """What runs many calls of a tool at once, and the body that has them."""
+        definition = self._definition(tool, streams=False, awaited=awaited)
+        if definition.columns is None:
+            raise TypeError(f"tool `{tool}` takes one call at a time: use `{'a' if awaited else ''}call`")
+        if self._recording is not None:
+            raise TypeError("a recording is of calls that are made one by one: use `call`")
+        from snakebridge.batches import encode_calls  # loaded with the definition
+
+        batches = batch_runner(definition)
+        body = encode_calls([(encode(arguments), None) for arguments in calls])
+        run = batches.outcomes_later if definition.signature.is_async else batches.outcomes
+        policy = definition.options.unserializable or "refuse"
+        return definition, under(policy, run, definition.signature.is_async, False), body
 
     def _begun(self, tool: str, **about: Any) -> FakeCall:
         """The call of the host that a tool is run for."""
@@ -226,6 +301,15 @@ class ToolRunner:
                 return asyncio.run(run_later(run, body, context, stub))
             return context.run(run, body)
 
+    async def _arun(
+        self, definition: ToolDefinition, run: Callable[[bytes], Any], body: bytes, stub: Any
+    ) -> Any:
+        context = _context(stub)
+        with answering(stub):
+            if definition.signature.is_async:
+                return await run_later(run, body, context, stub)
+            return await run_here(partial(context.run, run, body), stub, definition.place(0) == "thread")
+
 
 def _context(stub: Any) -> contextvars.Context:
     """Context variables in which a call runs: code of the test sees nothing of it."""
@@ -253,7 +337,15 @@ async def _at_once() -> None:
     """Wait for nobody to want an item."""
 
 
+async def _later(items: Iterable[StreamChunk]) -> AsyncGenerator[StreamChunk]:
+    for item in items:
+        yield item
+
+
 def _complete(awaitable: Any) -> Any:
+    if running_loop() is not None and hasattr(awaitable, "close"):
+        awaitable.close()  # it is not awaited
+    refuse_running_loop("an asynchronous hook", "`async with ToolRunner(..) as runner`")
     return asyncio.run(_await(awaitable))
 
 
