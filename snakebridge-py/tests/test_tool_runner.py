@@ -1,6 +1,7 @@
 """`snakebridge.testing.ToolRunner` runs tools as a worker would."""
 
 import asyncio
+import types
 from collections.abc import AsyncIterator, Iterator
 from datetime import date
 
@@ -17,6 +18,7 @@ from snakebridge import (
     Unserializable,
     tool,
 )
+from snakebridge.adapters import showcase
 from snakebridge.testing import FakeHost, ToolRunner
 
 
@@ -142,6 +144,32 @@ def test_an_adapter_is_given_as_object_class_or_name():
     assert ToolRunner(Adapter, config={"a": 1}).adapter.config == {"a": 1}
     spec = "snakebridge.adapters.showcase:ShowcaseAdapter"
     assert ToolRunner(spec).call("add", a=1, b=2) == 3
+
+
+def test_a_module_is_given_as_itself(monkeypatch):
+    functions = types.ModuleType("functions")
+    exec("from snakebridge import tool\n@tool\ndef add(a: int, b: int) -> int: return a + b", vars(functions))
+    runner = ToolRunner(functions)
+    assert runner.call("add", a=1, b=2) == 3
+    assert runner.adapter is functions
+    with runner:
+        pass
+    assert ToolRunner(showcase).call("add", a=1, b=2) == 3, "and may have an adapter's class instead"
+    with pytest.raises(AdapterError, match="module `types` has neither a class"):
+        ToolRunner(types)
+
+
+def test_what_is_no_adapter_is_refused_as_by_a_worker():
+    class Plain:
+        @tool
+        def add(self, a: int) -> int:
+            return a
+
+    for given in (Plain, Plain(), 5):
+        with pytest.raises(
+            AdapterError, match=r"is no adapter: it must inherit from snakebridge\.BaseAdapter$"
+        ):
+            ToolRunner(given)
 
 
 def test_the_hosts_tools_are_those_of_the_fake_host():

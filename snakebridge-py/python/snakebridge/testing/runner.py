@@ -6,14 +6,17 @@ import asyncio
 import contextlib
 import contextvars
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from snakebridge import Cancelled
 from snakebridge.current import set_context
 from snakebridge.encoding import encode
+from snakebridge.errors import AdapterError
 from snakebridge.extensions import decode
 from snakebridge.loading import (
     AdapterSource,
+    adapter_class,
     collect_tools,
     find_adapter,
     import_module,
@@ -51,11 +54,13 @@ class ToolRunner:
     and `warmup` before, and `cleanup` after the block.
 
     Args:
-        adapter: An adapter object, its class, or its name as the host gives it: ``"module:Class"``.
+        adapter: An adapter object, its class, a module, or a name as the host gives it: ``"module:Class"``.
         host: What stands for the host (default: one without tools).
         session_id: The session of the calls.
-        config: The configuration, where `adapter` is a class or a name.
+        config: The configuration, where `adapter` is none of its objects.
         recording: Where calls are recorded, or replayed from; it is saved at the end of the block.
+        compat: For which other bridge the adapter was written. The names of that one can be imported in the
+            process from then on, and its adapters need no base class.
 
     Raises:
         AdapterError: If the adapter cannot be used as it is written: as a worker, it would not start.
@@ -78,12 +83,13 @@ class ToolRunner:
         session_id: str = "test",
         config: Any = None,
         recording: Recording | None = None,
+        compat: Literal["snakepit"] | None = None,
     ) -> None:
         self.host = FakeHost() if host is None else host
         self.session_id = session_id
         self._call: FakeCall | None = None
         self._recording = recording
-        self._adapter = _load(adapter, config)
+        self._adapter = _load(adapter, config, compat)
         self._tools = {tool.name: tool for tool in self._adapter.tools}
         for tool in self._adapter.tools:
             build_trampoline(tool)  # raises what would keep a worker from starting
@@ -322,14 +328,33 @@ def _body(positional: Any, named: Any) -> bytes:
     return encode([positional, named] if positional else named)
 
 
-def _load(adapter: Any, config: Any) -> LoadedAdapter:
+def _load(adapter: Any, config: Any, compat: str | None) -> LoadedAdapter:
+    """Load an adapter as a worker does, or take the object that the test has made."""
+    if compat == "snakepit":
+        from snakebridge.compat import snakepit  # only for adapters that need it
+
+        snakepit.install()
+    elif compat is not None:
+        raise ValueError(f'compat is {compat!r}: there is "snakepit"')
+    instance = None
     if isinstance(adapter, str):
         module, name = parse_spec(adapter)
         source = find_adapter(import_module(module), name)
-        return collect_tools(source, make_adapter(source, config), config, _complete)
-    kind = adapter if isinstance(adapter, type) else type(adapter)
-    source = AdapterSource(f"{kind.__module__}:{kind.__name__}", kind)
-    instance = make_adapter(source, config) if adapter is kind else adapter
+    elif isinstance(adapter, ModuleType):
+        source = find_adapter(adapter, None)
+    elif isinstance(adapter, type):
+        source = adapter_class(adapter, f"{adapter.__module__}:{adapter.__name__}")
+    else:
+        kind = type(adapter)
+        source = AdapterSource(f"{kind.__module__}:{kind.__name__}", kind)
+        if adapter_class(kind, source.spec).target is not kind:
+            raise AdapterError(
+                f"`{source.spec}` has no base class, and an object of it is made for every call: give "
+                f"`ToolRunner` the class, and not {adapter!r:.80}"
+            )
+        instance = adapter
+    if instance is None:
+        instance = make_adapter(source, config)
     return collect_tools(source, instance, config, _complete)
 
 
