@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pytest
@@ -198,6 +199,18 @@ def test_where_a_recording_is_does_not_depend_on_where_pytest_was_started(tmp_pa
     inside.joinpath("test_inside.py").write_text(ALIKE)
     assert "11 passed" in run_inside(inside)
     assert "11 passed" in run_inside(tmp_path, "--snakebridge-record=none")
+
+
+def test_the_tests_in_the_documentation_pass(tmp_path):
+    """They are run as programs as well, by which their functions are only defined."""
+    text = (Path(__file__).parents[2] / "docs" / "testing.md").read_text()
+    blocks = [
+        block for block in re.findall(r"^```python\n(.*?)^```", text, re.M | re.S) if "run_adapter" in block
+    ]
+    for number, block in enumerate(blocks):
+        tmp_path.joinpath(f"test_block_{number}.py").write_text(block)
+    assert len(blocks) >= 2
+    assert f"{len(blocks)} passed" in run_inside(tmp_path)
 
 
 def test_the_plugin_imports_nothing_before_it_is_used():

@@ -19,7 +19,7 @@ from snakebridge import (
     tool,
 )
 from snakebridge.adapters import showcase
-from snakebridge.testing import FakeHost, ToolRunner
+from snakebridge.testing import FakeHost, Recording, ToolRunner
 
 
 class Adapter(BaseAdapter):
@@ -274,3 +274,16 @@ def test_the_refusal_is_to_the_word_that_of_a_worker(monkeypatch):
     with pytest.raises(Unserializable) as refused:
         ToolRunner("everyday:Everyday").call("nested", **arguments)
     assert str(refused.value) == told["message"]
+
+
+def test_a_runner_shows_what_it_runs(tmp_path):
+    runner = ToolRunner(showcase, session_id="s")
+    name = "snakebridge.adapters.showcase:ShowcaseAdapter"
+    tools = len(runner.adapter.get_tools())
+    assert repr(runner) == f"<ToolRunner of {name} with {tools} tools, session 's'>"
+    call = runner.host.begin_call("t")
+    assert (
+        repr(runner.within(call)) == f"<ToolRunner of {name} with {tools} tools, <FakeCall in session 't'>>"
+    )
+    recorded = ToolRunner(Excessive, recording=Recording(tmp_path / "a.json"))
+    assert repr(recorded).endswith(f"Excessive with 7 tools, session 'test', recording '{tmp_path}/a.json'>")

@@ -196,7 +196,7 @@ class SessionContext:
         if self._state is None:
             from snakebridge.host.state import SessionState
 
-            self._state = SessionState(self._stub)
+            self._state = SessionState(self._stub, self._session_id)
         return self._state
 
     @property

@@ -152,6 +152,18 @@ class FakeCall:
         finally:
             items.close()  # type: ignore[attr-defined]
 
+    def __repr__(self) -> str:
+        parts = [f"in session {self.session_id!r}" if self.session_id else "without a session"]
+        if self.metadata.correlation_id is not None:
+            parts.append(f"correlation id {self.metadata.correlation_id!r}")
+        if self.is_late:
+            parts.append(f"its deadline of {self.timeout:.3g} s has passed")
+        elif self.cancelled:
+            parts.append("cancelled")
+        elif self.deadline is not None:
+            parts.append(f"{self.deadline - time.monotonic():.3g} s left")
+        return f"<FakeCall {', '.join(parts)}>"
+
     def _is_past(self, now: float | None = None) -> bool:
         return self.deadline is not None and (time.monotonic() if now is None else now) >= self.deadline
 

@@ -173,6 +173,15 @@ class FakeHost:
             return _translated_items(result)
         return _translated(result) if tool.definition.signature.is_async else result
 
+    def __repr__(self) -> str:
+        names = [
+            name if owner is None else f"{name} (of session {owner!r})"
+            for owner, name in sorted(self._tools, key=lambda key: (key[1], key[0] or ""))
+        ]
+        tools = f"tools {', '.join(names)}" if names else "no tools"
+        sessions = counted(len(self.sessions), "session")
+        return f"<FakeHost with {tools}, {sessions}, asked {counted(len(self.calls), 'time')}>"
+
     def _system(self, session_id: str, target: str, arguments: Any) -> Any:
         if target == LIST_TARGET:
             tools = self.catalogue(session_id)
@@ -185,6 +194,11 @@ class FakeHost:
             self.registered[session_id] = names
             return names
         return session.answer(target, arguments)
+
+
+def counted(number: int, what: str) -> str:
+    """A number of things, for people."""
+    return f"{number} {what}" + ("" if number == 1 else "s")
 
 
 def _listed(tool: _HostTool) -> dict[str, Any]:

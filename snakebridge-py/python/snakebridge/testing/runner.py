@@ -28,7 +28,7 @@ from snakebridge.session import SessionContext
 from snakebridge.suggestions import did_you_mean
 from snakebridge.testing.awaited import pull_later, relay, run_here, run_later
 from snakebridge.testing.call import refuse_running_loop, running_loop
-from snakebridge.testing.host import FakeHost
+from snakebridge.testing.host import FakeHost, counted
 from snakebridge.testing.items import pull, received, send
 from snakebridge.testing.plain import from_plain
 from snakebridge.testing.recorded import ReplayingStub, Written, played_items, played_result
@@ -232,6 +232,13 @@ class ToolRunner:
         await self._adapter.life.astop()
         if self._recording is not None:
             self._recording.save()
+
+    def __repr__(self) -> str:
+        about = "" if self._recording is None else f", recording {str(self._recording.path)!r}"
+        where = f"session {self.session_id!r}" if self._call is None else repr(self._call)
+        return (
+            f"<ToolRunner of {self._adapter.spec} with {counted(len(self._tools), 'tool')}, {where}{about}>"
+        )
 
     def _definition(self, name: str, streams: bool, awaited: bool = False) -> ToolDefinition:
         definition = self._tools.get(name)
