@@ -201,6 +201,40 @@ def test_where_a_recording_is_does_not_depend_on_where_pytest_was_started(tmp_pa
     assert "11 passed" in run_inside(tmp_path, "--snakebridge-record=none")
 
 
+FAILING = """
+import asyncio
+
+from snakebridge import BaseAdapter, tool
+
+
+class Failing(BaseAdapter):
+    @tool
+    def fail(self) -> None:
+        raise LookupError("nothing there")
+
+    @tool
+    async def fail_later(self) -> None:
+        raise LookupError("nothing there")
+
+
+def test_now(run_adapter):
+    run_adapter(Failing).call("fail")
+
+
+def test_later(run_adapter):
+    run_adapter(Failing).call("fail_later")
+"""
+
+
+@pytest.mark.parametrize("style", ["auto", "long", "short"])
+def test_what_a_tool_raises_is_shown_without_generated_code(tmp_path, style):
+    tmp_path.joinpath("test_inside.py").write_text(FAILING)
+    output = run_inside(tmp_path, f"--tb={style}")
+    assert "2 failed" in output
+    assert output.count('    raise LookupError("nothing there")') == 2
+    assert not re.search(r"^<snakebridge|\?\?\?", output, re.M)
+
+
 def test_the_tests_in_the_documentation_pass(tmp_path):
     """They are run as programs as well, by which their functions are only defined."""
     text = (Path(__file__).parents[2] / "docs" / "testing.md").read_text()

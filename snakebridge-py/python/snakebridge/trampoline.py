@@ -116,6 +116,7 @@ def build_trampoline(
         "current_context": current_context,
         "encode": result_encoder.encode,
         "encode_rest": encode_rest,
+        "__tracebackhide__": True,  # pytest looks for it here as well: it has no source to show
     }
 
     for parameter in definition.parameters:
