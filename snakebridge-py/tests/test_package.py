@@ -34,7 +34,7 @@ def test_importing_the_extension_imports_nothing_else():
 
 OWN_MODULES = """
 _native annotations arguments base_adapter capture conversion conversion.decoding current decorator
-definitions encoding errors events extensions host host.callbacks inputs life loading manifest
+definitions encoding errors events extensions inputs life loading manifest
 references references.kept session signature startup
 streams suggestions trampoline
 """
