@@ -15,7 +15,8 @@ import msgspec
 from snakebridge.encoding import encode
 from snakebridge.errors import Unserializable
 from snakebridge.extensions import STREAM, from_extension
-from snakebridge.inputs import InputReader, InputType
+from snakebridge.input_streams import InputReader
+from snakebridge.inputs import InputType
 from snakebridge.references.kept import Kept, allow, is_refusal, read_object
 from snakebridge.references.rules import check_name, refuse
 

@@ -13,8 +13,7 @@ from snakebridge.decorator import ToolOptions, options_of
 from snakebridge.definitions import define_tool
 from snakebridge.encoding import encode
 from snakebridge.errors import InvalidArgument, Unserializable
-from snakebridge.host.callbacks import callback_type
-from snakebridge.inputs import input_type
+from snakebridge.inputs import callback_type, input_type
 from snakebridge.suggestions import did_you_mean
 from snakebridge.testing.values import Values
 
