@@ -7,6 +7,7 @@ import contextlib
 import contextvars
 from typing import TYPE_CHECKING, Any, Self
 
+from snakebridge.batches import encode_calls, encode_outcomes
 from snakebridge.current import set_context
 from snakebridge.encoding import encode
 from snakebridge.extensions import decode
@@ -24,7 +25,7 @@ from snakebridge.streams import StreamChunk
 from snakebridge.suggestions import did_you_mean
 from snakebridge.testing.host import FakeHost
 from snakebridge.testing.plain import from_plain
-from snakebridge.testing.recorded import ReplayingStub, Written, played_items, played_result
+from snakebridge.testing.recorded import ReplayingStub, Written, played_batch, played_items, played_result
 from snakebridge.testing.recording import ReplayMismatch
 from snakebridge.trampoline import batch_runner, build_trampoline
 
@@ -98,8 +99,8 @@ class ToolRunner:
         definition, body = self._definition(tool, streams=False), _body(positional, named)
         if self._recording is not None and self._recording.replays_tools:
             return played_result(self._recording.take(tool, body))
-        with self._beginning(tool, body) as (stub, written):
-            result: bytes = self._run(definition, build_trampoline(definition), body, stub)
+        with self._beginning(tool, body) as (stub, written, sent):
+            result: bytes = self._run(definition, build_trampoline(definition), sent, stub)
             if written is not None:
                 written.returned(result)
         return decode(result)
@@ -113,17 +114,18 @@ class ToolRunner:
         definition = self._definition(tool, streams=False)
         if definition.columns is None:
             raise TypeError(f"tool `{tool}` takes one call at a time: use `call`")
-        if self._recording is not None:
-            raise TypeError("a recording is of calls that are made one by one: use `call`")
-        from snakebridge.batches import encode_calls  # loaded with the definition
-
-        batches = batch_runner(definition)
         body = encode_calls([(encode(arguments), None) for arguments in calls])
+        if self._recording is not None and self._recording.replays_tools:
+            return played_batch(self._recording.take(tool, body))
+        batches = batch_runner(definition)
         run = batches.outcomes_later if definition.signature.is_async else batches.outcomes
         policy = definition.options.unserializable or "refuse"
-        outcomes = self._run(
-            definition, under(policy, run, definition.signature.is_async, False), body, self._begun()
-        )
+        with self._beginning(tool, body) as (stub, written, sent):
+            outcomes = self._run(
+                definition, under(policy, run, definition.signature.is_async, False), sent, stub
+            )
+            if written is not None:
+                written.returned(encode_outcomes(outcomes))
         return [one if isinstance(one, Exception) else decode(one) for one in outcomes]
 
     def stream(self, tool: str, /, *positional: Any, **named: Any) -> list[Any]:
@@ -138,12 +140,12 @@ class ToolRunner:
         return self._chunks(definition, body)
 
     def _chunks(self, definition: ToolDefinition, body: bytes) -> Iterator[StreamChunk]:
-        with self._beginning(definition.name, body) as (stub, written):
+        with self._beginning(definition.name, body) as (stub, written, sent):
             if definition.signature.is_async:
-                yield from self._collected(definition, body, stub, written)
+                yield from self._collected(definition, sent, stub, written)
             else:
                 context = _context(stub)
-                items = context.run(build_trampoline(definition), body)
+                items = context.run(build_trampoline(definition), sent)
                 yield from _each(items if written is None else written.through(items), context)
 
     def _collected(
@@ -185,17 +187,17 @@ class ToolRunner:
         return self._call or self.host.begin_call(self.session_id)
 
     @contextlib.contextmanager
-    def _beginning(self, tool: str, body: bytes) -> Iterator[tuple[Any, Written | None]]:
-        """What a run stands on, and where it is written down, if it is."""
+    def _beginning(self, tool: str, body: bytes) -> Iterator[tuple[Any, Written | None, bytes]]:
+        """What a run stands on; where it is written down, if it is; and what the tool is sent."""
         recording = self._recording
         if recording is None:
-            yield self._begun(), None
+            yield self._begun(), None, body
         elif recording.is_replayed:
             call = recording.take(tool, body)
             about = {"metadata": from_plain(call.metadata), "correlation_id": call.correlation_id}
             stub = ReplayingStub(self._call or self.host.begin_call(call.session, **about), call, recording)
             try:
-                yield stub, None
+                yield stub, None, stub.body
             except Exception as error:
                 if stub.mismatches:
                     raise ReplayMismatch(stub.mismatches[0]) from error
@@ -205,7 +207,7 @@ class ToolRunner:
             begun = self._begun()
             written = Written(tool, body, begun, begun.session_id)
             try:
-                yield written.stub, written
+                yield written.stub, written, body
             except Exception as error:
                 written.raised(error)
                 raise
