@@ -6,19 +6,19 @@ says: an iterator or an asynchronous iterator, whose items fit their type.
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from snakebridge.conversion.decoding import decode, decoder, wire_annotation
+from snakebridge.current import current_inputs
 from snakebridge.errors import InvalidArgument, Problem, mismatch
 from snakebridge.extensions import STREAM
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-    from snakebridge import _native
+    from snakebridge.host.stub import InputSource
     from snakebridge.inputs import InputType
 
 
@@ -34,11 +34,7 @@ class InputReader:
     def open(self, value: Any) -> Any:
         """The iterator of a call's argument: `value` is a stream's number, a list, or a default."""
         if isinstance(value, msgspec.msgpack.Ext):
-            from snakebridge import _native
-
-            call = _native.current_call()
-            assert call is not None
-            return InputStream(call, self._number(value), self)
+            return InputStream(current_inputs(), self._number(value), self)
         if isinstance(value, list):
             return ListInput(value) if self._is_async else iter(value)
         return value
@@ -81,8 +77,8 @@ class InputStream:
     cancellation ends it. The stream ends with the call.
     """
 
-    def __init__(self, call: _native.Call, number: int, reader: InputReader) -> None:
-        self._call = call
+    def __init__(self, source: InputSource, number: int, reader: InputReader) -> None:
+        self._source = source
         self._number = number
         self._reader = reader
         self._count = 0
@@ -92,7 +88,7 @@ class InputStream:
         return self
 
     def __next__(self) -> Any:
-        body = None if self._has_ended else self._call.next_input(self._number)
+        body = None if self._has_ended else self._source.next_input(self._number)
         if body is None:
             self._has_ended = True
             raise StopIteration
@@ -102,26 +98,18 @@ class InputStream:
         return self
 
     async def __anext__(self) -> Any:
-        body = None if self._has_ended else await self._receive()
+        body = None if self._has_ended else await self._source.anext_input(self._number)
         if body is None:
             self._has_ended = True
             raise StopAsyncIteration
         return self._item(body)
-
-    async def _receive(self) -> bytes | None:
-        asynchronous = sys.modules.get("snakebridge.asynchronous")
-        if asynchronous is not None and asynchronous.is_running():
-            return await asynchronous.next_input(self._call, self._number)  # type: ignore[no-any-return]
-        import asyncio  # it runs: this is a loop of the tool's own
-
-        return await asyncio.to_thread(self._call.next_input, self._number)
 
     def _item(self, body: bytes) -> Any:
         number, self._count = self._count, self._count + 1
         return self._reader.item(number, body)
 
     def __repr__(self) -> str:
-        return f"<stream {self._number} of {self._call!r}>"
+        return f"<stream {self._number} of {self._source!r}>"
 
 
 class ListInput:

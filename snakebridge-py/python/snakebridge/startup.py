@@ -8,6 +8,8 @@ import faulthandler
 import io
 import os
 import sys
+from contextvars import copy_context
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import msgspec
@@ -56,6 +58,7 @@ FUNCTIONS: _native.Functions = {
     "chunk_type": StreamChunk,
     "encode_chunk": encode_chunk,
     "describe": describe,
+    "coroutine_type": CoroutineType,
     "set_context": set_context,
 }
 
@@ -115,10 +118,12 @@ def _serve(hello: HostHello, has_threads: bool) -> None:
         from snakebridge import executor  # only for adapters that use it
 
         executor.start(max(1, hello.threads))
-    if "snakebridge.asynchronous" in sys.modules:
-        sys.modules["snakebridge.asynchronous"].serve()
-    else:
-        _native.serve()
+    # Taken before any call: what synchronous tools set in their context variables is not for coroutines.
+    pristine = copy_context()
+    if "snakebridge.asynchronous" in sys.modules or _native.serve():
+        from snakebridge import asynchronous  # only where something is
+
+        asynchronous.serve(pristine)
     if has_threads:
         executor.join()
 

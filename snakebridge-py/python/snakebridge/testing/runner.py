@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from snakebridge import Cancelled
+from snakebridge.batches import encode_calls, encode_outcomes
 from snakebridge.current import set_context
 from snakebridge.encoding import encode
 from snakebridge.errors import AdapterError
@@ -31,7 +32,7 @@ from snakebridge.testing.call import refuse_running_loop, running_loop
 from snakebridge.testing.host import FakeHost, counted
 from snakebridge.testing.items import pull, received, send
 from snakebridge.testing.plain import from_plain
-from snakebridge.testing.recorded import ReplayingStub, Written, played_items, played_result
+from snakebridge.testing.recorded import ReplayingStub, Written, played_batch, played_items, played_result
 from snakebridge.testing.recording import ReplayMismatch
 from snakebridge.testing.running import answering
 from snakebridge.trampoline import batch_runner, build_trampoline
@@ -110,8 +111,8 @@ class ToolRunner:
         definition, body = self._definition(tool, streams=False), _body(positional, named)
         if self._recording is not None and self._recording.replays_tools:
             return played_result(self._recording.take(tool, body))
-        with self._beginning(tool, body) as (stub, written):
-            result: bytes = self._run(definition, build_trampoline(definition), body, stub)
+        with self._beginning(tool, body) as (stub, written, sent):
+            result: bytes = self._run(definition, build_trampoline(definition), sent, stub)
             value = received(result, f"the result of `{tool}`")
             if written is not None:
                 written.returned(result)
@@ -124,7 +125,12 @@ class ToolRunner:
             The results in the order of the calls, as the host gets them; the exception of each that failed.
         """
         definition, run, body = self._batch(tool, calls)
-        outcomes = self._run(definition, run, body, self._begun(tool))
+        if self._recording is not None and self._recording.replays_tools:
+            return played_batch(self._recording.take(tool, body))
+        with self._beginning(tool, body) as (stub, written, sent):
+            outcomes = self._run(definition, run, sent, stub)
+            if written is not None:
+                written.returned(encode_outcomes(outcomes))
         return [one if isinstance(one, Exception) else decode(one) for one in outcomes]
 
     async def acall(self, tool: str, /, *positional: Any, **named: Any) -> Any:
@@ -136,8 +142,8 @@ class ToolRunner:
         definition, body = self._definition(tool, streams=False, awaited=True), _body(positional, named)
         if self._recording is not None and self._recording.replays_tools:
             return played_result(self._recording.take(tool, body))
-        with self._beginning(tool, body) as (stub, written):
-            result: bytes = await self._arun(definition, build_trampoline(definition), body, stub)
+        with self._beginning(tool, body) as (stub, written, sent):
+            result: bytes = await self._arun(definition, build_trampoline(definition), sent, stub)
             value = received(result, f"the result of `{tool}`")
             if written is not None:
                 written.returned(result)
@@ -146,7 +152,12 @@ class ToolRunner:
     async def abatch(self, tool: str, /, calls: Iterable[dict[str, Any]]) -> list[Any]:
         """The same as `batch` inside a running event loop."""
         definition, run, body = self._batch(tool, calls, awaited=True)
-        outcomes = await self._arun(definition, run, body, self._begun(tool))
+        if self._recording is not None and self._recording.replays_tools:
+            return played_batch(self._recording.take(tool, body))
+        with self._beginning(tool, body) as (stub, written, sent):
+            outcomes = await self._arun(definition, run, sent, stub)
+            if written is not None:
+                written.returned(encode_outcomes(outcomes))
         return [one if isinstance(one, Exception) else decode(one) for one in outcomes]
 
     def stream(self, tool: str, /, *positional: Any, **named: Any) -> list[Any]:
@@ -172,13 +183,13 @@ class ToolRunner:
         return self._achunks(definition, body)
 
     def _chunks(self, definition: ToolDefinition, body: bytes) -> Iterator[StreamChunk]:
-        with self._beginning(definition.name, body) as (stub, written):
+        with self._beginning(definition.name, body) as (stub, written, sent):
             if definition.signature.is_async:
-                yield from self._collected(definition, body, stub, written)
+                yield from self._collected(definition, sent, stub, written)
             else:
                 context = _context(stub)
                 with answering(stub):
-                    items = context.run(build_trampoline(definition), body)
+                    items = context.run(build_trampoline(definition), sent)
                     yield from pull(items if written is None else written.through(items), context, stub)
 
     def _collected(
@@ -199,18 +210,18 @@ class ToolRunner:
         yield from sent
 
     async def _achunks(self, definition: ToolDefinition, body: bytes) -> AsyncGenerator[StreamChunk]:
-        with self._beginning(definition.name, body) as (stub, written), answering(stub):
+        with self._beginning(definition.name, body) as (stub, written, sent), answering(stub):
             context = _context(stub)
             if definition.signature.is_async:
                 through = (lambda items: items) if written is None else written.through_later
                 make = partial(build_trampoline, definition)
                 chunks = relay(
-                    lambda send_all: make(lambda items: send_all(through(items))), body, context, stub
+                    lambda send_all: make(lambda items: send_all(through(items))), sent, context, stub
                 )
             else:
                 through = (lambda items: items) if written is None else written.through
                 run, on_thread = build_trampoline(definition), definition.place(0) == "thread"
-                chunks = pull_later(run, body, context, stub, through, on_thread)
+                chunks = pull_later(run, sent, context, stub, through, on_thread)
             async with contextlib.aclosing(chunks):
                 async for chunk in chunks:
                     yield chunk
@@ -264,10 +275,6 @@ class ToolRunner:
         definition = self._definition(tool, streams=False, awaited=awaited)
         if definition.columns is None:
             raise TypeError(f"tool `{tool}` takes one call at a time: use `{'a' if awaited else ''}call`")
-        if self._recording is not None:
-            raise TypeError("a recording is of calls that are made one by one: use `call`")
-        from snakebridge.batches import encode_calls  # loaded with the definition
-
         batches = batch_runner(definition)
         body = encode_calls([(encode(arguments), None) for arguments in calls])
         run = batches.outcomes_later if definition.signature.is_async else batches.outcomes
@@ -280,17 +287,17 @@ class ToolRunner:
         return call.for_tool(self._tools[tool].options.timeout)
 
     @contextlib.contextmanager
-    def _beginning(self, tool: str, body: bytes) -> Iterator[tuple[Any, Written | None]]:
-        """What a run stands on, and where it is written down, if it is."""
+    def _beginning(self, tool: str, body: bytes) -> Iterator[tuple[Any, Written | None, bytes]]:
+        """What a run stands on; where it is written down, if it is; and what the tool is sent."""
         recording = self._recording
         if recording is None:
-            yield self._begun(tool), None
+            yield self._begun(tool), None, body
         elif recording.is_replayed:
             call = recording.take(tool, body)
             about = {"metadata": from_plain(call.metadata), "correlation_id": call.correlation_id}
             stub = ReplayingStub(self._begun(tool, session_id=call.session, **about), call, recording)
             try:
-                yield stub, None
+                yield stub, None, stub.body
             except Exception as error:
                 if stub.mismatches:
                     raise ReplayMismatch(stub.mismatches[0]) from error
@@ -300,7 +307,7 @@ class ToolRunner:
             begun = self._begun(tool)
             written = Written(tool, body, begun, begun.session_id)
             try:
-                yield written.stub, written
+                yield written.stub, written, body
             except Exception as error:
                 written.raised(error)
                 raise
