@@ -317,6 +317,11 @@ class Exchange(BaseAdapter):
         for amount in amounts:
             yield amount * await self.session_context.acall_tool("rate")
 
+    @tool(batch=Batch())
+    async def convert_all(self, amount: list[int]) -> list[int]:
+        rate = await self.session_context.acall_tool("rate")
+        return [rate * one for one in amount]
+
 
 def rate() -> int:
     return 2
@@ -331,5 +336,6 @@ async def test_what_is_awaited_is_recorded_and_replayed(tmp_path):
         async with ToolRunner(Exchange, host, recording=Recording(path, mode, replays=what)) as runner:
             assert await runner.acall("convert", amount=21) == 42
             assert await runner.astream("converted", amounts=[1, 2]) == [2, 4]
+            assert await runner.abatch("convert_all", [{"amount": 1}, {"amount": 2}]) == [2, 4]
     with pytest.raises(HostToolError, match="rate"):
         await ToolRunner(Exchange).acall("convert", amount=1)

@@ -5,10 +5,11 @@ import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 
+import msgspec
 import pytest
 
 from snakebridge import BaseAdapter, Cancelled, SessionContext, tool
-from snakebridge.testing import DeadlineExceeded, FakeHost, ToolRunner
+from snakebridge.testing import DeadlineExceeded, FakeHost, Recording, ToolRunner
 
 PATIENCE = 20.0
 """Seconds after which what should have been cancelled gives up."""
@@ -296,3 +297,13 @@ def test_calls_within_a_call_are_cancelled_with_it_whichever_deadline_they_have(
         within.call("limited")
     assert not isinstance(raised.value, DeadlineExceeded)
     assert call.deadline is None, "the tool's own deadline is not the call's"
+
+
+@pytest.mark.parametrize("tool", ["slumber", "checks", "spin", "shielded_later"])
+def test_a_call_that_was_late_is_replayed_under_the_same_deadline(tmp_path, tool):
+    path = tmp_path / "late.json"
+    for mode in ("once", "none"):
+        with ToolRunner(Adapter, recording=Recording(path, mode)) as runner, pytest.raises(DeadlineExceeded):
+            limited(runner).call(tool)
+    (call,) = Recording(path).calls
+    assert (call.tool, call.result, call.error) == (tool, msgspec.UNSET, msgspec.UNSET)

@@ -74,6 +74,19 @@ def test_a_stranger_among_exceptions_keeps_its_name(path):
         runner.call("fails", how="stranger")
 
 
+def test_a_recording_shows_what_becomes_of_its_calls(path):
+    calls = EVERYTHING[0], EVERYTHING[4]
+    recording = Recording(path)
+    with ToolRunner(Shop, FakeHost([price]), recording=recording) as runner:
+        assert repr(recording) == f"<Recording '{path}': records 0 calls>"
+        calls[0](runner)
+        assert repr(recording) == f"<Recording '{path}': records 1 call>"
+        calls[1](runner)
+    replayed = Recording(path, replays="tool")
+    calls[0](ToolRunner(Shop, recording=replayed))
+    assert repr(replayed) == f"<Recording '{path}': replays the tool of 2 calls, 1 of them left>"
+
+
 def test_session_and_metadata_are_those_of_then(path):
     host = FakeHost()
     call = host.begin_call("of-then", metadata={"tenant": "t"}, correlation_id="trace")

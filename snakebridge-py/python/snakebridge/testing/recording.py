@@ -200,6 +200,12 @@ class Recording:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self.path.write_text(_array(self.calls))
 
+    def __repr__(self) -> str:
+        does = f"replays the {self.replays} of" if self.is_replayed else "records"
+        left = f", {len(self._left)} of them left" if self.is_replayed else ""
+        calls = f"{len(self.calls)} call" + ("" if len(self.calls) == 1 else "s")
+        return f"<Recording {str(self.path)!r}: {does} {calls}{left}>"
+
 
 def read_calls(path: Path) -> list[RecordedCall]:
     """Read the calls of a recording.
