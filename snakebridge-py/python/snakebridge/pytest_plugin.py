@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from snakebridge.testing import FakeHost, Recording, ToolRunner
 
 
+NAME_LIMIT = 100
+"""Characters of a file's name that are a test's: ids of parameters may be longer than file systems allow."""
+
+
 @pytest.fixture
 def fake_host() -> FakeHost:
     """A host without tools; the test adds some."""
@@ -70,10 +74,6 @@ def _recording_path(request: pytest.FixtureRequest) -> Path:
     classes = [node.name for node in request.node.listchain() if isinstance(node, pytest.Class)]
     folder = request.path.parent.joinpath("recordings", request.path.stem, *classes)
     return folder / f"{_file_name(request.node.name)}.json"
-
-
-NAME_LIMIT = 100
-"""Characters of a file's name that are a test's: ids of parameters may be longer than file systems allow."""
 
 
 def _file_name(test: str) -> str:
