@@ -245,7 +245,7 @@ def test_an_alias_of_the_type_statement_is_what_it_means():
 
 
 def test_what_a_function_of_the_host_gives_is_checked_by_a_foreign_constraint():
-    from snakebridge.host.callbacks import callback_type
+    from snakebridge.inputs import callback_type
 
     parameter = parameter_of(taking(Callable[[int], Annotated[int, Field(ge=3)]]))
     assert callback_type(parameter.annotation) == callback_type(

@@ -1,6 +1,7 @@
 """`snakebridge.testing.FakeHost` has the manners of the real host."""
 
 import asyncio
+import re
 
 import pytest
 
@@ -49,3 +50,25 @@ def test_a_call_has_what_it_was_given():
     assert context.request_metadata == {"user": "ada"}
     assert context.correlation_id == "trace-1"
     assert 59 < context.remaining() <= 60
+
+
+def test_a_host_its_calls_and_its_sessions_show_what_matters_of_them():
+    host = FakeHost([slow_double])
+    assert repr(FakeHost()) == "<FakeHost with no tools, 0 sessions, asked 0 times>"
+    host.add_tool(lambda: 1, "s", name="own")
+    context = host.context("s", correlation_id="trace-1")
+    context.state.set("seen", [True])
+    assert repr(host) == "<FakeHost with tools own (of session 's'), slow_double, 1 session, asked 1 time>"
+    assert repr(host.sessions["s"]) == "<FakeSession with seen=[True] (version 1)>"
+    host.sessions["s"].is_over = True
+    assert repr(host.sessions) == "{'s': <FakeSession with seen=[True] (version 1), which is over>}"
+    assert repr(context.state) == "<SessionState of session 's'>"
+    assert len(host.calls) == 1, "and nobody is asked for it"
+    assert repr(context.stub) == "<FakeCall in session 's', correlation id 'trace-1'>"
+    context.stub.cancel()
+    assert repr(context.stub) == "<FakeCall in session 's', correlation id 'trace-1', cancelled>"
+    assert repr(host.begin_call()) == "<FakeCall without a session>"
+    assert re.fullmatch(
+        r"<FakeCall without a session, 59\.\d+ s left>|.*, 60 s left>", repr(host.begin_call(timeout=60))
+    )
+    assert repr(host.begin_call(timeout=0)) == "<FakeCall without a session, its deadline of 0 s has passed>"

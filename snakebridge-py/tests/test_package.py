@@ -34,15 +34,15 @@ def test_importing_the_extension_imports_nothing_else():
 
 OWN_MODULES = """
 _native annotations arguments base_adapter capture conversion conversion.decoding current decorator
-definitions encoding errors events extensions host host.callbacks inputs life loading manifest marks
-references references.kept references.rules session signature startup
+definitions encoding errors events extensions inputs life loading manifest
+references references.kept session signature startup
 streams suggestions trampoline
 """
 
 OF_A_WORKER = {
     "snakebridge",
     *(f"snakebridge.{name}" for name in OWN_MODULES.split()),
-    *("_contextvars", "_struct", "contextlib", "contextvars", "faulthandler", "math", "signal", "struct"),
+    *("_contextvars", "_struct", "contextlib", "contextvars", "faulthandler", "math", "struct"),
 }
 """What a worker imports beside msgspec, and nothing more: see `cargo xtask bench footprint`."""
 

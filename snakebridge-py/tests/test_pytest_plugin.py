@@ -1,10 +1,13 @@
 """The fixtures that pytest finds where snakebridge is installed, and strategies from signatures."""
 
+import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pytest
@@ -125,7 +128,10 @@ def test_a_recording_is_made_once_and_replayed_after_that(tmp_path):
     assert "2 errors" in run_inside(tmp_path, "--snakebridge-record=none")
     assert "2 passed" in run_inside(tmp_path)
     files = sorted(tmp_path.joinpath("recordings", "test_inside").iterdir())
-    assert [file.name for file in files] == ["test_convert_10_.json", "test_convert_1_.json"]
+    assert [re.sub("-[0-9a-f]{8}", "-*", file.name) for file in files] == [
+        "test_convert_10_-*.json",
+        "test_convert_1_-*.json",
+    ]
     inside.write_text(RECORDED.replace('"EUR": 2', '"EUR": 3'))
     assert "2 passed" in run_inside(tmp_path), "the host is not asked again"
     written = files[0].read_text()
@@ -134,6 +140,111 @@ def test_a_recording_is_made_once_and_replayed_after_that(tmp_path):
     inside.write_text(RECORDED.replace('"EUR": 2', '"EUR": 3').replace("2 * amount", "3 * amount"))
     assert "2 passed" in run_inside(tmp_path, "--snakebridge-record=rewrite")
     assert files[0].read_text() != written
+
+
+ALIKE = """
+import pytest
+
+from snakebridge import BaseAdapter, tool
+
+
+class Echo(BaseAdapter):
+    @tool
+    def echo(self, value: str) -> str:
+        return value
+
+
+def test_x(recording, run_adapter):
+    run_adapter(Echo, recording=recording).call("echo", value="plain")
+
+
+class TestA:
+    def test_x(self, recording, run_adapter):
+        run_adapter(Echo, recording=recording).call("echo", value="A")
+
+    class TestInner:
+        def test_x(self, recording, run_adapter):
+            run_adapter(Echo, recording=recording).call("echo", value="A inner")
+
+
+class TestB(TestA):
+    pass
+
+
+@pytest.mark.parametrize("value", ["a/b", "a_b", "a::b", "a b", 2 * "long" * 100, 2 * "long" * 100 + "!"])
+def test_parameters(recording, run_adapter, value):
+    run_adapter(Echo, recording=recording).call("echo", value=value)
+"""
+
+
+def test_every_test_has_a_recording_of_its_own(tmp_path):
+    tmp_path.joinpath("test_inside.py").write_text(ALIKE)
+    assert "11 passed" in run_inside(tmp_path)
+    folder = tmp_path.joinpath("recordings", "test_inside")
+    recorded = {
+        str(file.relative_to(folder)): [call["arguments"]["value"] for call in json.loads(file.read_text())]
+        for file in folder.rglob("*.json")
+    }
+    assert all(len(values) == 1 for values in recorded.values())
+    assert len(recorded) == 11
+    assert recorded["test_x.json"] == ["plain"]
+    assert recorded["TestA/test_x.json"] == recorded["TestB/test_x.json"] == ["A"]
+    assert recorded["TestA/TestInner/test_x.json"] == ["A inner"]
+    assert "11 passed" in run_inside(tmp_path, "--snakebridge-record=none"), "and finds it again"
+
+
+def test_where_a_recording_is_does_not_depend_on_where_pytest_was_started(tmp_path):
+    inside = tmp_path / "inside"
+    inside.mkdir()
+    inside.joinpath("test_inside.py").write_text(ALIKE)
+    assert "11 passed" in run_inside(inside)
+    assert "11 passed" in run_inside(tmp_path, "--snakebridge-record=none")
+
+
+FAILING = """
+import asyncio
+
+from snakebridge import BaseAdapter, tool
+
+
+class Failing(BaseAdapter):
+    @tool
+    def fail(self) -> None:
+        raise LookupError("nothing there")
+
+    @tool
+    async def fail_later(self) -> None:
+        raise LookupError("nothing there")
+
+
+def test_now(run_adapter):
+    run_adapter(Failing).call("fail")
+
+
+def test_later(run_adapter):
+    run_adapter(Failing).call("fail_later")
+"""
+
+
+@pytest.mark.parametrize("style", ["auto", "long", "short"])
+def test_what_a_tool_raises_is_shown_without_generated_code(tmp_path, style):
+    tmp_path.joinpath("test_inside.py").write_text(FAILING)
+    output = run_inside(tmp_path, f"--tb={style}")
+    assert "2 failed" in output
+    assert output.count('    raise LookupError("nothing there")') == 2
+    assert not re.search(r"^<snakebridge|\?\?\?", output, re.M)
+
+
+def test_the_tests_in_the_documentation_pass(tmp_path):
+    """They are run as programs as well, by which their functions are only defined."""
+    text = (Path(__file__).parents[2] / "docs" / "testing.md").read_text()
+    blocks = [
+        block for block in re.findall(r"^```python\n(.*?)^```", text, re.M | re.S) if "run_adapter" in block
+    ]
+    for number, block in enumerate(blocks):
+        tmp_path.joinpath(f"test_block_{number}.py").write_text(block)
+    assert len(blocks) >= 2
+    assert f"{len(blocks)} passed" in run_inside(tmp_path)
 
 
 def test_the_plugin_imports_nothing_before_it_is_used():

@@ -1,9 +1,7 @@
 """Calls that are recorded with what they asked of the host, and replayed without one."""
 
-import asyncio
 import json
 import math
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import msgspec
@@ -11,15 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from snakebridge import (
-    BaseAdapter,
-    HostToolError,
-    InvalidArgument,
-    SessionExpired,
-    StreamChunk,
-    ToolError,
-    tool,
-)
+from recorded_shop import Shop, outcome, price, record, replay
+from snakebridge import InvalidArgument, SessionExpired, tool
 from snakebridge.testing import (
     FakeHost,
     RecordedFailure,
@@ -32,104 +23,9 @@ from snakebridge.testing.plain import from_plain, to_plain
 from snakebridge.testing.recording import append_call, read_calls, recorded_error
 
 
-class Shop(BaseAdapter):
-    """Asks the host for prices."""
-
-    runs = 0
-
-    @tool
-    def total(self, basket: dict[str, int]) -> int:
-        Shop.runs += 1
-        tools = self.session_context.tools
-        return sum(tools.price(article, pieces=pieces) for article, pieces in basket.items())
-
-    @tool
-    async def total_later(self, articles: list[str]) -> list[int]:
-        tools = self.session_context.tools
-        return list(await asyncio.gather(*(tools.price.acall(article) for article in articles)))
-
-    @tool
-    def counted(self, upto: int) -> Iterator[StreamChunk | int]:
-        for number in self.session_context.stream_tool("count", upto=upto):
-            yield (
-                StreamChunk(number, is_final=number == upto - 1, metadata={"n": number}) if number else number
-            )
-
-    @tool
-    async def counted_later(self, upto: int) -> Iterator[int]:
-        async for number in self.session_context.stream_tool("count", upto=upto):
-            yield number
-
-    @tool
-    def forgiving(self, article: str) -> str:
-        try:
-            return str(self.session_context.tools.price(article))
-        except HostToolError as error:
-            return f"{error.code} {error.data}"
-
-    @tool
-    def remember(self, value: bytes) -> bytes | None:
-        before = self.session_context.state.get("value")
-        self.session_context.state.set("value", value)
-        return before
-
-    @tool
-    def fails(self, how: str) -> None:
-        raise {
-            "own": ToolError("own", "of its own", data=[1], retryable=True),
-            "value": ValueError("no value"),
-            "stranger": Stranger("hello"),
-        }[how]
-
-    @tool
-    def about(self) -> list[object]:
-        context = self.session_context
-        return [context.session_id, dict(context.request_metadata), context.correlation_id]
-
-
-class Stranger(Exception):
-    pass
-
-
-def price(article: str, pieces: int = 1) -> int:
-    if article == "toast":
-        raise ToolError("no_such_article", "there is no toast", data={"nearest": "tea"})
-    return {"tea": 3, "jam": 4}[article] * pieces
-
-
-def count(upto: int) -> Iterator[int]:
-    yield from range(upto)
-    if upto > 2:
-        raise ToolError("too_far", "that is enough")
-
-
-def silent(*_args: object, **_named: object) -> None:
-    raise AssertionError("the host is not asked")
-
-
 @pytest.fixture
 def path(tmp_path):
     return tmp_path / "below" / "recording.json"
-
-
-def record(path, *calls, host=None):
-    with ToolRunner(Shop, host or FakeHost([price, count]), recording=Recording(path)) as runner:
-        return [made(runner) for made in calls]
-
-
-def replay(path, *calls, replays="host"):
-    with ToolRunner(Shop, recording=Recording(path, "none", replays=replays)) as runner:
-        return [made(runner) for made in calls]
-
-
-def outcome(made):
-    def run(runner):
-        try:
-            return made(runner)
-        except Exception as error:
-            return type(error), str(error)
-
-    return run
 
 
 EVERYTHING = [
@@ -176,6 +72,19 @@ def test_a_stranger_among_exceptions_keeps_its_name(path):
     runner = ToolRunner(Shop, recording=Recording(path, replays="tool"))
     with pytest.raises(RecordedFailure, match="Stranger: hello"):
         runner.call("fails", how="stranger")
+
+
+def test_a_recording_shows_what_becomes_of_its_calls(path):
+    calls = EVERYTHING[0], EVERYTHING[4]
+    recording = Recording(path)
+    with ToolRunner(Shop, FakeHost([price]), recording=recording) as runner:
+        assert repr(recording) == f"<Recording '{path}': records 0 calls>"
+        calls[0](runner)
+        assert repr(recording) == f"<Recording '{path}': records 1 call>"
+        calls[1](runner)
+    replayed = Recording(path, replays="tool")
+    calls[0](ToolRunner(Shop, recording=replayed))
+    assert repr(replayed) == f"<Recording '{path}': replays the tool of 2 calls, 1 of them left>"
 
 
 def test_session_and_metadata_are_those_of_then(path):
@@ -279,11 +188,6 @@ def test_errors_of_sessions_are_replayed_as_what_they_are(path):
     with ToolRunner(Careful, host, recording=Recording(path)) as runner:
         assert runner.within(call).call("remember", value=b"") == "expired"
     assert check_recording(path, Careful) == 1
-
-
-def test_batches_are_not_recorded(path):
-    with pytest.raises(TypeError, match="takes one call"):
-        ToolRunner(Shop, recording=Recording(path)).batch("total", [])
 
 
 def test_an_error_is_noted_without_its_traceback():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import inspect
 import json
 import math
 import os
@@ -149,6 +150,36 @@ def test_everything_is_done_with_an_object(calls: ReferenceCalls):
     ask(calls.release, objects=[1])
     with pytest.raises(ReferenceLost):
         ask(calls.length, object=items)
+
+
+def test_what_is_asynchronous_is_sent_by_a_coroutine_and_what_is_both_is_not(
+    calls: ReferenceCalls, monkeypatch: pytest.MonkeyPatch
+):
+    class Later:
+        def __aiter__(self) -> Any: ...
+
+    class Both(Later):
+        def __iter__(self) -> Any:
+            return iter([1])
+
+    class ByIndex:
+        def __getitem__(self, index: int) -> int:
+            return [1, 2][index]
+
+    class Neither: ...
+
+    def iterated(value: Any) -> Any:
+        monkeypatch.setattr("snakebridge.references.calls.read_object", lambda _: value)
+        return calls.iterate(msgspec.msgpack.encode({"object": msgspec.msgpack.Ext(OBJECT, b"")}))
+
+    coroutine = iterated(Later())
+    assert inspect.iscoroutine(coroutine)
+    coroutine.close()
+    assert [len(list(iterated(each()))) for each in (Both, ByIndex)] == [1, 2]
+    with pytest.raises(
+        TypeError, match=r"Neither` cannot be iterated over: expected .* `__aiter__`, such as"
+    ):
+        iterated(Neither())
 
 
 def test_a_long_repr_is_cut(calls: ReferenceCalls):

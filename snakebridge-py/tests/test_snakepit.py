@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from scripted_host import ADAPTERS, ERROR, READY, ScriptedHost
-from snakebridge import InvalidArgument, telemetry
+from snakebridge import AdapterError, InvalidArgument, telemetry
 from snakebridge.compat import snakepit
 from snakebridge.compat.snakepit_serialization import TypeSerializer
 from snakebridge.testing import ToolRunner
@@ -76,6 +76,48 @@ def test_a_class_without_a_base_class_is_an_adapter(runner):
     assert result == {"sum": 3, "session": "demo", "seen": "demo"}
     with pytest.raises(NotImplementedError, match="Unknown tool: other"):
         bare.call("execute_tool", tool_name="other")
+
+
+@pytest.fixture
+def adapters(monkeypatch):
+    """The module of the adapters."""
+    monkeypatch.syspath_prepend(ADAPTERS)
+    snakepit.install()
+    yield importlib.import_module("from_snakepit")
+    snakepit.uninstall()
+    sys.modules.pop("from_snakepit", None)
+
+
+def test_a_class_that_is_given_itself_needs_no_base_class_either(adapters):
+    bare = ToolRunner(adapters.Bare, session_id="demo")
+    result = bare.call("execute_tool", tool_name="sum", arguments={"values": [1, 2]})
+    assert result == {"sum": 3, "session": "demo", "seen": "demo"}
+    with pytest.raises(
+        AdapterError, match=r"`from_snakepit:Bare` has no base class.*: give `ToolRunner` the cl"
+    ):
+        ToolRunner(adapters.Bare())
+
+
+def test_where_snakepit_is_not_asked_for_such_a_class_is_none_and_that_is_said(adapters):
+    snakepit.uninstall()
+    for given in (adapters.Bare, adapters.Bare(), "from_snakepit:Bare"):
+        with pytest.raises(AdapterError, match=r'must inherit from .*, or be served with compat "snakepit"'):
+            ToolRunner(given)
+    assert (
+        ToolRunner(adapters.Bare, compat="snakepit").call("execute_tool", "sum", {"values": []})["sum"] == 0
+    )
+
+
+def test_a_runner_serves_the_names_that_its_adapter_imports(monkeypatch):
+    monkeypatch.syspath_prepend(ADAPTERS)
+    try:
+        runner = ToolRunner("from_snakepit:Decorated", compat="snakepit", session_id="demo")
+        assert runner.call("whose")["session_id"] == "demo"
+    finally:
+        snakepit.uninstall()
+        sys.modules.pop("from_snakepit", None)
+    with pytest.raises(ValueError, match='there is "snakepit"'):
+        ToolRunner("from_snakepit:Decorated", compat="snakebit")
 
 
 def test_execute_tool_may_be_asynchronous(runner):

@@ -1,11 +1,13 @@
 """`snakebridge.testing.ToolRunner` runs tools as a worker would."""
 
 import asyncio
+import types
 from collections.abc import AsyncIterator, Iterator
 from datetime import date
 
 import pytest
 
+from scripted_host import ADAPTERS, READY, ScriptedHost
 from snakebridge import (
     AdapterError,
     BaseAdapter,
@@ -16,7 +18,8 @@ from snakebridge import (
     Unserializable,
     tool,
 )
-from snakebridge.testing import FakeHost, ToolRunner
+from snakebridge.adapters import showcase
+from snakebridge.testing import FakeHost, Recording, ToolRunner
 
 
 class Adapter(BaseAdapter):
@@ -143,6 +146,32 @@ def test_an_adapter_is_given_as_object_class_or_name():
     assert ToolRunner(spec).call("add", a=1, b=2) == 3
 
 
+def test_a_module_is_given_as_itself(monkeypatch):
+    functions = types.ModuleType("functions")
+    exec("from snakebridge import tool\n@tool\ndef add(a: int, b: int) -> int: return a + b", vars(functions))
+    runner = ToolRunner(functions)
+    assert runner.call("add", a=1, b=2) == 3
+    assert runner.adapter is functions
+    with runner:
+        pass
+    assert ToolRunner(showcase).call("add", a=1, b=2) == 3, "and may have an adapter's class instead"
+    with pytest.raises(AdapterError, match="module `types` has neither a class"):
+        ToolRunner(types)
+
+
+def test_what_is_no_adapter_is_refused_as_by_a_worker():
+    class Plain:
+        @tool
+        def add(self, a: int) -> int:
+            return a
+
+    for given in (Plain, Plain(), 5):
+        with pytest.raises(
+            AdapterError, match=r"is no adapter: it must inherit from snakebridge\.BaseAdapter$"
+        ):
+            ToolRunner(given)
+
+
 def test_the_hosts_tools_are_those_of_the_fake_host():
     def parse_json(json_string: str) -> str:
         return f"parsed {json_string}"
@@ -167,3 +196,94 @@ def test_a_wrong_name_or_method_is_answered_with_the_right_one(runner):
         runner.call("count", n=1)
     with pytest.raises(TypeError, match="use `call`"):
         runner.stream("whose")
+
+
+class Excessive(BaseAdapter):
+    @tool
+    def many(self) -> list:
+        return [0] * 1_000_000  # and the list itself
+
+    @tool
+    def deep(self, levels: int) -> list:
+        return nested(levels)
+
+    @tool
+    async def deep_later(self, levels: int) -> list:
+        return nested(levels)
+
+    @tool
+    def items(self, levels: list[int]) -> Iterator[list]:
+        yield from map(nested, levels)
+
+    @tool
+    async def items_later(self, levels: list[int]) -> AsyncIterator[list]:
+        for number in levels:
+            yield nested(number)
+
+    @tool
+    def chunks(self, levels: int) -> Iterator[StreamChunk]:
+        yield StreamChunk(1, metadata={"nested": nested(levels - 2)})
+
+    @tool
+    def returns(self, levels: int) -> Iterator[int]:
+        yield 1
+        return nested(levels)
+
+
+def nested(levels):
+    value = []
+    for _ in range(levels - 1):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize("tool", ["deep", "deep_later"])
+def test_a_result_that_no_host_looks_into_is_refused_as_by_a_worker(tool):
+    runner = ToolRunner(Excessive)
+    assert runner.call(tool, levels=64) == nested(64)
+    with pytest.raises(Unserializable, match=f"the result of `{tool}` is nested more than 64 levels deep"):
+        runner.call(tool, levels=65)
+    with pytest.raises(Unserializable, match="the result of `many` has more than 1000000 values in it"):
+        runner.call("many")
+
+
+@pytest.mark.parametrize("tool", ["items", "items_later"])
+def test_an_item_that_no_host_looks_into_ends_the_stream(tool):
+    chunks = ToolRunner(Excessive).chunks(tool, levels=[64, 65, 1])
+    assert next(chunks).data == nested(64)
+    with pytest.raises(Unserializable, match="an item of the stream is nested more than 64 levels deep"):
+        next(chunks)
+    assert list(chunks) == []
+
+
+def test_metadata_of_items_and_what_a_generator_returns_are_looked_into():
+    runner = ToolRunner(Excessive)
+    assert runner.stream("chunks", levels=64) == runner.stream("returns", levels=64) == [1]
+    with pytest.raises(Unserializable, match="an item of the stream is nested"):
+        runner.stream("chunks", levels=65)
+    with pytest.raises(Unserializable, match="the value that the generator returned is nested"):
+        runner.stream("returns", levels=65)
+
+
+def test_the_refusal_is_to_the_word_that_of_a_worker(monkeypatch):
+    monkeypatch.syspath_prepend(ADAPTERS)
+    arguments = {"levels": 65, "where": "result"}
+    with ScriptedHost("everyday:Everyday") as host:
+        assert host.receive()[0][0] == READY
+        _, told = host.ask("nested", arguments)
+    with pytest.raises(Unserializable) as refused:
+        ToolRunner("everyday:Everyday").call("nested", **arguments)
+    assert str(refused.value) == told["message"]
+
+
+def test_a_runner_shows_what_it_runs(tmp_path):
+    runner = ToolRunner(showcase, session_id="s")
+    name = "snakebridge.adapters.showcase:ShowcaseAdapter"
+    tools = len(runner.adapter.get_tools())
+    assert repr(runner) == f"<ToolRunner of {name} with {tools} tools, session 's'>"
+    call = runner.host.begin_call("t")
+    assert (
+        repr(runner.within(call)) == f"<ToolRunner of {name} with {tools} tools, <FakeCall in session 't'>>"
+    )
+    recorded = ToolRunner(Excessive, recording=Recording(tmp_path / "a.json"))
+    assert repr(recorded).endswith(f"Excessive with 7 tools, session 'test', recording '{tmp_path}/a.json'>")

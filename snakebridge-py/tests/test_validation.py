@@ -176,7 +176,8 @@ def test_a_flood_of_problems_is_cut():
 
 
 def test_all_problems_of_an_item_that_was_sent_are_told_by_their_paths():
-    from snakebridge.inputs import InputReader, input_type
+    from snakebridge.input_streams import InputReader
+    from snakebridge.inputs import input_type
 
     reader = InputReader("rows", input_type(Iterator[Row]))
     with pytest.raises(InvalidArgument) as caught:

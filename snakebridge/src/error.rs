@@ -469,6 +469,7 @@ impl Error {
     }
 
     /// Adds the correlation id.
+    #[cfg(feature = "host")]
     #[must_use]
     pub(crate) fn correlated(mut self, id: Option<String>) -> Self {
         self.0.correlation_id = id.map(Into::into);

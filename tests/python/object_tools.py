@@ -3,9 +3,10 @@
 import asyncio
 import gc
 import os
+import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any, Self
 
@@ -73,6 +74,39 @@ class Tracked:
         await asyncio.sleep(0)
         return value
 
+    async def ticks(self, count: int) -> AsyncIterator[list[Any]]:
+        """Count on a loop, and tell which one it is."""
+        for number in range(count):
+            await asyncio.sleep(0)
+            yield [number, id(asyncio.get_running_loop())]
+
+    async def offspring(self, count: int) -> AsyncIterator["Tracked"]:
+        """Make several, one by one, and fail behind them."""
+        for child in self.children(count):
+            yield child
+        raise LookupError(f"{self.name} has no more")
+
+    async def endless(self, waits: bool) -> AsyncIterator[bytes]:
+        """Give kibibytes, or one and then nothing, and note how many and the end."""
+        self.items["given"] = 0
+        try:
+            while True:
+                self.items["given"] += 1
+                yield bytes(1024)
+                if waits:
+                    await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)
+            self.log.append("closed")
+
+    def letters(self, count: int) -> list[bytes]:
+        """Make a list of kibibytes."""
+        return [bytes(1024)] * count
+
+    def meeting(self) -> "Meeting":
+        """Make an asynchronous object that is no generator."""
+        return Meeting()
+
     def is_same(self, other: Any) -> bool:
         """Tell whether that is this one."""
         return other is self
@@ -98,6 +132,21 @@ class Tracked:
         Path(gate).touch()
         while True:
             time.sleep(0.01)
+
+
+class Meeting:
+    """Lets whoever iterates over it go on when another one does."""
+
+    def __init__(self) -> None:
+        self.here = 0
+        self.complete = asyncio.Event()
+
+    async def __aiter__(self) -> AsyncIterator[str]:
+        self.here += 1
+        if self.here == 2:
+            self.complete.set()
+        await self.complete.wait()
+        yield "met"
 
 
 class ObjectAdapter(BaseAdapter):
@@ -130,6 +179,11 @@ class ObjectAdapter(BaseAdapter):
         return item.name  # type: ignore[no-any-return]
 
     @tool
+    def has_loop(self) -> bool:
+        """Tell whether this worker has an event loop."""
+        return "snakebridge.asynchronous" in sys.modules
+
+    @tool
     def alive(self) -> int:
         """Tell how many there are."""
         gc.collect()
@@ -147,6 +201,11 @@ class ObjectAdapter(BaseAdapter):
     def use_through_host(self, item: Any) -> str:
         """Ask a tool of the host to use the object, inside this call."""
         return self.session_context.call_tool("look_again", name=item.name)  # type: ignore[no-any-return]
+
+    @tool
+    def count_through_host(self) -> int:
+        """Ask a tool of the host to iterate over an asynchronous object, inside this call."""
+        return self.session_context.call_tool("count_again")  # type: ignore[no-any-return]
 
     @tool
     def pid(self) -> int:

@@ -1,5 +1,6 @@
 """Tools whose calls are recorded, and one that checks a recording without a host."""
 
+import itertools
 import os
 import subprocess
 import sys
@@ -50,9 +51,28 @@ class RecordedAdapter(BaseAdapter):
         raise ToolError("no_luck", "on purpose", data=[1, 2])
 
     @tool(batch=Batch())
-    def together(self, n: list[int]) -> list[int]:
-        """Return numbers."""
-        return n
+    def together(self, n: list[int]) -> list[int | ToolError]:
+        """Multiply numbers by a rate of the host, but for one."""
+        rate: int = self.session_context.tools.rate("EUR")
+        return [ToolError("no_luck", "on purpose") if number == 13 else number * rate for number in n]
+
+    @tool(batch=Batch())
+    async def together_later(self, n: list[int]) -> list[tuple[int, str | None]]:
+        """Return numbers, each with its caller's correlation id."""
+        context = self.session_context
+        await context.acall_tool("rate", "EUR")
+        return list(zip(n, context.correlation_ids, strict=True))
+
+    @tool
+    def take(self, numbers: Iterator[int], count: int) -> list[int]:
+        """Take so many numbers, and leave the rest."""
+        return list(itertools.islice(numbers, count))
+
+    @tool
+    async def double(self, numbers: AsyncIterator[int]) -> AsyncIterator[int]:
+        """Answer a stream by a stream."""
+        async for number in numbers:
+            yield 2 * number
 
     @tool
     def check(self, path: str) -> str:

@@ -59,14 +59,14 @@ async fn calls_of_real_workers_are_recorded_and_replayed_without_the_host() -> R
     }
     bridge.execute("fail", args! {}).await.unwrap_err();
     bridge.execute("convert", args! { amount: "x" }).await.unwrap_err();
-    assert_eq!(bridge.call::<i64>("together", args! { n: 1 }).await?, 1);
+    assert_eq!(bridge.call::<i64>("together", args! { n: 1 }).await?, 2);
     let calls = (0..20).map(|amount| bridge.call::<u64>("convert", args! { amount: amount, currency: "EUR" }));
     join_all(calls).await.into_iter().collect::<Result<Vec<_>>>()?;
     bridge.shutdown().await?;
 
     let text = std::fs::read_to_string(&file).unwrap();
     let calls: serde_json::Value = serde_json::from_str(&text).unwrap();
-    assert_eq!(calls.as_array().unwrap().len(), 30, "{text}");
+    assert_eq!(calls.as_array().unwrap().len(), 31, "{text}");
     let of = |tool: &str| calls.as_array().unwrap().iter().find(|call| call["tool"] == tool).unwrap().clone();
     assert_eq!(of("convert")["host"][1]["arguments"], serde_json::json!([["EUR"], {}]));
     let kept = of("keep");
@@ -77,11 +77,51 @@ async fn calls_of_real_workers_are_recorded_and_replayed_without_the_host() -> R
     assert_eq!(kept["arguments"]["data"], serde_json::json!({"$bytes": "AP8="}));
     assert_eq!(of("numbers")["items"][0], serde_json::json!({"$chunk": [0, false, {"even": true}]}));
     assert_eq!(of("fail")["error"]["own_code"], "no_luck");
-    assert_eq!(check(&file).await?, "30");
+    assert_eq!(check(&file).await?, "31");
 
     std::fs::write(&file, text.replace("\"result\": 42", "\"result\": 43")).unwrap();
     let told = check(&file).await?;
     assert!(told.contains("`convert`: result: it was 43, and is 42"), "{told}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn calls_that_ran_together_and_streams_among_arguments_are_replayed_as_they_were() -> Result<()> {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("calls.json");
+    let bridge = recorded().workers(1).env("SNAKEBRIDGE_RECORD", file.to_str().unwrap()).start().await?;
+    let together = [1, 13, 2].map(|n| bridge.call::<u64>("together", args! { n: n }));
+    let outcomes = join_all(together).await;
+    assert_eq!((outcomes[0].as_ref().ok(), outcomes[2].as_ref().ok()), (Some(&2), Some(&4)));
+    assert!(outcomes[1].as_ref().unwrap_err().to_string().contains("on purpose"));
+    let named = ["a", "b"].map(|id| bridge.call::<(u64, String)>("together_later", args! { n: 7 }).correlation_id(id));
+    for (outcome, id) in join_all(named).await.into_iter().zip(["a", "b"]) {
+        assert_eq!(outcome?, (7, id.to_owned()));
+    }
+    let endless = Input::new(futures::stream::iter(1_u64..));
+    let taken: Vec<u64> = bridge.call("take", args! { numbers: endless, count: 3 }).await?;
+    assert_eq!(taken, [1, 2, 3]);
+    let numbers = Input::new(futures::stream::iter(1..=3));
+    let doubled: Vec<_> = bridge.stream::<u64>("double", args! { numbers: numbers }).collect().await;
+    assert_eq!(doubled.into_iter().collect::<Result<Vec<_>>>()?, [2, 4, 6]);
+    bridge.shutdown().await?;
+
+    let text = std::fs::read_to_string(&file).unwrap();
+    let calls: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let of = |tool: &str| calls.as_array().unwrap().iter().find(|call| call["tool"] == tool).unwrap().clone();
+    let together = of("together");
+    assert_eq!(together["batch"][0], serde_json::json!({"arguments": {"n": 1}, "result": 2}), "{text}");
+    assert_eq!(together["batch"][1]["error"]["own_code"], "no_luck");
+    assert_eq!(together["host"][1]["target"], "rate", "asked once for all: {text}");
+    assert_eq!(of("together_later")["batch"][1]["correlation_id"], "b");
+    assert_eq!(of("take")["arguments"]["numbers"], serde_json::json!({"$stream": [1, 2, 3]}));
+    assert_eq!(of("double")["items"], serde_json::json!([2, 4, 6]));
+    assert_eq!(check(&file).await?, "7");
+
+    let before = "\"n\": 2\n        },\n        \"result\": 4";
+    std::fs::write(&file, text.replace(before, &before.replace("result\": 4", "result\": 5"))).unwrap();
+    let told = check(&file).await?;
+    assert!(told.contains("`together`: number 3 of 3 that ran together: result: it was 5, and is 4"), "{told}");
     Ok(())
 }
 

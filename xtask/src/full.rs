@@ -72,7 +72,7 @@ fn build_wheel(workspace: &Workspace, environment: &Environment) -> Result<PathB
         std::fs::remove_file(&old).map_err(|error| Failure::new(format!("`{}`: {error}", old.display())))?;
     }
     let mut maturin = environment.program(workspace, "maturin", "");
-    maturin.arguments(&["build", "--release", "--manifest-path", "snakebridge-py/Cargo.toml", "--out"]);
+    maturin.arguments(&["build", "--profile", "extension", "--manifest-path", "snakebridge-py/Cargo.toml", "--out"]);
     maturin.argument(&folder).run()?;
     files_below(&folder)?.pop().ok_or_else(|| Failure::new(format!("maturin left no wheel in `{}`", folder.display())))
 }

@@ -160,7 +160,7 @@ impl Environment {
         self.unless_stamped("extension", &identity, || {
             println!("setup {step}: building the extension, which takes a minute the first time");
             let mut program = self.program(workspace, "maturin", "");
-            program.arguments(&["develop", "--release", "--manifest-path", "snakebridge-py/Cargo.toml"]);
+            program.arguments(&["develop", "--profile", "extension", "--manifest-path", "snakebridge-py/Cargo.toml"]);
             program.run().map_err(|failure| {
                 failure.hint(
                     "the compiler's own message is above; if it misses a C compiler: `sudo apt install build-essential`",

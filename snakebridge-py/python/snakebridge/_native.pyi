@@ -178,19 +178,26 @@ class Functions(TypedDict):
     """Item flags and body of a chunk; flag 1: final, flag 2: the body is ``[data, metadata]``."""
     describe: Callable[[BaseException], tuple[str, int, bytes]]
     """Error code, executed and error body of what a tool raised."""
+    coroutine_type: type
+    """`types.CoroutineType`."""
     set_context: Callable[[Any], None]
     """Sets the context variable of the calling thread to the `context` of a call, or to None."""
 
 ToolEntry: TypeAlias = tuple[str, bool, Literal["main", "thread", "loop"], Callable[[bytes], Any]]
 """``(name, streams, place, run)`` of a tool. ``run(arguments)`` returns the encoded result, or, where the
-tool streams, an iterator of values. On the loop it returns a coroutine, which gives the encoded result, or
-sends the items itself and gives what a generator returned."""
+tool streams, an iterator of values; or a coroutine as on the loop, to which the call then moves. On the loop
+it returns a coroutine, which gives the encoded result, or sends the items itself and gives what a generator
+returned."""
 
 def ready(manifest: bytes, tools: list[ToolEntry], functions: Functions) -> None:
     """Announce READY."""
 
-def serve() -> None:
-    """Read, run and answer calls on this thread until the host closes the wire."""
+def serve() -> bool:
+    """Read, run and answer calls on this thread until the host closes the wire, or a loop has to.
+
+    Returns:
+        Whether a call waits for an event loop, which is to serve from now on.
+    """
 
 def run_executor() -> None:
     """Run calls of the tools that run on threads on this one, until the host closes the wire."""

@@ -1,4 +1,7 @@
-"""The event loop of a worker whose adapter has something asynchronous: what such a worker waits in.
+"""The event loop of a worker that has something asynchronous: what such a worker waits in.
+
+It is there from the start where the adapter has such a tool; elsewhere from the moment on in which the host
+iterates over an asynchronous object.
 
 Each call of an ``async def`` tool is a task on it, so calls overlap while they wait. What tools leave behind
 on the loop keeps running. The wire is one of the descriptors that the loop polls, and synchronous tools of
@@ -10,7 +13,6 @@ Imported only by workers that need it: asyncio takes 30 ms and several MB.
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import selectors
 from asyncio.events import _get_running_loop, _set_running_loop
 from typing import TYPE_CHECKING, Any
@@ -19,6 +21,7 @@ from snakebridge import _native
 from snakebridge.current import context_of, current_span, host_error, set_context
 
 if TYPE_CHECKING:
+    import contextvars
     from collections.abc import AsyncIterable, Awaitable, Iterable
 
 _loop: asyncio.AbstractEventLoop | None = None
@@ -81,12 +84,14 @@ def complete(awaitable: Awaitable[Any]) -> Any:
     return running_loop().run_until_complete(_await(awaitable))
 
 
-def serve() -> None:
-    """Read, run and answer calls on this thread until the host closes the wire."""
+def serve(pristine: contextvars.Context) -> None:
+    """Read, run and answer calls on this thread until the host closes the wire.
+
+    Args:
+        pristine: The context variables with which coroutines of calls begin.
+    """
     loop = running_loop()
     assert _selector is not None
-    # Taken before any call: what synchronous tools set in their context variables is not for coroutines.
-    pristine = contextvars.copy_context()
 
     def spawn(coroutine: _native.CallCoroutine, call: _native.Call) -> None:
         own = pristine.copy()

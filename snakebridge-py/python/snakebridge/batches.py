@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     """What becomes of one call: its encoded result, or its own error."""
 
 _decode_calls = msgspec.msgpack.Decoder(tuple[list[tuple[bytes, str | None]]]).decode
+_decode_outcomes = msgspec.msgpack.Decoder(list[bytes | tuple[str, int, bytes]]).decode
 _encode = msgspec.msgpack.Encoder().encode
 
 SEQUENCES = (list, tuple, collections.abc.Sequence, collections.abc.Collection)
@@ -255,11 +256,10 @@ class _Calls:
     """Calls that have come together: those whose arguments fit, and the refusals of the others."""
 
     def __init__(self, body: bytes, read: Callable[[bytes], Any]) -> None:
-        (calls,) = _decode_calls(body)
         self.arguments: list[Any] = []
         self._refusals: list[InvalidArgument | None] = []
         ids = []
-        for arguments, correlation_id in calls:
+        for arguments, correlation_id in decode_calls(body):
             try:
                 self.arguments.append(read(arguments))
             except InvalidArgument as refusal:
@@ -286,9 +286,20 @@ def encode_calls(calls: Sequence[tuple[bytes, str | None]]) -> bytes:
     return _encode([calls])
 
 
+def decode_calls(body: bytes) -> list[tuple[bytes, str | None]]:
+    """Encoded arguments and correlation ids of the calls in the body of a CALL that is of many."""
+    (calls,) = _decode_calls(body)
+    return calls
+
+
 def encode_outcomes(outcomes: Sequence[Outcome]) -> bytes:
     """The outcomes of many calls as the body of one REPLY."""
     return _encode([list(_told(one)) if isinstance(one, Exception) else one for one in outcomes])
+
+
+def decode_outcomes(body: bytes) -> list[bytes | tuple[str, int, bytes]]:
+    """What `encode_outcomes` has said: each call's encoded result, or how `describe` describes its error."""
+    return _decode_outcomes(body)
 
 
 def _told(error: Exception) -> tuple[str, int, bytes]:

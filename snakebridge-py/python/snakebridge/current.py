@@ -26,6 +26,7 @@ from snakebridge.session import CallMetadata, SessionContext
 if TYPE_CHECKING:
     from snakebridge import _native
     from snakebridge.host.items import HostItems
+    from snakebridge.host.stub import InputSource
     from snakebridge.progress import Progress
 
 PROGRESS = 2
@@ -48,6 +49,21 @@ def current_context() -> SessionContext | None:
         context = context_of(call)
         _context.set(context)
     return context  # type: ignore[no-any-return]
+
+
+def current_inputs() -> InputSource:
+    """Where streams among the arguments of the call that runs here come from: what its context stands on.
+
+    Makes no context where nobody has asked for one.
+    """
+    native = sys.modules.get("snakebridge._native")
+    call = None if native is None else native.current_call()
+    context = _context.get() if call is None else call.context
+    if context is None:
+        assert call is not None, "a call runs"
+        return RunningCall(call)
+    source: Any = context.stub  # of a tool that was sent a stream, whose stub can receive one
+    return source  # type: ignore[no-any-return]
 
 
 def running_call() -> int:
@@ -153,6 +169,9 @@ class RunningCall:
         """Raise the cancellation that was held back, if this was the outermost shield."""
         self._call.end_shield()
 
+    def __repr__(self) -> str:
+        return repr(self._call)
+
     def call(self, target: str, arguments: bytes) -> bytes:
         """Call a target of the host inside this call and wait for the encoded result."""
         from snakebridge import _native
@@ -170,6 +189,19 @@ class RunningCall:
         import asyncio  # it runs: this is a loop of the tool's own
 
         return await asyncio.to_thread(self.call, target, arguments)
+
+    def next_input(self, number: int) -> bytes | None:
+        """The next item of stream `number` among the arguments, or None at its end. Waits for it."""
+        return self._call.next_input(number)
+
+    async def anext_input(self, number: int) -> bytes | None:
+        """The same as `next_input`; other coroutines run meanwhile."""
+        asynchronous = sys.modules.get("snakebridge.asynchronous")
+        if asynchronous is not None and asynchronous.is_running():
+            return await asynchronous.next_input(self._call, number)  # type: ignore[no-any-return]
+        import asyncio  # it runs: this is a loop of the tool's own
+
+        return await asyncio.to_thread(self._call.next_input, number)
 
     def stream(self, target: str, arguments: bytes) -> HostItems:
         """Call a streaming target of the host: an iterator of encoded items, which can be closed."""

@@ -23,7 +23,6 @@ from msgspec.msgpack import Ext
 
 from snakebridge.errors import Unserializable
 from snakebridge.extensions import extension_to_wire, integer_to_wire
-from snakebridge.marks import mark
 from snakebridge.references.kept import Kept
 
 if TYPE_CHECKING:
@@ -109,6 +108,8 @@ def to_wire(value: Any) -> Any:
         return list(value)
     if kind.__module__.partition(".")[0] in _TEXTS or _is_of_pydantic(kind, _URLS):
         return str(value)
+    from snakebridge.marks import mark  # most tools never get here
+
     marked = mark(value)
     if marked is not None:
         return marked

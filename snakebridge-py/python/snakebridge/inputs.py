@@ -1,29 +1,23 @@
-"""Streams as arguments: parameters annotated as an iterator of something.
+"""Parameters whose arguments do more than lie there: streams of items, and functions of the host.
 
-The caller sends items while the tool runs, or a plain list. Either way the tool gets what its annotation
-says: an iterator or an asynchronous iterator, whose items fit their type.
+Every parameter is asked here whether it takes one. What such arguments are is imported for those that do.
 """
 
 from __future__ import annotations
 
 import collections.abc
-import sys
 import types
 import typing
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from snakebridge.conversion.decoding import decode, decoder, wire_annotation
-from snakebridge.errors import InvalidArgument, Problem
-from snakebridge.extensions import STREAM
-from snakebridge.host.callbacks import callback_type, function_opener
+from snakebridge.conversion.decoding import wire_annotation
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import Callable
 
-    from snakebridge import _native
-
+_WAITS = (collections.abc.Awaitable, collections.abc.Coroutine)
 _SYNCHRONOUS = (collections.abc.Iterator, collections.abc.Iterable, collections.abc.Generator)
 _ASYNCHRONOUS = (
     collections.abc.AsyncIterator,
@@ -64,129 +58,45 @@ def input_type(annotation: Any) -> InputType | None:
     return None
 
 
-class InputReader:
-    """Makes the argument of one streamed parameter from what was decoded."""
+class CallbackType(msgspec.Struct, frozen=True):
+    """What the annotation of a parameter says that takes a function."""
 
-    def __init__(self, parameter: str, kind: InputType) -> None:
-        self._parameter = parameter
-        self._is_async = kind.is_async
-        self._item = wire_annotation(kind.item)
-        self._decode = decoder(self._item)
-
-    def open(self, value: Any) -> Any:
-        """The iterator of a call's argument: `value` is a stream's number, a list, or a default."""
-        if isinstance(value, msgspec.msgpack.Ext):
-            from snakebridge import _native
-
-            call = _native.current_call()
-            assert call is not None
-            return InputStream(call, self._number(value), self)
-        if isinstance(value, list):
-            return ListInput(value) if self._is_async else iter(value)
-        return value
-
-    def item(self, number: int, body: bytes) -> Any:
-        """Decode item `number`, counted from zero.
-
-        Raises:
-            InvalidArgument: If it does not fit the type.
-        """
-        try:
-            return self._decode(body)
-        except Exception:
-            pass
-        try:
-            return decode(body, self._item)
-        except Exception:
-            from snakebridge.conversion.problems import find_problems  # only where something is wrong
-
-            place = f"{self._parameter}[{number}]"
-            problems = find_problems(self._parameter, self._item, msgspec.Raw(body), place)
-            raise InvalidArgument(
-                f"an item that was sent does not fit: {'; '.join(map(str, problems))}", tuple(problems)
-            ) from None
-
-    def _number(self, value: msgspec.msgpack.Ext) -> int:
-        if value.code == STREAM:
-            try:
-                return msgspec.msgpack.decode(value.data, type=int)
-            except msgspec.DecodeError:
-                pass
-        problem = Problem(self._parameter, "mismatch", expected="a stream or a list", actual="something else")
-        refusal = InvalidArgument(f"the arguments do not fit: {problem}", (problem,))
-        refusal.tool_ran = False
-        raise refusal
+    result: Any
+    is_async: bool
 
 
-class InputStream:
-    """A stream that the caller sends while the tool runs.
+def callback_type(annotation: Any) -> CallbackType | None:
+    """What an annotation says if it is one of a function, or of one that may be left out; else None.
 
-    Waiting for the next item is like waiting for a tool of the host: other calls run where they can, and a
-    cancellation ends it. The stream ends with the call.
+    Example:
+        >>> callback_type(collections.abc.Callable[[int], str])
+        CallbackType(result=<class 'str'>, is_async=False)
     """
-
-    def __init__(self, call: _native.Call, number: int, reader: InputReader) -> None:
-        self._call = call
-        self._number = number
-        self._reader = reader
-        self._count = 0
-        self._has_ended = False
-
-    def __iter__(self) -> Iterator[Any]:
-        return self
-
-    def __next__(self) -> Any:
-        body = None if self._has_ended else self._call.next_input(self._number)
-        if body is None:
-            self._has_ended = True
-            raise StopIteration
-        return self._item(body)
-
-    def __aiter__(self) -> AsyncIterator[Any]:
-        return self
-
-    async def __anext__(self) -> Any:
-        body = None if self._has_ended else await self._receive()
-        if body is None:
-            self._has_ended = True
-            raise StopAsyncIteration
-        return self._item(body)
-
-    async def _receive(self) -> bytes | None:
-        asynchronous = sys.modules.get("snakebridge.asynchronous")
-        if asynchronous is not None and asynchronous.is_running():
-            return await asynchronous.next_input(self._call, self._number)  # type: ignore[no-any-return]
-        import asyncio  # it runs: this is a loop of the tool's own
-
-        return await asyncio.to_thread(self._call.next_input, self._number)
-
-    def _item(self, body: bytes) -> Any:
-        number, self._count = self._count, self._count + 1
-        return self._reader.item(number, body)
-
-    def __repr__(self) -> str:
-        return f"<stream {self._number} of {self._call!r}>"
-
-
-class ListInput:
-    """A list that was sent where the tool asks for an asynchronous iterator."""
-
-    def __init__(self, items: list[Any]) -> None:
-        self._items = iter(items)
-
-    def __aiter__(self) -> AsyncIterator[Any]:
-        return self
-
-    async def __anext__(self) -> Any:
-        for item in self._items:
-            return item
-        raise StopAsyncIteration
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is typing.Annotated:
+        return callback_type(arguments[0])
+    if origin in (typing.Union, types.UnionType):
+        present = [argument for argument in arguments if argument is not types.NoneType]
+        return callback_type(present[0]) if len(present) == 1 else None
+    if (origin or annotation) is not collections.abc.Callable:
+        return None
+    result = arguments[1] if len(arguments) == 2 else Any
+    if (typing.get_origin(result) or result) in _WAITS:
+        inner = typing.get_args(result)
+        return CallbackType(inner[-1] if inner else Any, is_async=True)
+    return CallbackType(result, is_async=False)
 
 
 def opener(parameter: str, annotation: Any) -> Callable[[Any], Any] | None:
     """What makes the argument of a parameter from what was decoded, if it takes a stream or a function."""
     function = callback_type(annotation)
     if function is not None:
+        from snakebridge.host.callbacks import function_opener
+
         return function_opener(parameter, function)
     kind = input_type(annotation)
-    return None if kind is None else InputReader(parameter, kind).open
+    if kind is None:
+        return None
+    from snakebridge.input_streams import InputReader
+
+    return InputReader(parameter, kind).open

@@ -59,18 +59,29 @@ class AdapterLife:
             self._run_and_complete("initialize", self._instance)
         try:
             self._run_and_complete("warmup", self._instance)
-        except Exception as error:  # a cold worker is slow, and no worse than that
-            import warnings
-
-            warnings.warn(f"warmup failed: {type(error).__name__}: {error}", RuntimeWarning, stacklevel=1)
+        except Exception as error:
+            _warn_of_cold(error)
 
     def stop(self) -> None:
         """Run `cleanup` of every object that lives."""
-        kept = [entry.instance for entry in self._sessions.values()]
-        self._sessions.clear()
         with contextlib.ExitStack() as stack:
-            for instance in [self._instance] if self._lifecycle == "worker" else kept:
+            for instance in self._all():
                 stack.callback(self._run_and_complete, "cleanup", instance)
+
+    async def astart(self) -> None:
+        """The same as `start`, inside a running event loop."""
+        if self._lifecycle == "worker":
+            await _arun(self._instance, "initialize")
+        try:
+            await _arun(self._instance, "warmup")
+        except Exception as error:
+            _warn_of_cold(error)
+
+    async def astop(self) -> None:
+        """The same as `stop`, inside a running event loop."""
+        async with contextlib.AsyncExitStack() as stack:
+            for instance in self._all():
+                stack.push_async_callback(_arun, instance, "cleanup")
 
     def surround(self, tool: ToolDefinition) -> ToolDefinition:
         """The tool with a function that does what has to happen around a call."""
@@ -188,6 +199,12 @@ class AdapterLife:
             self._sessions.pop(context.session_id if context is not None else "", None)
             raise
 
+    def _all(self) -> list[Any]:
+        """All objects that live, which are kept no longer."""
+        kept = [entry.instance for entry in self._sessions.values()]
+        self._sessions.clear()
+        return [self._instance] if self._lifecycle == "worker" else kept
+
     def _forgotten(self) -> list[Any]:
         """Objects of sessions that are no longer kept."""
         excess = len(self._sessions) - SESSION_LIMIT
@@ -219,6 +236,13 @@ def _hook(instance: Any, name: str) -> Any:
 
 _warned: dict[Any, Any] = {}
 """Which tools were warned of already, as `warnings` notes it: once for each in a worker."""
+
+
+def _warn_of_cold(error: Exception) -> None:
+    """Say that `warmup` failed: a cold worker is slow, and no worse than that."""
+    import warnings
+
+    warnings.warn(f"warmup failed: {type(error).__name__}: {error}", RuntimeWarning, stacklevel=1)
 
 
 def _warn_if_deprecated(tool: ToolDefinition) -> None:

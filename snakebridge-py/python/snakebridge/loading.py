@@ -96,13 +96,7 @@ def find_adapter(module: ModuleType, name: str | None) -> AdapterSource:
         if target is None:
             there_is = did_you_mean(name, classes) if classes else "; it defines no adapter class"
             raise AdapterError(f"module `{module.__name__}` has no class `{name}`{there_is}")
-        if _is_foreign(target):
-            target = sys.modules[FOREIGN].adapt(target)
-        if not (isinstance(target, type) and issubclass(target, BaseAdapter)):
-            raise AdapterError(
-                f"`{module.__name__}:{name}` is no adapter: it must inherit from snakebridge.BaseAdapter"
-            )
-        return AdapterSource(f"{module.__name__}:{name}", target)
+        return adapter_class(target, f"{module.__name__}:{name}")
     if len(classes) > 1:
         choices = " or ".join(f'"{module.__name__}:{found}"' for found in sorted(classes))
         raise AdapterError(f"module `{module.__name__}` has several adapter classes: write {choices}")
@@ -115,6 +109,19 @@ def find_adapter(module: ModuleType, name: str | None) -> AdapterSource:
         f"module `{module.__name__}` has neither a class that inherits from snakebridge.BaseAdapter nor "
         "functions decorated with @tool"
     )
+
+
+def adapter_class(target: Any, spec: str) -> AdapterSource:
+    """An adapter's class; one without a base class as an adapter, in a process that serves such.
+
+    Raises:
+        AdapterError: If it is none.
+    """
+    kind = sys.modules[FOREIGN].adapt(target) if _is_foreign(target) else target
+    if isinstance(kind, type) and issubclass(kind, BaseAdapter):
+        return AdapterSource(spec, kind)
+    hint = ', or be served with compat "snakepit", as it has `execute_tool`' if _has_execute(target) else ""
+    raise AdapterError(f"`{spec}` is no adapter: it must inherit from snakebridge.BaseAdapter{hint}")
 
 
 class PythonModules(BaseAdapter):
@@ -192,12 +199,12 @@ def _is_foreign(target: Any) -> bool:
     """Whether it is an adapter of a kind that has no base class, in a process that serves such."""
     foreign = sys.modules.get(FOREIGN)
     is_served = foreign is not None and foreign.is_installed()
-    return (
-        is_served
-        and isinstance(target, type)
-        and not issubclass(target, BaseAdapter)
-        and callable(getattr(target, "execute_tool", None))
-    )
+    return is_served and _has_execute(target) and not issubclass(target, BaseAdapter)
+
+
+def _has_execute(target: Any) -> bool:
+    """Whether it is a class with the method by which snakepit calls tools."""
+    return isinstance(target, type) and callable(getattr(target, "execute_tool", None))
 
 
 def _adapter_classes(module: ModuleType) -> dict[str, type]:

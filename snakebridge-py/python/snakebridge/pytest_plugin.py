@@ -8,9 +8,14 @@ import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from snakebridge.telemetry import Event
     from snakebridge.testing import FakeHost, Recording, ToolRunner
+
+
+NAME_LIMIT = 100
+"""Characters of a file's name that are a test's: ids of parameters may be longer than file systems allow."""
 
 
 @pytest.fixture
@@ -52,16 +57,34 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture
 def recording(request: pytest.FixtureRequest) -> Iterator[Recording]:
-    """A test's recording: ``recordings/<module>/<test>.json`` beside it, saved when the test has passed."""
-    import re
+    """A test's recording: ``recordings/<module>/<test>.json`` beside it, saved when the test has passed.
 
+    Classes are folders. Where characters of a parameter cannot be in a file's name, a hash tells those apart
+    that look alike without them.
+    """
     from snakebridge.testing import Recording
 
-    name = re.sub(r"[^A-Za-z0-9_.-]+", "_", request.node.name)
-    path = request.path.parent / "recordings" / request.path.stem / f"{name}.json"
-    made = Recording(path, request.config.getoption("--snakebridge-record"))
+    made = Recording(_recording_path(request), request.config.getoption("--snakebridge-record"))
     yield made
     made.save()
+
+
+def _recording_path(request: pytest.FixtureRequest) -> Path:
+    """Where the recording of a test is, and that of no other."""
+    classes = [node.name for node in request.node.listchain() if isinstance(node, pytest.Class)]
+    folder = request.path.parent.joinpath("recordings", request.path.stem, *classes)
+    return folder / f"{_file_name(request.node.name)}.json"
+
+
+def _file_name(test: str) -> str:
+    import re
+
+    name = re.sub(r"[^A-Za-z0-9_.-]+", "_", test)[:NAME_LIMIT]
+    if name == test:
+        return name
+    import hashlib
+
+    return f"{name}-{hashlib.sha256(test.encode()).hexdigest()[:8]}"
 
 
 def pytest_exception_interact(node: pytest.Item | pytest.Collector) -> None:

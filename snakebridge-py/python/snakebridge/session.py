@@ -98,7 +98,7 @@ class SessionContext:
 
     def runs_for(self, correlation_ids: list[str | None]) -> None:
         """Say that it is the context of several calls, with these ids."""
-        self._correlation_ids = [self.correlation_id if id is None else id for id in correlation_ids]
+        self._correlation_ids = [self.correlation_id if own is None else own for own in correlation_ids]
 
     @property
     def traceparent(self) -> str | None:
@@ -196,7 +196,7 @@ class SessionContext:
         if self._state is None:
             from snakebridge.host.state import SessionState
 
-            self._state = SessionState(self._stub)
+            self._state = SessionState(self._stub, self._session_id)
         return self._state
 
     @property

@@ -14,8 +14,7 @@ import msgspec
 
 from snakebridge.conversion.decoding import bind_recursion, own_constraints, wire_annotation
 from snakebridge.errors import AdapterError
-from snakebridge.host.callbacks import callback_type
-from snakebridge.inputs import input_type
+from snakebridge.inputs import callback_type, input_type
 from snakebridge.session import SessionContext
 
 if TYPE_CHECKING:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+# Without the enumerations that `signal` makes of it.
+import _signal  # type: ignore[import-not-found]
 import faulthandler
 import io
 import os
-import signal
 import sys
+from contextvars import copy_context
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import msgspec
@@ -25,7 +28,6 @@ from snakebridge.loading import (
     parse_spec,
 )
 from snakebridge.manifest import build_manifest
-from snakebridge.references.rules import Rules  # noqa: TC001 - msgspec looks at it
 from snakebridge.streams import StreamChunk
 from snakebridge.trampoline import build_trampoline
 
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 
     from snakebridge.definitions import ToolDefinition
     from snakebridge.marks import Policy
+    from snakebridge.references.rules import Rules
 
 Why = Literal["import", "init", "adapter"]
 
@@ -55,6 +58,7 @@ FUNCTIONS: _native.Functions = {
     "chunk_type": StreamChunk,
     "encode_chunk": encode_chunk,
     "describe": describe,
+    "coroutine_type": CoroutineType,
     "set_context": set_context,
 }
 
@@ -76,8 +80,8 @@ class HostHello(msgspec.Struct, frozen=True):
     """The level of the root logger (default: `logging`'s own)."""
     threads: int = 0
     """Executor threads for the tools that do not say where they run; none: they run on the main thread."""
-    objects: Rules | None = None
-    """Which objects and modules the host may use, if any."""
+    objects: dict[str, Any] | None = None
+    """Which objects and modules the host may use, if any: `snakebridge.references.rules.Rules`."""
 
 
 def run(greeting: bytes) -> None:
@@ -93,7 +97,7 @@ def run(greeting: bytes) -> None:
     if hello.objects is not None:
         from snakebridge.references.calls import system_tools  # only for pools that allow it
 
-        tools += system_tools(hello.objects, hello.threads)
+        tools += system_tools(_rules(hello.objects), hello.threads)
     _native.ready(manifest, tools, FUNCTIONS)
     try:
         _serve(hello, any(place == "thread" for _, _, place, _ in tools))
@@ -114,10 +118,12 @@ def _serve(hello: HostHello, has_threads: bool) -> None:
         from snakebridge import executor  # only for adapters that use it
 
         executor.start(max(1, hello.threads))
-    if "snakebridge.asynchronous" in sys.modules:
-        sys.modules["snakebridge.asynchronous"].serve()
-    else:
-        _native.serve()
+    # Taken before any call: what synchronous tools set in their context variables is not for coroutines.
+    pristine = copy_context()
+    if "snakebridge.asynchronous" in sys.modules or _native.serve():
+        from snakebridge import asynchronous  # only where something is
+
+        asynchronous.serve(pristine)
     if has_threads:
         executor.join()
 
@@ -138,13 +144,13 @@ def _install_hooks() -> None:
     stacks = _native.stacks_descriptor()
     # What a crash in C was doing is among the last lines of the worker, which the error of its calls shows.
     faulthandler.enable(file=STANDARD_ERROR)
-    faulthandler.register(signal.SIGUSR2, file=STANDARD_ERROR if stacks is None else stacks)
+    faulthandler.register(_signal.SIGUSR2, file=STANDARD_ERROR if stacks is None else stacks)
     os.register_at_fork(
         before=_native.before_fork,
         after_in_parent=_native.after_fork_in_parent,
         after_in_child=_forget_worker,
     )
-    signal.signal(signal.SIGURG, _native.on_cancel_signal)
+    _signal.signal(_signal.SIGURG, _native.on_cancel_signal)
     report = sys.unraisablehook
 
     def unraisable(event: sys.UnraisableHookArgs) -> None:
@@ -159,7 +165,7 @@ def _install_hooks() -> None:
 
 def _forget_worker() -> None:
     """In a forked child, which is no worker."""
-    faulthandler.unregister(signal.SIGUSR2)
+    faulthandler.unregister(_signal.SIGUSR2)
     _native.after_fork_in_child()
 
 
@@ -217,7 +223,13 @@ def _load(hello: HostHello) -> tuple[LoadedAdapter, bytes, list[_native.ToolEntr
 
 def _needs_no_adapter(hello: HostHello) -> bool:
     """Whether modules are all that the host wants to use."""
-    return hello.adapter is None and hello.objects is not None and hello.objects.has_modules
+    return hello.adapter is None and hello.objects is not None and _rules(hello.objects).has_modules
+
+
+def _rules(objects: dict[str, Any]) -> Rules:
+    from snakebridge.references.rules import Rules  # only for pools that allow something
+
+    return msgspec.convert(objects, Rules)
 
 
 def _trampoline(tool: ToolDefinition, unserializable: Policy) -> Callable[[bytes], Any]:

@@ -16,7 +16,6 @@ from snakebridge.current import current_context
 from snakebridge.encoding import encode, encode_rest, result_encoder
 from snakebridge.errors import AdapterError, InvalidArgument
 from snakebridge.inputs import input_type, opener
-from snakebridge.marks import under
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -102,9 +101,7 @@ def build_trampoline(
     if definition.columns is not None:
         batches = batch_runner(definition)
         run_batch = batches.run_later if signature.is_async else batches.run
-        return under(
-            definition.options.unserializable or unserializable, run_batch, signature.is_async, False
-        )
+        return _marking(definition, unserializable, run_batch)
     reader = _reader(definition)
     result = _result_check(definition)
     is_open = any(parameter.kind == "var_keyword" for parameter in definition.parameters)
@@ -116,6 +113,7 @@ def build_trampoline(
         "current_context": current_context,
         "encode": result_encoder.encode,
         "encode_rest": encode_rest,
+        "__tracebackhide__": True,  # pytest looks for it here as well: it has no source to show
     }
 
     for parameter in definition.parameters:
@@ -141,8 +139,18 @@ def build_trampoline(
     run: Callable[[bytes], Any] = namespace["run"]
     if result is not None and not definition.streams:
         run = result.after(run, signature.is_async)
+    return _marking(definition, unserializable, run)
+
+
+def _marking(
+    definition: ToolDefinition, unserializable: Policy, run: Callable[[bytes], Any]
+) -> Callable[[bytes], Any]:
     policy = definition.options.unserializable or unserializable
-    return under(policy, run, signature.is_async, definition.streams)
+    if policy == "refuse":
+        return run
+    from snakebridge.marks import under  # few tools want marks
+
+    return under(policy, run, definition.signature.is_async, definition.streams)
 
 
 def batch_runner(definition: ToolDefinition) -> BatchRunner:

@@ -35,7 +35,7 @@ pub(crate) fn this_thread() -> u64 {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Surroundings {
     /// The main thread: it runs the call, or waits for a thread that does.
-    occupies_main: bool,
+    pub(crate) occupies_main: bool,
     /// A thread, for the answer to this call of ours. It is the one to run what needs a thread: there may be no other.
     pub(crate) awaited: Option<u64>,
 }
@@ -44,6 +44,11 @@ impl Surroundings {
     /// Those of a call that runs at `place` and is not nested.
     pub(super) fn of(place: Place) -> Self {
         Self { occupies_main: place == Place::Main, awaited: None }
+    }
+
+    /// The same for a call that runs on the event loop from now on, which nobody occupies.
+    pub(crate) fn on_loop(self) -> Self {
+        Self { occupies_main: false, ..self }
     }
 }
 
@@ -222,14 +227,18 @@ impl Core {
         if self.has_executors() && !self.is_main_thread() { Place::Thread } else { Place::Main }
     }
 
-    /// Stream `id`, which was nested, goes on at `place` as if it were not.
-    pub(crate) fn leave_nesting(&self, id: u64, place: Place) {
+    /// Call `id`, which rests, goes on at `place`, as if it had never been nested or elsewhere.
+    pub(crate) fn move_to(&self, id: u64, place: Place) {
         let mut state = self.state();
         if let Some(call) = state.beside.get_mut(id) {
             call.place = place;
             call.is_nested = false;
+            if place == Place::Loop {
+                // A coroutine counts as running between its steps, too.
+                call.state.resume(id);
+            }
         }
-        if place == Place::Main {
+        if place != Place::Thread {
             self.announce();
             drop(state);
             self.rouse.raise();

@@ -233,8 +233,24 @@ impl ActiveCall {
         self.request.state = Some(state);
     }
 
+    /// The same call, of which the function goes on on the event loop: what stood for it until now has ended.
+    pub(super) fn begin_on_loop(self, state: Arc<CallState>) -> Self {
+        self.end_object();
+        let surroundings = self.request.surroundings.on_loop();
+        Self::new(CallRequest { place: Place::Loop, surroundings, state: Some(state), ..self.request })
+    }
+
     /// The call has been answered.
     pub(super) fn end(self) {
+        self.end_object();
+        if self.request.inputs > 0
+            && let Some(core) = CORE.get()
+        {
+            core.end_inputs(self.request.id);
+        }
+    }
+
+    fn end_object(&self) {
         if let Some(object) = &self.object {
             let call = object.get();
             call.was_cancelled.store(call.cancelled(), SeqCst);
@@ -242,11 +258,6 @@ impl ActiveCall {
             // The context refers to the call.
             let context = call.lock_context().take();
             drop(context);
-        }
-        if self.request.inputs > 0
-            && let Some(core) = CORE.get()
-        {
-            core.end_inputs(self.request.id);
         }
     }
 

@@ -231,23 +231,45 @@ fn yielded<'py>(py: Python<'py>, result: PyResult<Bound<'py, PyAny>>) -> PyResul
 
 /// Begins a call whose tool is a coroutine function. Nothing of it runs before the loop steps it.
 pub(super) fn begin(mut call: ActiveCall, body: &Bound<'_, PyBytes>, serving: &Serving) {
-    let (py, id) = (body.py(), call.id());
-    if let Err(error) = spawn(&mut call, body, serving) {
-        serving.core.left_beside(id);
-        serving.fail_with(py, id, error);
-        call.end();
+    let py = body.py();
+    if let Err(error) = spawn(py, &mut call, |tool| call_with(tool, body.as_any()), serving) {
+        fail(py, call, error, serving);
     }
 }
 
-fn spawn(call: &mut ActiveCall, body: &Bound<'_, PyBytes>, serving: &Serving) -> PyResult<()> {
-    let (py, id) = (body.py(), call.id());
+/// Begins a call whose function has run elsewhere, and has returned this coroutine.
+pub(super) fn adopt(mut call: ActiveCall, coroutine: Bound<'_, PyAny>, serving: &Serving) {
+    let (py, id, own) = (coroutine.py(), call.id(), call.request.state.clone());
+    if let Err(error) = spawn(py, &mut call, |_| Ok(coroutine), serving) {
+        return fail(py, call, error, serving);
+    }
+    // It may have come on the way here, when nobody had this coroutine.
+    if own.is_some_and(|own| own.is_cancelled(id)) {
+        cancel(py, id);
+    }
+}
+
+fn fail(py: Python<'_>, call: ActiveCall, error: PyErr, serving: &Serving) {
+    let id = call.id();
+    serving.core.left_beside(id);
+    serving.fail_with(py, id, error);
+    call.end();
+}
+
+fn spawn<'py>(
+    py: Python<'py>,
+    call: &mut ActiveCall,
+    make: impl FnOnce(&Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>>,
+    serving: &Serving,
+) -> PyResult<()> {
+    let id = call.id();
     let (Some(hooks), Some(tool), Some(own)) =
         (HOOKS.get(), serving.tools.get(call.request.tool), call.request.state.clone())
     else {
         return Err(PyRuntimeError::new_err("a coroutine needs the event loop to serve"));
     };
     let object = call.object(py)?;
-    let coroutine = call_with(tool.run.bind(py), body.as_any())?;
+    let coroutine = make(tool.run.bind(py))?;
     let started = CallCoroutine {
         id,
         tool: call.request.tool,

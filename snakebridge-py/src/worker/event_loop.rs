@@ -41,7 +41,8 @@ impl LoopServer {
         }
         let [input, output, wakeup] = core.descriptors();
         let server = RefCell::new(Server::new(serving()?));
-        Ok(Self { core, server, may_go_on: Cell::new(false), input, output, wakeup })
+        // Whoever has served before may have left something: see `moved`.
+        Ok(Self { core, server, may_go_on: Cell::new(true), input, output, wakeup })
     }
 
     /// The loop is about to poll. Whether it must not wait, because there is something to do; and whether everything is

@@ -10,10 +10,10 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use super::call::{self, ActiveCall};
-use super::fork;
 use super::objects::call_with;
 use super::serving::{SERVING, Serving, serving};
 use super::stream::{Stream, Turn};
+use super::{fork, moved};
 use crate::core::{CallRequest, Job};
 
 /// Streams between two turns, by call id. No Python code runs under its lock.
@@ -60,6 +60,9 @@ fn run(py: Python<'_>, request: CallRequest, body: &[u8], serving: &Serving) {
         Ok(items) if tool.streams => {
             let Some(call) = call::leave(py, serving) else { return };
             let was_cancelled = core.end_turn(id, &own, call.place());
+            if serving.is_coroutine(&items) {
+                return moved::hand_over(call, own, items, serving);
+            }
             let stream = Stream::new(call, own, items);
             if was_cancelled {
                 stream.cancel(py, serving);

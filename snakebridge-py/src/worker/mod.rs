@@ -14,6 +14,7 @@ pub(crate) mod frames;
 pub(crate) mod host_call;
 pub(crate) mod host_stream;
 pub(crate) mod launch;
+mod moved;
 mod nested;
 mod objects;
 mod sandboxing;

@@ -12,7 +12,7 @@ use super::call::{self, ActiveCall};
 use super::objects::call_with;
 use super::serving::{SERVING, Serving};
 use super::stream::{Stream, Turn};
-use super::{executor, fork};
+use super::{executor, fork, moved};
 use crate::core::{CallRequest, Place, this_thread};
 
 /// A nested stream between two turns.
@@ -27,7 +27,7 @@ struct Resting {
 /// All of them. No Python code runs under its lock.
 static RESTING: Mutex<Vec<Resting>> = Mutex::new(Vec::new());
 
-/// Streams that are nested no longer, on their way to the main thread. No Python code runs under its lock.
+/// Streams that are nested no longer, or whose server has stopped, on their way to the main thread. No Python code runs under its lock.
 static LEFT_OVER: Mutex<Vec<Stream>> = Mutex::new(Vec::new());
 
 /// The nested streams of the calling thread.
@@ -85,6 +85,11 @@ pub(super) fn cancel(py: Python<'_>, id: u64, serving: &Serving) -> bool {
     is_one
 }
 
+/// On the main thread, which stops serving: who serves next goes on with its streams.
+pub(super) fn leave_to_next(streams: impl IntoIterator<Item = Stream>) {
+    lock(&LEFT_OVER).extend(streams);
+}
+
 /// On the main thread: streams that are nested no longer.
 pub(super) fn left_over() -> Vec<Stream> {
     std::mem::take(&mut lock(&LEFT_OVER))
@@ -113,11 +118,11 @@ fn leave_over(mut stream: Stream, serving: &Serving) {
     let place = core.place_for_left_over();
     stream.move_to(place);
     if place == Place::Thread {
-        core.leave_nesting(id, place);
+        core.move_to(id, place);
         executor::adopt(stream, serving);
     } else {
         lock(&LEFT_OVER).push(stream);
-        core.leave_nesting(id, place);
+        core.move_to(id, place);
     }
 }
 
@@ -154,6 +159,14 @@ fn run_to_answer(py: Python<'_>, request: CallRequest, body: &[u8], serving: &Se
         Ok(items) if tool.streams => {
             let call = call::leave(py, serving)?;
             let was_cancelled = core.end_turn(id, &own, place);
+            if serving.is_coroutine(&items) {
+                if call.request.surroundings.occupies_main {
+                    moved::refuse(call, &items, serving);
+                } else {
+                    moved::hand_over(call, own, items, serving);
+                }
+                return None;
+            }
             let stream = Stream::new(call, own, items);
             if was_cancelled {
                 stream.cancel(py, serving);

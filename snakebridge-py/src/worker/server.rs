@@ -12,7 +12,7 @@ use super::call::{self, ActiveCall};
 use super::objects::call_with;
 use super::serving::Serving;
 use super::stream::{Stream, Turn};
-use super::{coroutine, fork, nested};
+use super::{coroutine, fork, moved, nested};
 use crate::core::{CallRequest, Place};
 
 /// The main thread's part of serving.
@@ -36,10 +36,16 @@ impl Server {
                 self.heed_news(py);
             }
             self.run_buffered(py);
+            moved::begin(py, self.serving);
             if !core.has_news() {
                 return self.pull_streams(py);
             }
         }
+    }
+
+    /// Another server goes on where this one stops.
+    pub(super) fn stop(self) {
+        nested::leave_to_next(self.streams);
     }
 
     /// The wire has ended: a watcher would take that for the death of the host and end the process under Python's clean-up.
@@ -50,6 +56,7 @@ impl Server {
                 self.serving.core.leave_none_behind();
             }
         });
+        moved::abandon(py);
         for stream in self.streams.drain(..).chain(nested::drain()) {
             stream.abandon(py, self.serving);
         }
@@ -111,6 +118,9 @@ impl Server {
             Ok(items) if tool.streams => {
                 let own = core.begin_stream(id);
                 let Some(call) = call::leave(py, serving) else { return };
+                if serving.is_coroutine(&items) {
+                    return moved::hand_over(call, own, items, serving);
+                }
                 let stream = Stream::new(call, own, items);
                 if stream.is_cancelled() {
                     stream.cancel(py, serving);

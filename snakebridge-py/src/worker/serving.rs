@@ -38,6 +38,8 @@ pub(crate) struct Functions {
     encode_chunk: Py<PyAny>,
     /// Error code, executed and error body of what a tool raised.
     describe: Py<PyAny>,
+    /// What the function of a stream may return in the place of an iterator: see `moved`.
+    coroutine_type: Py<PyType>,
     /// Sets the context variable that holds the `SessionContext`, in the calling thread.
     set_context: Py<PyAny>,
 }
@@ -58,6 +60,11 @@ impl Serving {
         if let Err(error) = self.functions.set_context.call1(py, (context,)) {
             error.write_unraisable(py, None);
         }
+    }
+
+    /// Whether what the function of a stream has returned sends the items by itself, from the event loop.
+    pub(super) fn is_coroutine(&self, returned: &Bound<'_, PyAny>) -> bool {
+        is_of(returned, self.functions.coroutine_type.bind(returned.py()))
     }
 
     /// An item's flags and body.

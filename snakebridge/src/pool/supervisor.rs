@@ -40,6 +40,7 @@ pub(super) async fn run(pool: Arc<Pool>) {
             health.keep(|number| workers.iter().any(|worker| worker.number == number));
             for worker in &workers {
                 pool.ask(&mut health, worker);
+                worker.remind_of_drops();
                 if let Some(complaint) = condition(worker).complaint() {
                     worker.ask_for_successor(complaint);
                 }

@@ -149,6 +149,11 @@ impl Ear {
         self.look(|intake, _| intake.were_dropped(count));
     }
 
+    /// Tells what was dropped, if it is time to: a worker may have gone silent since.
+    pub(crate) fn remind(&self) {
+        self.look(|_, _| ());
+    }
+
     /// Does something with the intake, and tells what was dropped if it is time to.
     fn look<R>(&self, act: impl FnOnce(&mut Intake, Duration) -> R) -> R {
         let now = self.since.elapsed();
@@ -157,9 +162,22 @@ impl Ear {
         let untold = intake.untold(now);
         drop(intake);
         if let Some(count) = untold {
-            self.records.tell(Record::Dropped { pool: Arc::clone(&self.pool), worker: self.worker, count });
+            self.tell_of_drops(count);
         }
         result
+    }
+
+    fn tell_of_drops(&self, count: u64) {
+        self.records.tell(Record::Dropped { pool: Arc::clone(&self.pool), worker: self.worker, count });
+    }
+}
+
+impl Drop for Ear {
+    fn drop(&mut self) {
+        let count = self.intake.get_mut().unwrap_or_else(PoisonError::into_inner).rest();
+        if count > 0 {
+            self.tell_of_drops(count);
+        }
     }
 }
 

@@ -60,6 +60,13 @@ impl Intake {
     }
 }
 
+impl Intake {
+    /// How many were dropped that nobody was told of, now that no more come.
+    pub(super) fn rest(&mut self) -> u64 {
+        std::mem::take(&mut self.dropped)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -84,6 +91,8 @@ mod tests {
         assert_eq!(intake.untold(Duration::from_millis(1_004)), None);
         assert_eq!(intake.untold(Duration::from_millis(1_005)), Some(2));
         assert_eq!(intake.untold(Duration::from_secs(9)), None, "nothing is told twice");
+        intake.were_dropped(3);
+        assert_eq!((intake.rest(), intake.rest()), (3, 0));
     }
 
     proptest! {

@@ -304,6 +304,11 @@ impl Worker {
         self.process.wait().await;
     }
 
+    /// Tells how much it said that was not listened to, should it have gone silent since.
+    pub(crate) fn remind_of_drops(&self) {
+        self.ear.remind();
+    }
+
     /// Whether it has left the process group or the session that it was started in.
     pub(crate) fn has_moved(&self) -> bool {
         self.process.has_moved()

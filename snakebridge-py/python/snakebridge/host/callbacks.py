@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import collections.abc
-import types
-import typing
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -19,11 +16,10 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
     from snakebridge.host.stub import HostStub
+    from snakebridge.inputs import CallbackType
 
 TARGET = "$callback."
 """What the host's functions are called by: this and the number."""
-
-_WAITS = (collections.abc.Awaitable, collections.abc.Coroutine)
 
 
 class HostFunction:
@@ -72,35 +68,6 @@ def _encode(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes:
     from snakebridge.host.tools import encode_arguments
 
     return encode_arguments(args, kwargs)
-
-
-class CallbackType(msgspec.Struct, frozen=True):
-    """What the annotation of a parameter says that takes a function."""
-
-    result: Any
-    is_async: bool
-
-
-def callback_type(annotation: Any) -> CallbackType | None:
-    """What an annotation says if it is one of a function, or of one that may be left out; else None.
-
-    Example:
-        >>> callback_type(collections.abc.Callable[[int], str])
-        CallbackType(result=<class 'str'>, is_async=False)
-    """
-    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
-    if origin is typing.Annotated:
-        return callback_type(arguments[0])
-    if origin in (typing.Union, types.UnionType):
-        present = [argument for argument in arguments if argument is not types.NoneType]
-        return callback_type(present[0]) if len(present) == 1 else None
-    if (origin or annotation) is not collections.abc.Callable:
-        return None
-    result = arguments[1] if len(arguments) == 2 else Any
-    if (typing.get_origin(result) or result) in _WAITS:
-        inner = typing.get_args(result)
-        return CallbackType(inner[-1] if inner else Any, is_async=True)
-    return CallbackType(result, is_async=False)
 
 
 def read_function(data: Buffer) -> HostFunction:

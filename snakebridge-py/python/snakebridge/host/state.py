@@ -37,8 +37,9 @@ class SessionState:
         Unserializable: If a value has no form on the wire.
     """
 
-    def __init__(self, stub: HostStub) -> None:
+    def __init__(self, stub: HostStub, session_id: str = "") -> None:
         self._stub = stub
+        self._session_id = session_id
 
     def get(self, key: str, default: Any = None) -> Any:
         """The value of a key, or `default` where the key is not there."""
@@ -99,6 +100,10 @@ class SessionState:
     async def akeys(self) -> list[str]:
         """As `keys`."""
         return list(await self._aask("$state.keys"))
+
+    def __repr__(self) -> str:
+        # The host is not asked for the keys: a debugger may print this at any time.
+        return f"<SessionState of session {self._session_id!r}>"
 
     def _ask(self, target: str, **arguments: Any) -> Any:
         return decode(self._stub.call(target, encode_checked(arguments)))

@@ -1,4 +1,4 @@
-"""What carries requests to the host."""
+"""What carries requests to the host, and what it sends while a tool runs."""
 
 from __future__ import annotations
 
@@ -60,3 +60,13 @@ class SessionStub(HostStub, Protocol):
 
     def end_shield(self) -> None:
         """Raise the cancellation that was held back, if this was the outermost shield."""
+
+
+class InputSource(Protocol):
+    """Where streams among the arguments of the call that runs come from."""
+
+    def next_input(self, number: int) -> bytes | None:
+        """The next encoded item of stream `number`, or None at its end. Waits for it."""
+
+    async def anext_input(self, number: int) -> bytes | None:
+        """The same as `next_input`; other coroutines run meanwhile."""

@@ -15,12 +15,13 @@ import msgspec
 from snakebridge.encoding import encode
 from snakebridge.errors import Unserializable
 from snakebridge.extensions import STREAM, from_extension
-from snakebridge.inputs import InputReader, InputType
-from snakebridge.references.kept import Kept, allow, is_refusal, read_object
+from snakebridge.input_streams import InputReader
+from snakebridge.inputs import InputType
+from snakebridge.references.kept import Kept, allow, is_refusal, read_object, type_name
 from snakebridge.references.rules import check_name, refuse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 
     from snakebridge import _native
     from snakebridge.references.rules import Rules
@@ -150,10 +151,20 @@ class ReferenceCalls:
         kind = None if error is None else HostError
         return encode(bool(type(target).__exit__(target, kind, error, None)))
 
-    def iterate(self, body: bytes) -> Iterator[Any]:
-        """The items, one by one."""
+    def iterate(self, body: bytes) -> Iterator[Any] | Coroutine[Any, Any, None]:
+        """The items, one by one; of what is asynchronous a coroutine that sends them, from the loop."""
         request, target = self._open(body)
-        return self._items(iter(target), request.result)
+        kind = type(target)
+        if hasattr(kind, "__iter__") or hasattr(kind, "__getitem__"):
+            return self._items(iter(target), request.result)
+        if hasattr(kind, "__aiter__"):
+            from snakebridge.asynchronous import send_all  # few objects need the loop
+
+            return send_all(self._items_later(target, request.result))
+        raise TypeError(
+            f"`{type_name(target)}` cannot be iterated over: expected an object with `__iter__` or "
+            "`__aiter__`, such as a list, a generator or an asynchronous generator; call what gives one"
+        )
 
     def release(self, body: bytes) -> bytes:
         """Forget objects, and everything of sessions that are over."""
@@ -165,6 +176,16 @@ class ReferenceCalls:
     def _items(self, items: Iterator[Any], result: str) -> Iterator[Any]:
         for item in items:
             yield msgspec.Raw(self._give(item, result))
+
+    async def _items_later(self, target: Any, result: str) -> AsyncIterator[Any]:
+        iterator = aiter(target)
+        try:
+            async for item in iterator:
+                yield msgspec.Raw(self._give(item, result))
+        finally:
+            close = getattr(iterator, "aclose", None)
+            if close is not None:
+                await close()
 
     def _open(self, body: bytes) -> tuple[Request, Any]:
         """A request, and what it is about."""

@@ -53,12 +53,8 @@ class Kept(Generic[T]):
             session = running_session()
             if not session:
                 raise Unserializable("an object is kept for a session, and the call belongs to none")
-            kind = type(self.value)
-            name = kind.__qualname__
-            if kind.__module__ != "builtins":
-                name = f"{kind.__module__}.{name}"
             number = _table.keep(session, self.value)
-            data = msgspec.msgpack.encode((session, number, name[:256]))
+            data = msgspec.msgpack.encode((session, number, type_name(self.value)))
             self._extension = msgspec.msgpack.Ext(OBJECT, data)
         return self._extension
 
@@ -83,6 +79,13 @@ def keep(value: T) -> Kept[T]:
         {'name': 'small', 'model': <kept object>}
     """
     return Kept(value)
+
+
+def type_name(value: Any) -> str:
+    """The name of an object's type as the host has it: of one that is built in without its module."""
+    kind = type(value)
+    name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+    return name[:256]
 
 
 def read_object(data: Buffer) -> Any:

@@ -6,15 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from snakebridge.encoding import encode
 from snakebridge.testing.plain import from_plain
-from snakebridge.testing.recording import RecordedError, Recording, ReplayMismatch, decoded, recorded_error
+from snakebridge.testing.recorded import noted_item, plain
+from snakebridge.testing.recording import BatchedCall, Recording, ReplayMismatch, recorded_error, shown
 from snakebridge.testing.runner import ToolRunner
 
 if TYPE_CHECKING:
     import os
 
     from snakebridge.testing.recording import RecordedCall
+
+_UNSET = msgspec.UNSET
 
 
 def check_recording(path: str | os.PathLike[str], adapter: Any, *, config: Any = None) -> int:
@@ -28,7 +30,7 @@ def check_recording(path: str | os.PathLike[str], adapter: Any, *, config: Any =
         config: The configuration, where `adapter` is a class or a name.
 
     Returns:
-        How many calls there are.
+        How many calls there are, where several ran together each of them.
 
     Raises:
         ReplayMismatch: If calls give something else, or ask something else of the host; it names them all.
@@ -43,47 +45,54 @@ def check_recording(path: str | os.PathLike[str], adapter: Any, *, config: Any =
                 differences.append(f"call {number}, `{call.tool}`: {difference}")
     if differences:
         raise ReplayMismatch(f"`{path}`:\n  " + "\n  ".join(differences))
-    return len(recording.calls)
+    return sum(map(len, recording.calls))
 
 
 def _difference(runner: ToolRunner, call: RecordedCall) -> str | None:
     """What is different about a call now, if anything is."""
-    arguments = from_plain(call.arguments)
-    positional, named = arguments if isinstance(arguments, list) else ([], arguments)
-    result: Any = msgspec.UNSET
-    items: list[Any] = []
-    error: RecordedError | msgspec.UnsetType = msgspec.UNSET
+    now = msgspec.structs.replace(call, result=_UNSET, items=_UNSET, error=_UNSET)
+    calls = [] if call.batch is _UNSET else call.batch
+    outcomes: list[Any] = []
     try:
-        if call.items is msgspec.UNSET:
-            result = _plain(runner.call(call.tool, *positional, **named))
+        if call.batch is _UNSET:
+            _run(runner, call, now)
         else:
-            items.extend(_noted(chunk) for chunk in runner.chunks(call.tool, *positional, **named))
+            outcomes = runner.batch(call.tool, [from_plain(one.arguments) for one in calls])
     except ReplayMismatch as mismatch:
         return str(mismatch)
     except Exception as raised:
-        error = recorded_error(raised)
-    for what, was, now in [
-        ("items", call.items, items if call.items is not msgspec.UNSET else msgspec.UNSET),
-        ("error", call.error, error),
-        ("result", call.result, result),
-    ]:
-        if was != now:
-            return f"{what}: it was {_shown(was)}, and is {_shown(now)}"
+        now.error = recorded_error(raised)
+    difference = _first_difference(call, now)
+    if difference is not None or now.error is not _UNSET:
+        return difference
+    for number, (one, outcome) in enumerate(zip(calls, outcomes, strict=True), 1):
+        difference = _first_difference(one, _one_of_several(one.arguments, outcome))
+        if difference is not None:
+            return f"number {number} of {len(calls)} that ran together: {difference}"
     return None
 
 
-def _noted(chunk: Any) -> Any:
-    if chunk.is_final or chunk.metadata is not None:
-        return {"$chunk": [_plain(chunk.data), chunk.is_final, _plain(chunk.metadata)]}
-    return _plain(chunk.data)
+def _run(runner: ToolRunner, call: RecordedCall, now: RecordedCall) -> None:
+    """Run one call, and note what comes of it."""
+    arguments = from_plain(call.arguments)
+    positional, named = arguments if isinstance(arguments, list) else ([], arguments)
+    if call.items is _UNSET:
+        now.result = plain(runner.call(call.tool, *positional, **named))
+        return
+    now.items = []
+    for chunk in runner.chunks(call.tool, *positional, **named):
+        now.items.append(noted_item(chunk))
 
 
-def _plain(value: Any) -> Any:
-    return decoded(encode(value))
+def _one_of_several(arguments: Any, outcome: Any) -> BatchedCall:
+    if isinstance(outcome, Exception):
+        return BatchedCall(arguments, error=recorded_error(outcome))
+    return BatchedCall(arguments, result=plain(outcome))
 
 
-def _shown(value: Any) -> str:
-    if value is msgspec.UNSET:
-        return "none"
-    text = msgspec.json.encode(value).decode()
-    return text if len(text) <= 300 else f"{text[:300]}…"
+def _first_difference(was: RecordedCall | BatchedCall, now: RecordedCall | BatchedCall) -> str | None:
+    for what in ("items", "error", "result"):
+        before, after = getattr(was, what, _UNSET), getattr(now, what, _UNSET)
+        if before != after:
+            return f"{what}: it was {shown(before)}, and is {shown(after)}"
+    return None

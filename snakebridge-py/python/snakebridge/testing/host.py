@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -19,11 +17,12 @@ from snakebridge.inputs import input_type
 from snakebridge.manifest import describe_tool
 from snakebridge.session import REGISTER_TARGET, CallMetadata, SessionContext
 from snakebridge.suggestions import did_you_mean
+from snakebridge.testing.call import FakeCall
 from snakebridge.testing.state import FakeSession
 from snakebridge.trampoline import build_trampoline
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable
 
     from snakebridge.definitions import ToolDefinition
     from snakebridge.progress import Progress
@@ -136,12 +135,11 @@ class FakeHost:
             metadata: What the caller sent beside the arguments.
             correlation_id: The name that joins traces and logs.
             traceparent: The span of the caller's trace.
-            timeout: Seconds until its deadline.
+            timeout: Seconds until its deadline (default: the tool's own, from when it runs).
         """
         if session_id:
             self.sessions.setdefault(session_id, FakeSession())
-        deadline = None if timeout is None else time.monotonic() + timeout
-        return FakeCall(self, session_id, CallMetadata(correlation_id, metadata or {}, traceparent), deadline)
+        return FakeCall(self, session_id, CallMetadata(correlation_id, metadata or {}, traceparent), timeout)
 
     def catalogue(self, session_id: str) -> dict[str, _HostTool]:
         """The tools that a session's calls may use; its own hide global ones of the same name."""
@@ -149,90 +147,17 @@ class FakeHost:
         visible.update({name: tool for (owner, name), tool in self._tools.items() if owner == session_id})
         return {name: tool for name, tool in sorted(visible.items()) if tool.is_exposed}
 
+    def answer(self, session_id: str, target: str, arguments: bytes, streams: bool) -> Any:
+        """Answer what a call asks: the encoded result, an awaitable of that, or an iterator of items.
 
-class FakeCall:
-    """A call of a `FakeHost`: what a `SessionContext` stands on."""
-
-    def __init__(
-        self, host: FakeHost, session_id: str, metadata: CallMetadata, deadline: float | None
-    ) -> None:
-        self._host = host
-        self.session_id = session_id
-        self._shields = 0
-        self.metadata = metadata
-        self.deadline = deadline
-        self.cancelled = False
-        self.tools_generation = host.generation
-
-    def cancel(self) -> None:
-        """Cancel the call. It notices where it asks: a test has no signal that could interrupt it."""
-        self.cancelled = True
-
-    def progress(self, progress: Progress) -> None:
-        """Note how far the call is."""
-        self._host.progress.append(progress)
-
-    def check_cancelled(self) -> None:
-        """Raise the cancellation if there is one and no shield."""
-        if self.cancelled and not self._shields:
-            from snakebridge import Cancelled
-
-            raise Cancelled("the call was cancelled")
-
-    def begin_shield(self) -> None:
-        """Hold the cancellation back."""
-        self._shields += 1
-
-    def end_shield(self) -> None:
-        """Raise the cancellation that was held back, if this was the outermost shield."""
-        self._shields -= 1
-        self.check_cancelled()
-
-    def call(self, target: str, arguments: bytes) -> bytes:
-        """Answer a call of a target, as the host does."""
-        self.check_cancelled()
-        result = self._run(target, arguments, streams=False)
-        return asyncio.run(_await(result)) if hasattr(type(result), "__await__") else result  # type: ignore[no-any-return]
-
-    async def acall(self, target: str, arguments: bytes) -> bytes:
-        """The same as `call`."""
-        self.check_cancelled()
-        result = self._run(target, arguments, streams=False)
-        return await result if hasattr(type(result), "__await__") else result  # type: ignore[no-any-return]
-
-    def stream(self, target: str, arguments: bytes) -> Iterator[bytes]:
-        """Answer a call of a streaming target, as the host does."""
-        items = iter(self._run(target, arguments, streams=True))
-        try:
-            while True:
-                self.check_cancelled()
-                try:
-                    item = next(items)
-                except StopIteration:
-                    return
-                except Exception as error:
-                    raise _told(error) from error
-                yield encode(item)
-        finally:
-            if hasattr(items, "close"):
-                items.close()
-
-    async def astream(self, target: str, arguments: bytes) -> AsyncIterator[bytes]:
-        """The same as `stream`."""
-        items = self.stream(target, arguments)
-        try:
-            for item in items:
-                yield item
-                await asyncio.sleep(0)
-        finally:
-            items.close()  # type: ignore[attr-defined]
-
-    def _run(self, target: str, arguments: bytes, streams: bool) -> Any:
+        Raises:
+            HostToolError: Where the host answers with an error.
+        """
         given = decode(arguments)
-        self._host.calls.append(HostCall(target, given, self.session_id))
+        self.calls.append(HostCall(target, given, session_id))
         if target.startswith("$"):
-            return encode(self._system(target, given))
-        tools = self._host.catalogue(self.session_id)
+            return encode(self._system(session_id, target, given))
+        tools = self.catalogue(session_id)
         tool = tools.get(target)
         if tool is None:
             hint = did_you_mean(target, tools)
@@ -244,20 +169,36 @@ class FakeCall:
             result = tool.run(arguments)
         except Exception as error:
             raise _told(error) from error
+        if streams:
+            return _translated_items(result)
         return _translated(result) if tool.definition.signature.is_async else result
 
-    def _system(self, target: str, arguments: Any) -> Any:
+    def __repr__(self) -> str:
+        names = [
+            name if owner is None else f"{name} (of session {owner!r})"
+            for owner, name in sorted(self._tools, key=lambda key: (key[1], key[0] or ""))
+        ]
+        tools = f"tools {', '.join(names)}" if names else "no tools"
+        sessions = counted(len(self.sessions), "session")
+        return f"<FakeHost with {tools}, {sessions}, asked {counted(len(self.calls), 'time')}>"
+
+    def _system(self, session_id: str, target: str, arguments: Any) -> Any:
         if target == LIST_TARGET:
-            tools = self._host.catalogue(self.session_id)
-            return {"generation": self._host.generation, "tools": [_listed(tool) for tool in tools.values()]}
-        session = self._host.sessions.get(self.session_id)
+            tools = self.catalogue(session_id)
+            return {"generation": self.generation, "tools": [_listed(tool) for tool in tools.values()]}
+        session = self.sessions.get(session_id)
         if session is None:
             raise SessionNotFound("the call belongs to no session")
         if target == REGISTER_TARGET:
             names: list[str] = arguments["tools"]
-            self._host.registered[self.session_id] = names
+            self.registered[session_id] = names
             return names
         return session.answer(target, arguments)
+
+
+def counted(number: int, what: str) -> str:
+    """A number of things, for people."""
+    return f"{number} {what}" + ("" if number == 1 else "s")
 
 
 def _listed(tool: _HostTool) -> dict[str, Any]:
@@ -279,12 +220,15 @@ def _told(error: Exception) -> HostToolError:
     return HostToolError("error", str(error), None, "yes", reported=True)
 
 
+def _translated_items(items: Any) -> Generator[Any]:
+    try:
+        yield from items
+    except Exception as error:
+        raise _told(error) from error
+
+
 async def _translated(result: Any) -> Any:
     try:
         return await result
     except Exception as error:
         raise _told(error) from error
-
-
-async def _await(result: Any) -> Any:
-    return await result

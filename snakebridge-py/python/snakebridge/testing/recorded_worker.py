@@ -1,7 +1,7 @@
 """Recording what a worker does: its host asks for it by the variable ``SNAKEBRIDGE_RECORD``, a file's path.
 
 All workers of a program may add to one file. A call is in it when it has ended. Calls that have come together
-(`Batch`), and those with streams among their arguments, are left out.
+(`Batch`) are one entry; of streams among the arguments an entry has the items that the tool has taken.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from snakebridge import _native
 from snakebridge.current import RunningCall, set_context
-from snakebridge.inputs import input_type
 from snakebridge.session import SessionContext
 from snakebridge.testing.recorded import Written
 from snakebridge.testing.recording import append_call
@@ -32,9 +31,6 @@ def recording_trampoline(
     definition: ToolDefinition, path: str, unserializable: Policy = "refuse"
 ) -> Callable[[bytes], Any]:
     """The trampoline of a tool whose calls are added to a file."""
-    takes_streams = any(input_type(parameter.annotation) is not None for parameter in definition.parameters)
-    if definition.columns is not None or takes_streams:
-        return build_trampoline(definition, unserializable=unserializable)
     file = Path(path)
     if definition.signature.is_async:
         return _asynchronous(definition, file, unserializable)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
+from snakebridge.batches import decode_calls, is_batch
 from snakebridge.current import host_exception
 from snakebridge.encoding import encode
 from snakebridge.errors import (
@@ -80,12 +81,22 @@ class Exchange(msgspec.Struct, omit_defaults=True):
     error: RecordedError | msgspec.UnsetType = _UNSET
 
 
+class BatchedCall(msgspec.Struct, omit_defaults=True):
+    """One of several calls that ran together (`Batch`): what was its own."""
+
+    arguments: Any
+    correlation_id: str | None = None
+    result: Any = _UNSET
+    error: RecordedError | msgspec.UnsetType = _UNSET
+
+
 class RecordedCall(msgspec.Struct, omit_defaults=True):
-    """One call of a tool."""
+    """One call of a tool, or several that ran together."""
 
     tool: str
-    arguments: Any
-    """A map by name, or ``[positional, by name]``."""
+    arguments: Any = _UNSET
+    """A map by name, or ``[positional, by name]``. A stream is ``{"$stream": [item, ...]}``: the items that
+    the tool has taken."""
     session: str = ""
     metadata: Any = {}
     correlation_id: str | None = None
@@ -95,6 +106,17 @@ class RecordedCall(msgspec.Struct, omit_defaults=True):
     items: Any = _UNSET
     """Each item, or ``{"$chunk": [data, is_final, metadata]}`` where a `StreamChunk` said more than that."""
     error: RecordedError | msgspec.UnsetType = _UNSET
+    """Where several ran together, that of all: what the tool raised."""
+    batch: list[BatchedCall] | msgspec.UnsetType = _UNSET
+    """The calls, where several ran together: in place of `arguments` and `result`."""
+
+    def __post_init__(self) -> None:
+        if (self.arguments is _UNSET) is (self.batch is _UNSET):
+            raise ValueError("a call has `arguments`; several that ran together have `batch` in their place")
+
+    def __len__(self) -> int:
+        """How many calls it is."""
+        return 1 if self.batch is _UNSET else len(self.batch)
 
 
 class Recording:
@@ -128,7 +150,7 @@ class Recording:
             )
         self.is_replayed = mode == "none" or (mode == "once" and exists)
         self.calls: list[RecordedCall] = read_calls(self.path) if self.is_replayed else []
-        self._left = list(self.calls)
+        self._left = [(call, _asked(call)) for call in self.calls]
         self._is_discarded = False
 
     @property
@@ -139,17 +161,21 @@ class Recording:
     def take(self, tool: str, arguments: bytes) -> RecordedCall:
         """The first recorded call with these encoded arguments that was not replayed yet.
 
+        Args:
+            tool: The tool's name.
+            arguments: The body of a CALL: of one call, or of several that run together.
+
         Raises:
             ReplayMismatch: If there is none.
         """
-        plain = decoded(arguments)
-        for index, call in enumerate(self._left):
-            if call.tool == tool and call.arguments == plain:
-                return self._left.pop(index)
-        others = [call.arguments for call in self._left if call.tool == tool]
-        known = f"left of it is {_short(others)}" if others else f"nothing is left of `{tool}`"
+        asked = _Asked.of(arguments)
+        for index, (call, known) in enumerate(self._left):
+            if call.tool == tool and known == asked:
+                return self._left.pop(index)[0]
+        others = [known for call, known in self._left if call.tool == tool]
+        left = f"left of it is {_listed(others)}" if others else f"nothing is left of `{tool}`"
         raise ReplayMismatch(
-            f"`{self.path}` has no call `{tool}` with {_short(plain)}: {known}; record it anew in the mode "
+            f"`{self.path}` has no call `{tool}` with {asked}: {left}; record it anew in the mode "
             '"rewrite" if that is right'
         )
 
@@ -173,6 +199,12 @@ class Recording:
         if not self.is_replayed and not self._is_discarded:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self.path.write_text(_array(self.calls))
+
+    def __repr__(self) -> str:
+        does = f"replays the {self.replays} of" if self.is_replayed else "records"
+        left = f", {len(self._left)} of them left" if self.is_replayed else ""
+        calls = f"{len(self.calls)} call" + ("" if len(self.calls) == 1 else "s")
+        return f"<Recording {str(self.path)!r}: {does} {calls}{left}>"
 
 
 def read_calls(path: Path) -> list[RecordedCall]:
@@ -221,7 +253,44 @@ def _entry(call: RecordedCall) -> str:
     return "  " + text.replace("\n", "\n  ")
 
 
-def _short(value: Any) -> str:
+class _Asked(msgspec.Struct, frozen=True):
+    """What a call was asked, by which it is found again."""
+
+    arguments: Any
+    """Of several that ran together, those of each."""
+    is_batch: bool
+
+    @classmethod
+    def of(cls, body: bytes) -> _Asked:
+        """What the body of a CALL asks."""
+        if is_batch(body):
+            return cls([decoded(arguments) for arguments, _ in decode_calls(body)], True)
+        return cls(decoded(body), False)
+
+    def __str__(self) -> str:
+        return shown(self.arguments) + (" together" if self.is_batch else "")
+
+
+def _asked(call: RecordedCall) -> _Asked:
+    # Read and written again: a stream is asked for by a list of its items, and people write `Z` for `+00:00`.
+    if call.batch is _UNSET:
+        return _Asked(to_plain(from_plain(call.arguments)), False)
+    return _Asked([to_plain(from_plain(one.arguments)) for one in call.batch], True)
+
+
+def _listed(others: list[_Asked]) -> str:
+    alone = [other.arguments for other in others if not other.is_batch]
+    together = [other.arguments for other in others if other.is_batch]
+    said = [shown(alone)] if alone else []
+    if together:
+        said.append(f"{shown(together)}, each of them calls that `ToolRunner.batch` runs together")
+    return "; ".join(said)
+
+
+def shown(value: Any) -> str:
+    """A value of a recording for a message."""
+    if value is _UNSET:
+        return "none"
     text = msgspec.json.encode(value).decode()
     return text if len(text) <= 300 else f"{text[:300]}…"
 
@@ -230,7 +299,11 @@ def recorded_error(error: BaseException) -> RecordedError:
     """What a tool raised, as its caller is told, without the traceback."""
     from snakebridge.failures import describe
 
-    code, executed, body = describe(error)
+    return described_error(*describe(error))
+
+
+def described_error(code: str, executed: int, body: bytes) -> RecordedError:
+    """The same from its code, executed and body, as `snakebridge.failures.describe` gives them."""
     parts = msgspec.msgpack.decode(body)
     return RecordedError(
         code=code,

@@ -5,13 +5,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
-from typing import TYPE_CHECKING, Any, Self
+from functools import partial
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Literal, Self
 
+from snakebridge import Cancelled
+from snakebridge.batches import encode_calls, encode_outcomes
 from snakebridge.current import set_context
 from snakebridge.encoding import encode
+from snakebridge.errors import AdapterError
 from snakebridge.extensions import decode
 from snakebridge.loading import (
     AdapterSource,
+    adapter_class,
     collect_tools,
     find_adapter,
     import_module,
@@ -20,20 +26,24 @@ from snakebridge.loading import (
 )
 from snakebridge.marks import under
 from snakebridge.session import SessionContext
-from snakebridge.streams import StreamChunk
 from snakebridge.suggestions import did_you_mean
-from snakebridge.testing.host import FakeHost
+from snakebridge.testing.awaited import pull_later, relay, run_here, run_later
+from snakebridge.testing.call import refuse_running_loop, running_loop
+from snakebridge.testing.host import FakeHost, counted
+from snakebridge.testing.items import pull, received, send
 from snakebridge.testing.plain import from_plain
-from snakebridge.testing.recorded import ReplayingStub, Written, played_items, played_result
+from snakebridge.testing.recorded import ReplayingStub, Written, played_batch, played_items, played_result
 from snakebridge.testing.recording import ReplayMismatch
+from snakebridge.testing.running import answering
 from snakebridge.trampoline import batch_runner, build_trampoline
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 
     from snakebridge.definitions import ToolDefinition
     from snakebridge.loading import LoadedAdapter
-    from snakebridge.testing.host import FakeCall
+    from snakebridge.streams import StreamChunk
+    from snakebridge.testing.call import FakeCall
     from snakebridge.testing.recording import Recording
 
 
@@ -45,11 +55,13 @@ class ToolRunner:
     and `warmup` before, and `cleanup` after the block.
 
     Args:
-        adapter: An adapter object, its class, or its name as the host gives it: ``"module:Class"``.
+        adapter: An adapter object, its class, a module, or a name as the host gives it: ``"module:Class"``.
         host: What stands for the host (default: one without tools).
         session_id: The session of the calls.
-        config: The configuration, where `adapter` is a class or a name.
+        config: The configuration, where `adapter` is none of its objects.
         recording: Where calls are recorded, or replayed from; it is saved at the end of the block.
+        compat: For which other bridge the adapter was written. The names of that one can be imported in the
+            process from then on, and its adapters need no base class.
 
     Raises:
         AdapterError: If the adapter cannot be used as it is written: as a worker, it would not start.
@@ -72,12 +84,13 @@ class ToolRunner:
         session_id: str = "test",
         config: Any = None,
         recording: Recording | None = None,
+        compat: Literal["snakepit"] | None = None,
     ) -> None:
         self.host = FakeHost() if host is None else host
         self.session_id = session_id
         self._call: FakeCall | None = None
         self._recording = recording
-        self._adapter = _load(adapter, config)
+        self._adapter = _load(adapter, config, compat)
         self._tools = {tool.name: tool for tool in self._adapter.tools}
         for tool in self._adapter.tools:
             build_trampoline(tool)  # raises what would keep a worker from starting
@@ -98,11 +111,12 @@ class ToolRunner:
         definition, body = self._definition(tool, streams=False), _body(positional, named)
         if self._recording is not None and self._recording.replays_tools:
             return played_result(self._recording.take(tool, body))
-        with self._beginning(tool, body) as (stub, written):
-            result: bytes = self._run(definition, build_trampoline(definition), body, stub)
+        with self._beginning(tool, body) as (stub, written, sent):
+            result: bytes = self._run(definition, build_trampoline(definition), sent, stub)
+            value = received(result, f"the result of `{tool}`")
             if written is not None:
                 written.returned(result)
-        return decode(result)
+        return value
 
     def batch(self, tool: str, /, calls: Iterable[dict[str, Any]]) -> list[Any]:
         """Run a tool that takes many calls at once for all of these, given by their arguments by name.
@@ -110,20 +124,40 @@ class ToolRunner:
         Returns:
             The results in the order of the calls, as the host gets them; the exception of each that failed.
         """
-        definition = self._definition(tool, streams=False)
-        if definition.columns is None:
-            raise TypeError(f"tool `{tool}` takes one call at a time: use `call`")
-        if self._recording is not None:
-            raise TypeError("a recording is of calls that are made one by one: use `call`")
-        from snakebridge.batches import encode_calls  # loaded with the definition
+        definition, run, body = self._batch(tool, calls)
+        if self._recording is not None and self._recording.replays_tools:
+            return played_batch(self._recording.take(tool, body))
+        with self._beginning(tool, body) as (stub, written, sent):
+            outcomes = self._run(definition, run, sent, stub)
+            if written is not None:
+                written.returned(encode_outcomes(outcomes))
+        return [one if isinstance(one, Exception) else decode(one) for one in outcomes]
 
-        batches = batch_runner(definition)
-        body = encode_calls([(encode(arguments), None) for arguments in calls])
-        run = batches.outcomes_later if definition.signature.is_async else batches.outcomes
-        policy = definition.options.unserializable or "refuse"
-        outcomes = self._run(
-            definition, under(policy, run, definition.signature.is_async, False), body, self._begun()
-        )
+    async def acall(self, tool: str, /, *positional: Any, **named: Any) -> Any:
+        """The same as `call` inside a running event loop, as that of an asynchronous test.
+
+        An asynchronous tool runs on this loop, a synchronous one as in a worker: with ``run_on="thread"`` on
+        a thread, else here, so that the loop waits for it. Cancelling it cancels the call.
+        """
+        definition, body = self._definition(tool, streams=False, awaited=True), _body(positional, named)
+        if self._recording is not None and self._recording.replays_tools:
+            return played_result(self._recording.take(tool, body))
+        with self._beginning(tool, body) as (stub, written, sent):
+            result: bytes = await self._arun(definition, build_trampoline(definition), sent, stub)
+            value = received(result, f"the result of `{tool}`")
+            if written is not None:
+                written.returned(result)
+        return value
+
+    async def abatch(self, tool: str, /, calls: Iterable[dict[str, Any]]) -> list[Any]:
+        """The same as `batch` inside a running event loop."""
+        definition, run, body = self._batch(tool, calls, awaited=True)
+        if self._recording is not None and self._recording.replays_tools:
+            return played_batch(self._recording.take(tool, body))
+        with self._beginning(tool, body) as (stub, written, sent):
+            outcomes = await self._arun(definition, run, sent, stub)
+            if written is not None:
+                written.returned(encode_outcomes(outcomes))
         return [one if isinstance(one, Exception) else decode(one) for one in outcomes]
 
     def stream(self, tool: str, /, *positional: Any, **named: Any) -> list[Any]:
@@ -137,30 +171,60 @@ class ToolRunner:
             return played_items(self._recording.take(tool, body))
         return self._chunks(definition, body)
 
+    async def astream(self, tool: str, /, *positional: Any, **named: Any) -> list[Any]:
+        """The same as `stream` inside a running event loop."""
+        return [chunk.data async for chunk in self.achunks(tool, *positional, **named)]
+
+    def achunks(self, tool: str, /, *positional: Any, **named: Any) -> AsyncGenerator[StreamChunk]:
+        """The same as `chunks` inside a running event loop, and item by item for asynchronous tools too."""
+        definition, body = self._definition(tool, streams=True, awaited=True), _body(positional, named)
+        if self._recording is not None and self._recording.replays_tools:
+            return _later(played_items(self._recording.take(tool, body)))
+        return self._achunks(definition, body)
+
     def _chunks(self, definition: ToolDefinition, body: bytes) -> Iterator[StreamChunk]:
-        with self._beginning(definition.name, body) as (stub, written):
+        with self._beginning(definition.name, body) as (stub, written, sent):
             if definition.signature.is_async:
-                yield from self._collected(definition, body, stub, written)
+                yield from self._collected(definition, sent, stub, written)
             else:
                 context = _context(stub)
-                items = context.run(build_trampoline(definition), body)
-                yield from _each(items if written is None else written.through(items), context)
+                with answering(stub):
+                    items = context.run(build_trampoline(definition), sent)
+                    yield from pull(items if written is None else written.through(items), context, stub)
 
     def _collected(
         self, definition: ToolDefinition, body: bytes, stub: Any, written: Written | None
     ) -> Iterator[StreamChunk]:
         """The items of an asynchronous tool, which runs to its end first; then its error, if it raised."""
-        sent: list[Any] = []
+        sent: list[StreamChunk] = []
 
         def collect(items: Any) -> Any:
-            return _collect(items if written is None else written.through_later(items), sent)
+            through = items if written is None else written.through_later(items)
+            return send(through, stub, _at_once, sent.append)
 
         try:
             self._run(definition, build_trampoline(definition, collect), body, stub)
-        except Exception:
-            yield from map(_received, sent)
+        except (Exception, Cancelled):
+            yield from sent
             raise
-        yield from map(_received, sent)
+        yield from sent
+
+    async def _achunks(self, definition: ToolDefinition, body: bytes) -> AsyncGenerator[StreamChunk]:
+        with self._beginning(definition.name, body) as (stub, written, sent), answering(stub):
+            context = _context(stub)
+            if definition.signature.is_async:
+                through = (lambda items: items) if written is None else written.through_later
+                make = partial(build_trampoline, definition)
+                chunks = relay(
+                    lambda send_all: make(lambda items: send_all(through(items))), sent, context, stub
+                )
+            else:
+                through = (lambda items: items) if written is None else written.through
+                run, on_thread = build_trampoline(definition), definition.place(0) == "thread"
+                chunks = pull_later(run, sent, context, stub, through, on_thread)
+            async with contextlib.aclosing(chunks):
+                async for chunk in chunks:
+                    yield chunk
 
     def __enter__(self) -> Self:
         self._adapter.life.start()
@@ -171,41 +235,79 @@ class ToolRunner:
         if self._recording is not None:
             self._recording.save()
 
-    def _definition(self, name: str, streams: bool) -> ToolDefinition:
+    async def __aenter__(self) -> Self:
+        await self._adapter.life.astart()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._adapter.life.astop()
+        if self._recording is not None:
+            self._recording.save()
+
+    def __repr__(self) -> str:
+        about = "" if self._recording is None else f", recording {str(self._recording.path)!r}"
+        where = f"session {self.session_id!r}" if self._call is None else repr(self._call)
+        return (
+            f"<ToolRunner of {self._adapter.spec} with {counted(len(self._tools), 'tool')}, {where}{about}>"
+        )
+
+    def _definition(self, name: str, streams: bool, awaited: bool = False) -> ToolDefinition:
         definition = self._tools.get(name)
         if definition is None:
             raise LookupError(f"the adapter has no tool `{name}`{did_you_mean(name, self._tools)}")
         if definition.streams is not streams:
             kind, method = ("streams", "stream") if definition.streams else ("does not stream", "call")
-            raise TypeError(f"tool `{name}` {kind}: use `{method}`")
+            raise TypeError(f"tool `{name}` {kind}: use `{'a' if awaited else ''}{method}`")
+        is_played = self._recording is not None and self._recording.replays_tools
+        if definition.signature.is_async and not (awaited or is_played):
+            refuse_running_loop(
+                f"asynchronous tool `{name}`",
+                "`async for chunk in runner.achunks(..)`, or `await runner.astream(..)`"
+                if streams
+                else "`await runner.acall(..)`" + (", or `abatch`" if definition.columns is not None else ""),
+            )
         return definition
 
-    def _begun(self) -> FakeCall:
+    def _batch(
+        self, tool: str, calls: Iterable[dict[str, Any]], awaited: bool = False
+    ) -> tuple[ToolDefinition, Callable[[bytes], Any], bytes]:
+        """What runs many calls of a tool at once, and the body that has them."""
+        definition = self._definition(tool, streams=False, awaited=awaited)
+        if definition.columns is None:
+            raise TypeError(f"tool `{tool}` takes one call at a time: use `{'a' if awaited else ''}call`")
+        batches = batch_runner(definition)
+        body = encode_calls([(encode(arguments), None) for arguments in calls])
+        run = batches.outcomes_later if definition.signature.is_async else batches.outcomes
+        policy = definition.options.unserializable or "refuse"
+        return definition, under(policy, run, definition.signature.is_async, False), body
+
+    def _begun(self, tool: str, **about: Any) -> FakeCall:
         """The call of the host that a tool is run for."""
-        return self._call or self.host.begin_call(self.session_id)
+        call = self._call or self.host.begin_call(**{"session_id": self.session_id, **about})
+        return call.for_tool(self._tools[tool].options.timeout)
 
     @contextlib.contextmanager
-    def _beginning(self, tool: str, body: bytes) -> Iterator[tuple[Any, Written | None]]:
-        """What a run stands on, and where it is written down, if it is."""
+    def _beginning(self, tool: str, body: bytes) -> Iterator[tuple[Any, Written | None, bytes]]:
+        """What a run stands on; where it is written down, if it is; and what the tool is sent."""
         recording = self._recording
         if recording is None:
-            yield self._begun(), None
+            yield self._begun(tool), None, body
         elif recording.is_replayed:
             call = recording.take(tool, body)
             about = {"metadata": from_plain(call.metadata), "correlation_id": call.correlation_id}
-            stub = ReplayingStub(self._call or self.host.begin_call(call.session, **about), call, recording)
+            stub = ReplayingStub(self._begun(tool, session_id=call.session, **about), call, recording)
             try:
-                yield stub, None
+                yield stub, None, stub.body
             except Exception as error:
                 if stub.mismatches:
                     raise ReplayMismatch(stub.mismatches[0]) from error
                 raise
             stub.finish()
         else:
-            begun = self._begun()
+            begun = self._begun(tool)
             written = Written(tool, body, begun, begun.session_id)
             try:
-                yield written.stub, written
+                yield written.stub, written, body
             except Exception as error:
                 written.raised(error)
                 raise
@@ -214,8 +316,19 @@ class ToolRunner:
 
     def _run(self, definition: ToolDefinition, run: Callable[[bytes], Any], body: bytes, stub: Any) -> Any:
         context = _context(stub)
-        result = context.run(run, body)
-        return context.run(asyncio.run, result) if definition.signature.is_async else result
+        with answering(stub):
+            if definition.signature.is_async:
+                return asyncio.run(run_later(run, body, context, stub))
+            return context.run(run, body)
+
+    async def _arun(
+        self, definition: ToolDefinition, run: Callable[[bytes], Any], body: bytes, stub: Any
+    ) -> Any:
+        context = _context(stub)
+        with answering(stub):
+            if definition.signature.is_async:
+                return await run_later(run, body, context, stub)
+            return await run_here(partial(context.run, run, body), stub, definition.place(0) == "thread")
 
 
 def _context(stub: Any) -> contextvars.Context:
@@ -229,44 +342,49 @@ def _body(positional: Any, named: Any) -> bytes:
     return encode([positional, named] if positional else named)
 
 
-def _load(adapter: Any, config: Any) -> LoadedAdapter:
+def _load(adapter: Any, config: Any, compat: str | None) -> LoadedAdapter:
+    """Load an adapter as a worker does, or take the object that the test has made."""
+    if compat == "snakepit":
+        from snakebridge.compat import snakepit  # only for adapters that need it
+
+        snakepit.install()
+    elif compat is not None:
+        raise ValueError(f'compat is {compat!r}: there is "snakepit"')
+    instance = None
     if isinstance(adapter, str):
         module, name = parse_spec(adapter)
         source = find_adapter(import_module(module), name)
-        return collect_tools(source, make_adapter(source, config), config, _complete)
-    kind = adapter if isinstance(adapter, type) else type(adapter)
-    source = AdapterSource(f"{kind.__module__}:{kind.__name__}", kind)
-    instance = make_adapter(source, config) if adapter is kind else adapter
+    elif isinstance(adapter, ModuleType):
+        source = find_adapter(adapter, None)
+    elif isinstance(adapter, type):
+        source = adapter_class(adapter, f"{adapter.__module__}:{adapter.__name__}")
+    else:
+        kind = type(adapter)
+        source = AdapterSource(f"{kind.__module__}:{kind.__name__}", kind)
+        if adapter_class(kind, source.spec).target is not kind:
+            raise AdapterError(
+                f"`{source.spec}` has no base class, and an object of it is made for every call: give "
+                f"`ToolRunner` the class, and not {adapter!r:.80}"
+            )
+        instance = adapter
+    if instance is None:
+        instance = make_adapter(source, config)
     return collect_tools(source, instance, config, _complete)
 
 
-async def _collect(items: Any, sent: list[Any]) -> None:
-    if hasattr(type(items), "__aiter__"):
-        async for item in items:
-            sent.append(item)  # noqa: PERF401 - one by one: what came before an error counts
-    else:
-        sent.extend(items)
+async def _at_once() -> None:
+    """Wait for nobody to want an item."""
 
 
-def _each(items: Iterator[Any], context: contextvars.Context) -> Iterator[StreamChunk]:
-    missing = object()
-    try:
-        while (item := context.run(next, items, missing)) is not missing:
-            yield _received(item)
-    finally:
-        close = getattr(items, "close", None)
-        if close is not None:
-            context.run(close)
-
-
-def _received(item: Any) -> StreamChunk:
-    """An item as the host gets it."""
-    chunk = item if isinstance(item, StreamChunk) else StreamChunk(item)
-    data, metadata = decode(encode([chunk.data, chunk.metadata]))
-    return StreamChunk(data, chunk.is_final, metadata)
+async def _later(items: Iterable[StreamChunk]) -> AsyncGenerator[StreamChunk]:
+    for item in items:
+        yield item
 
 
 def _complete(awaitable: Any) -> Any:
+    if running_loop() is not None and hasattr(awaitable, "close"):
+        awaitable.close()  # it is not awaited
+    refuse_running_loop("an asynchronous hook", "`async with ToolRunner(..) as runner`")
     return asyncio.run(_await(awaitable))
 
 

@@ -27,6 +27,12 @@ class FakeSession:
         """What is kept, by key."""
         return {key: value for key, (_, value) in sorted(self._values.items())}
 
+    def __repr__(self) -> str:
+        kept = ", ".join(
+            f"{key}={value!r:.60} (version {self._versions[key]})" for key, value in self.values.items()
+        )
+        return f"<FakeSession with {kept or 'nothing in it'}{', which is over' if self.is_over else ''}>"
+
     def answer(self, target: str, arguments: dict[str, Any]) -> Any:
         """What the host answers to a `$state` target.
 

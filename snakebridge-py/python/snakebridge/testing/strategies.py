@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import typing
 from typing import TYPE_CHECKING, Any
 
-import msgspec
+from hypothesis import errors
 from hypothesis import strategies as st
 
+from snakebridge.annotations import type_text
 from snakebridge.arguments import ArgumentReader
 from snakebridge.decorator import ToolOptions, options_of
 from snakebridge.definitions import define_tool
 from snakebridge.encoding import encode
 from snakebridge.errors import InvalidArgument, Unserializable
-from snakebridge.inputs import input_type
+from snakebridge.inputs import callback_type, input_type
+from snakebridge.suggestions import did_you_mean
+from snakebridge.testing.values import Values
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,18 +24,25 @@ if TYPE_CHECKING:
 
     from snakebridge.signature import Parameter
 
-SMALLEST, LARGEST = -(2**63), 2**64 - 1
-"""Integers that the wire can say."""
+MISFITS = 100
+"""Values of which none fits, after which a parameter is given up: fewer than those by which hypothesis gives
+up the test, with an error that does not say which parameter it is."""
 
 
-def arguments_of(tool: Callable[..., Any]) -> SearchStrategy[dict[str, Any]]:
+def arguments_of(tool: Callable[..., Any], /, **given: SearchStrategy[Any]) -> SearchStrategy[dict[str, Any]]:
     """Arguments by name that fit a tool's signature; those with defaults are sometimes left out.
+
+    Dataclasses, Structs, TypedDicts and NamedTuples are built field by field, and constraints hold in them as
+    well. A parameter that takes a function of the host has to have a default: it is always left out.
 
     Args:
         tool: A decorated function or method, or any other function.
+        **given: Values for parameters by name, instead of those that would be made.
 
     Raises:
         AdapterError: If it cannot be a tool as it is written.
+        TypeError: If no values can be made for a parameter, also where values are drawn and none fits; or if
+            values are given for one that there is not.
 
     Example:
         >>> from hypothesis import given
@@ -45,81 +54,55 @@ def arguments_of(tool: Callable[..., Any]) -> SearchStrategy[dict[str, Any]]:
         >>> check()
     """
     definition = define_tool(tool, options_of(tool) or ToolOptions())
-    reader = ArgumentReader(definition.name, definition.parameters)
+    ArgumentReader(definition.name, definition.parameters)  # raises what keeps it from being a tool
     named = [parameter for parameter in definition.parameters if parameter.kind != "var_keyword"]
-    required = {parameter.name: _values(parameter) for parameter in named if parameter.required}
-    optional = {parameter.name: _values(parameter) for parameter in named if not parameter.required}
+    for name in given.keys() - {parameter.name for parameter in named}:
+        hint = did_you_mean(name, [parameter.name for parameter in named])
+        raise TypeError(f"tool `{definition.name}` has no parameter `{name}`{hint}")
+    values = Values()
+    required: dict[str, SearchStrategy[Any]] = {}
+    optional: dict[str, SearchStrategy[Any]] = {}
+    for parameter in named:
+        made = required if parameter.required else optional
+        if parameter.name in given:
+            made[parameter.name] = given[parameter.name]
+        elif callback_type(parameter.annotation) is None:
+            made[parameter.name] = _values(definition.name, parameter, values)
+        elif parameter.required:
+            raise _no_values(definition.name, parameter, "it takes a function of the host's own")
+    return st.fixed_dictionaries(required, optional=optional)
 
-    def fits(arguments: dict[str, Any]) -> bool:
+
+def _no_values(tool: str, parameter: Parameter, reason: str) -> TypeError:
+    return TypeError(
+        f"tool `{tool}`: no values can be made for parameter `{parameter.name}` of type "
+        f"{type_text(parameter.annotation)}: {reason}. Give some: `arguments_of(.., {parameter.name}=..)`"
+    )
+
+
+def _values(tool: str, parameter: Parameter, values: Values) -> SearchStrategy[Any]:
+    """Values that the tool accepts for a parameter."""
+    stream = input_type(parameter.annotation)
+    try:
+        made = values.of(parameter.annotation) if stream is None else st.lists(values.of(stream.item))
+        made.validate()
+    except (errors.HypothesisException, NameError, TypeError) as error:
+        raise _no_values(tool, parameter, str(error)) from error
+    reader = ArgumentReader(tool, [parameter])
+    misfits: int | None = 0
+    """None once a value has fitted."""
+
+    def fits(value: Any) -> bool:
+        nonlocal misfits
         try:
-            body = encode(arguments)
-            reader.read_open(body) if reader.is_open else reader.read(body)
-        except (InvalidArgument, Unserializable):
+            reader.read(encode({parameter.name: value}))
+        except (InvalidArgument, Unserializable) as error:
+            misfits = None if misfits is None else misfits + 1
+            if misfits is not None and misfits >= MISFITS:
+                reason = f"{MISFITS} were drawn, and none fits; of the last one: {error}"
+                raise _no_values(tool, parameter, reason) from None
             return False
+        misfits = None
         return True
 
-    return st.fixed_dictionaries(required, optional=optional).filter(fits)
-
-
-def _values(parameter: Parameter) -> SearchStrategy[Any]:
-    stream = input_type(parameter.annotation)
-    return _of(parameter.annotation) if stream is None else st.lists(_of(stream.item))
-
-
-def _of(annotation: Any) -> SearchStrategy[Any]:
-    """Values of an annotation, within the limits of the wire and the usual constraints."""
-    if annotation is Any:
-        return _plain()
-    if annotation is int:
-        return st.integers(SMALLEST, LARGEST)
-    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
-    if origin is typing.Annotated:
-        metas = [extra for extra in arguments[1:] if isinstance(extra, msgspec.Meta)]
-        return _constrained(arguments[0], metas)
-    if origin is list and arguments:
-        return st.lists(_of(arguments[0]))
-    if origin is dict and arguments:
-        return st.dictionaries(_of(arguments[0]), _of(arguments[1]))
-    return st.from_type(annotation)
-
-
-def _constrained(kind: Any, metas: list[msgspec.Meta]) -> SearchStrategy[Any]:
-    said = {
-        name: value
-        for meta in metas
-        for name in ("ge", "gt", "le", "lt", "min_length", "max_length", "pattern")
-        if (value := getattr(meta, name)) is not None
-    }
-    length = {"min_size": said.get("min_length", 0), "max_size": said.get("max_length")}
-    if kind is int:
-        smallest = said.get("ge", said.get("gt", SMALLEST - 1) + 1)
-        return st.integers(smallest, said.get("le", said.get("lt", LARGEST + 1) - 1))
-    if kind is float:
-        return st.floats(
-            said.get("ge", said.get("gt")),
-            said.get("le", said.get("lt")),
-            exclude_min="gt" in said,
-            exclude_max="lt" in said,
-            allow_nan=not {"ge", "gt", "le", "lt"} & said.keys(),
-        )
-    if kind is str:
-        return st.from_regex(said["pattern"]) if "pattern" in said else st.text(**length)
-    if kind is bytes:
-        return st.binary(**length)
-    if typing.get_origin(kind) is list:
-        return st.lists(_of(typing.get_args(kind)[0]), **length)
-    return _of(kind)
-
-
-def _plain() -> SearchStrategy[Any]:
-    scalars = (
-        st.none()
-        | st.booleans()
-        | st.integers(SMALLEST, LARGEST)
-        | st.floats(allow_nan=False)
-        | st.text()
-        | st.binary()
-    )
-    return st.recursive(
-        scalars, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=10
-    )
+    return made.filter(fits)

@@ -117,6 +117,8 @@ impl Object {
 
     /// Iterates over it: the items as a stream, which Python fills as far as there is room
     /// ([`window`](ToolStream::window)). So an iterator may be further than what was taken of the stream.
+    ///
+    /// What is asynchronous is iterated over on the worker's event loop, and closed when the stream ends or is dropped.
     pub fn iterate<T: DeserializeOwned>(&self) -> ToolStream<T> {
         let request = self.request(Wanted::by::<T>());
         let target = ToolName::Declared("$ref.iter");
