@@ -17,12 +17,16 @@ from types import SimpleNamespace
 from typing import Any, Optional
 from unittest.mock import Mock
 
+import msgspec
 import pytest
 
-from snakebridge import BaseAdapter, SessionContext, StreamChunk, Unserializable, telemetry, tool
+from snakebridge import BaseAdapter, SessionContext, StreamChunk, telemetry, tool
 from snakebridge.adapters.showcase.tool import Tool
 from snakebridge.compat import snakepit
+from snakebridge.definitions import tools_of_instance
+from snakebridge.encoding import encode
 from snakebridge.testing import FakeHost, ToolRunner
+from snakebridge.trampoline import build_trampoline
 
 SNIPPETS = dict(
     re.findall(
@@ -150,9 +154,15 @@ def handlers():
 def test_3_3_an_adapter_delegates_to_handlers():
     adapter = run("3.3 adapter", "snakebridge.adapters.showcase", **OURS).ShowcaseAdapter
     assert [chunk.data["step"] for chunk in adapter().stream_progress(steps=1)] == [1]
-    # It returns a generator and does not say that it streams, which here has to be said.
-    with pytest.raises(Unserializable, match="supports_streaming=True"):
-        ToolRunner(adapter).call("stream_progress", steps=1)
+    # It returns a generator and does not say that it streams: a call for one value gets the items as a list.
+    runner = ToolRunner(adapter)
+    assert [item["step"] for item in runner.call("stream_progress", steps=2)] == [1, 2]
+    # A worker that is called for a stream sends them, by what it makes of the tool then.
+    (progress,) = (tool for tool in tools_of_instance(runner.adapter) if tool.name == "stream_progress")
+    assert progress.answers_both
+    streaming = build_trampoline(msgspec.structs.replace(progress, streams=True))
+    items = list(streaming(encode({"steps": 2})))
+    assert [(item.data["step"], item.is_final) for item in items] == [(1, False), (2, True)]
 
 
 def test_3_3_a_handler_lists_its_functions():

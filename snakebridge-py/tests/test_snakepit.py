@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from scripted_host import ADAPTERS, ERROR, READY, ScriptedHost
+from scripted_host import ADAPTERS, END, ERROR, ITEM, READY, ScriptedHost
 from snakebridge import AdapterError, InvalidArgument, telemetry
 from snakebridge.compat import snakepit
 from snakebridge.compat.snakepit_serialization import TypeSerializer
@@ -122,6 +122,31 @@ def test_a_runner_serves_the_names_that_its_adapter_imports(monkeypatch):
 
 def test_execute_tool_may_be_asynchronous(runner):
     assert runner("BareAsync").call("execute_tool", tool_name="x", arguments={"a": 1}) == ["x", {"a": 1}]
+
+
+def test_execute_tool_may_return_a_generator(runner):
+    gathered = runner("Gathered")
+    assert gathered.call("execute_tool", tool_name="ticks", arguments={"n": 2}) == [0, 1]
+    assert gathered.call("execute_tool", tool_name="chunks", arguments={"n": 2}) == [{"i": 0}, {"i": 1}]
+    stream = runner("BareStream")
+    assert stream.call("execute_tool", tool_name="x", arguments={"n": 2}) == [["x", 0], ["x", 1]]
+
+
+@pytest.mark.parametrize(
+    ("adapter", "name", "items"),
+    [
+        ("Gathered", "ticks", [0, 1]),
+        ("Gathered", "chunks", [{"i": 0}, {"i": 1}]),
+        ("BareStream", "x", [["x", 0], ["x", 1]]),
+    ],
+)
+def test_execute_tool_streams_where_it_is_called_for_a_stream(adapter, name, items):
+    with ScriptedHost(f"from_snakepit:{adapter}", compat="snakepit") as host:
+        host.receive()
+        host.call("execute_tool", {"tool_name": name, "arguments": {"n": 2}}, flags=1)
+        frames = [host.receive() for _ in range(3)]
+        assert [header[0] for header, _ in frames] == [ITEM, ITEM, END]
+        assert [body for _, body in frames[:2]] == items
 
 
 def test_a_worker_serves_it_where_the_host_says_so():

@@ -122,7 +122,7 @@ def tool(function: Any = None, /, **options: Any) -> Any:
             `deprecated`, True or what to use instead, `hidden`, left out of lists, `read_only` and
             `destructive`, what a run does to the world.
             `supports_streaming`, whether the result is a stream of items (default: whether the function is a
-            generator).
+            generator, or says that it returns an iterator; one that says nothing does what a call asks for).
             `timeout` in seconds, the default deadline of calls, and `idempotent`, a promise that running a
             call twice does no harm, so that the host may repeat one that was lost with its worker.
             `run_on`, where the tool runs: on the worker's ``"main"`` thread, one call after the other, where

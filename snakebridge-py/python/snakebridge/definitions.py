@@ -53,6 +53,17 @@ class ToolDefinition(msgspec.Struct, frozen=True):
         """The parameters that a call gives."""
         return [parameter for parameter in self.signature.parameters if not parameter.injected]
 
+    @property
+    def answers_both(self) -> bool:
+        """Whether nothing says if it streams.
+
+        Then a call that asks for a stream gets the items of the iterator that it returns, and one that asks
+        for a value gets a list of them.
+        """
+        is_open = self.options.supports_streaming is None and self.signature.returns is Any
+        is_kept = self.options.cache is not None
+        return is_open and not (self.streams or is_kept or self.columns is not None)
+
     def place(self, threads: int) -> Place:
         """Where it runs, in a worker that was given so many threads."""
         if self.signature.is_async:

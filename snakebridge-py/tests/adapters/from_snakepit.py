@@ -63,6 +63,8 @@ class Gathered(BaseAdapter):
     def execute_tool(self, tool_name: str, arguments: dict[str, Any], context) -> Any:
         if tool_name in self._handler_tools:
             return self._handler_tools[tool_name].func(context, **arguments)
+        if tool_name == "chunks":
+            return (StreamChunk(data={"i": i}) for i in range(arguments["n"]))
         return self.call_tool(tool_name, **arguments)
 
     @tool(description="Echo back provided arguments")
@@ -91,3 +93,9 @@ class Bare:
 class BareAsync:
     async def execute_tool(self, tool_name, arguments, context):
         return [tool_name, arguments]
+
+
+class BareStream:
+    async def execute_tool(self, tool_name, arguments, context):
+        for i in range(arguments["n"]):
+            yield [tool_name, i]

@@ -18,7 +18,7 @@ from snakebridge.compat.snakepit_serialization import TypeSerializer
 from snakebridge.decorator import ToolOptions, options_of
 from snakebridge.definitions import define_tool
 from snakebridge.session import SessionContext
-from snakebridge.signature import CO_COROUTINE
+from snakebridge.signature import CO_ASYNC_GENERATOR, CO_COROUTINE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -145,7 +145,7 @@ def _by_name(adapter: Any) -> ToolDefinition:
 
     async def execute_later(context: Any, tool_name: str, arguments: dict[str, Any] | None = None) -> Any: ...
 
-    is_async = adapter.execute_tool.__code__.co_flags & CO_COROUTINE
+    is_async = adapter.execute_tool.__code__.co_flags & (CO_COROUTINE | CO_ASYNC_GENERATOR)
     options = ToolOptions(name="execute_tool", description="Run a tool of the adapter by its name")
     return define_tool(execute_later if is_async else execute_tool, options, locate, takes_context=True)
 
