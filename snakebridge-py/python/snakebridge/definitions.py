@@ -26,6 +26,9 @@ Place = Literal["main", "thread", "loop"]
 FOREIGN_TOOLS = "__snakebridge_tools__"
 """Method by which the base classes in `snakebridge.compat` list what they know besides."""
 
+HOOKS = frozenset({"initialize", "cleanup", "warmup", "before_call", "after_call"})
+"""What a worker runs by itself, of an adapter object or module, where it is there."""
+
 INCLUDED = "_snakebridge_included"
 """Attribute of an adapter object: its handlers, each with the prefix of its tools' names."""
 
@@ -141,11 +144,36 @@ def tools_of_instance(adapter: object) -> list[ToolDefinition]:
     methods = (
         define_tool(getattr(adapter, name), options, attrgetter(name))
         for name, value in named.items()
-        if (options := options_of(getattr(value, "__func__", value))) is not None
+        if (options := _said_of(type(adapter), name, value)) is not None
     )
     tools = _distinct(chain(methods, _included_tools(adapter), _listed_by_adapter(adapter)))
     policy = getattr(type(adapter), "unserializable", None)
     return tools if not isinstance(policy, str) else [_with_policy(tool, policy, adapter) for tool in tools]
+
+
+def _said_of(kind: type, name: str, value: Any) -> ToolOptions | None:
+    """What `@tool` said about an attribute of a class, or None where it is not decorated.
+
+    Raises:
+        AdapterError: If it has the name of something of `BaseAdapter`.
+    """
+    function = getattr(value, "__func__", value)
+    options = options_of(function)
+    if options is None:
+        return None
+    from snakebridge.base_adapter import BaseAdapter  # which imports this module
+
+    if name in vars(BaseAdapter) and issubclass(kind, BaseAdapter):
+        raise _taken(function, name, f"`BaseAdapter.{name}`")
+    return options
+
+
+def _taken(function: Any, name: str, what: str) -> AdapterError:
+    why = "the worker runs it by itself" if name in HOOKS else "adapters have it already"
+    return AdapterError(
+        f"{_origin(function)}: {what} is no tool, because {why}: give the function another name, and the "
+        f'tool this one if it has to be called so, by @tool(name="{name}")'
+    )
 
 
 def _with_policy(tool: ToolDefinition, policy: str, adapter: object) -> ToolDefinition:
@@ -161,12 +189,16 @@ def _with_policy(tool: ToolDefinition, policy: str, adapter: object) -> ToolDefi
 
 def tools_of_module(module: ModuleType) -> list[ToolDefinition]:
     """The decorated functions that are defined in a module, by name."""
-    return _distinct(
-        define_tool(value, options)
-        for value in vars(module).values()
+    found = [
+        (name, value, options)
+        for name, value in vars(module).items()
         if (options := options_of(value)) is not None
         and getattr(value, "__module__", None) == module.__name__
-    )
+    ]
+    for name, value, _ in found:
+        if name in HOOKS:
+            raise _taken(value, name, f"a module's `{name}`")
+    return _distinct(define_tool(value, options) for _, value, options in found)
 
 
 def register(definition: ToolDefinition, adapter_class: str, module: str) -> ToolRegistration:
