@@ -1,13 +1,15 @@
 """`@tool`: what it accepts, and that the function stays what it was."""
 
 import functools
+import inspect
+import pydoc
 from datetime import date, timedelta
 
 import pytest
 
 from calling import trampoline
 from snakebridge import AdapterError, BaseAdapter, tool
-from snakebridge.decorator import options_of
+from snakebridge.decorator import ToolOptions, options_of
 from snakebridge.definitions import define_tool
 from snakebridge.manifest import describe_tool
 
@@ -41,6 +43,18 @@ def test_a_decorated_function_is_still_called_directly():
         return a + b
 
     assert add(1, b=2) == 3
+
+
+def test_help_shows_the_keywords_and_their_defaults():
+    parameters = inspect.signature(tool).parameters
+    defaults = ToolOptions()
+    assert {name: parameter.default for name, parameter in parameters.items()} == {
+        name: getattr(defaults, name) for name in ToolOptions.__struct_fields__
+    }
+    assert {parameter.kind for parameter in parameters.values()} == {inspect.Parameter.KEYWORD_ONLY}
+    text = pydoc.plain(pydoc.render_doc(tool))
+    assert "timeout: 'float | None' = None" in text
+    assert "Make a method of an adapter" in text
 
 
 def test_only_decorated_methods_are_tools():
