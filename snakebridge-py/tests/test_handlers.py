@@ -123,6 +123,40 @@ def test_a_function_without_the_context_is_refused():
         BaseAdapter().include(Handler())
 
 
+def listing(tools):
+    """A handler that lists these."""
+
+    class Handler:
+        def get_tools(self):
+            return tools
+
+    return Handler()
+
+
+def add(ctx, a: float):
+    return a
+
+
+@pytest.mark.parametrize(
+    ("tools", "message"),
+    [
+        ({"add": add}, r"Handler` lists function as 'add', .* write `Tool\(add\)`"),
+        ({"add": 3}, r"Handler` lists int as 'add', .* write `Tool\(function\)`"),
+        (
+            {"add": Tool(add, timeout="x")},
+            r"Handler`: the `Tool` of 'add' .*: @tool option has the wrong type",
+        ),
+        ({"add": Tool(add, timeout=-1)}, "Handler`: the `Tool` of 'add' .*`timeout` is -1"),
+        ({"add": Tool(add, timout=1)}, "Handler`: the `Tool` of 'add' .*no option `timout`: did you mean"),
+        ({"a b": Tool(add)}, "Handler`: the `Tool` of 'a b' .*tool name 'a b' is not allowed"),
+        ({3: Tool(add)}, "Handler`: the `Tool` of 3 .*wrong type"),
+    ],
+)
+def test_a_mistake_in_what_a_handler_lists_is_named_with_handler_and_key(tools, message):
+    with pytest.raises(AdapterError, match=message):
+        BaseAdapter().include(listing(tools))
+
+
 def test_two_handlers_with_one_name_are_told_apart_by_a_prefix():
     class Twice(BaseAdapter):
         def __init__(self):

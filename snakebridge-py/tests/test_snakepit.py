@@ -66,6 +66,13 @@ def test_handlers_behind_execute_tool_are_tools_by_their_names(runner):
         gathered.call("add", a="x", b=2)
 
 
+def test_a_function_among_the_tools_of_handlers_that_is_no_tool_is_named(runner):
+    adapter = type(runner("Gathered").adapter)()
+    adapter._handler_tools["plain"] = print
+    with pytest.raises(AdapterError, match="adapter `Gathered` lists builtin_function_or_method as 'plain'"):
+        adapter.get_tools()
+
+
 def test_execute_tool_is_a_tool_that_takes_any_name(runner):
     assert runner("Gathered").call("execute_tool", tool_name="echo", arguments={"x": 1}) == {"x": 1}
 

@@ -269,21 +269,41 @@ def handler_tools(handler: Any) -> list[ToolDefinition]:
     """
     tools = tools_of_instance(handler)
     listed = None if tools else getattr(handler, "get_tools", lambda: None)()
+    owner = f"handler `{type(handler).__module__}.{type(handler).__qualname__}`"
     if isinstance(listed, dict):
-        tools = [_listed_tool(name, tool) for name, tool in listed.items()]
+        tools = [_listed_tool(owner, name, tool) for name, tool in listed.items()]
     if not tools:
-        kind = type(handler)
         raise AdapterError(
-            f"handler `{kind.__module__}.{kind.__qualname__}` has no tools: decorate its methods with @tool, "
-            "or give it a method `get_tools` that returns a dictionary of `Tool` by name"
+            f"{owner} has no tools: decorate its methods with @tool, or give it a method `get_tools` that "
+            "returns a dictionary of `Tool` by name"
         )
     return tools
 
 
-def _listed_tool(name: str, tool: Any) -> ToolDefinition:
+def listed_function(owner: str, name: Any, tool: Any) -> Any:
+    """The function of a `Tool` that a handler lists by name.
+
+    Raises:
+        AdapterError: If it is no `Tool`.
+    """
+    function = getattr(tool, "func", None)
+    if not callable(function):
+        right = "Tool(function)" if not callable(tool) else f"Tool({getattr(tool, '__name__', 'function')})"
+        raise AdapterError(
+            f"{owner} lists {type(tool).__name__} as {name!r}, and each is to be a `Tool` of "
+            f"snakebridge.adapters.showcase.tool: write `{right}`"
+        )
+    return function
+
+
+def _listed_tool(owner: str, name: Any, tool: Any) -> ToolDefinition:
+    function = listed_function(owner, name, tool)
     said = {"name": name, "description": getattr(tool, "description", None)}
-    options = check_options({**said, **getattr(tool, "options", {})})
-    return define_tool(tool.func, options, lambda handler: handler.get_tools()[name].func, takes_context=True)
+    try:
+        options = check_options({**said, **getattr(tool, "options", {})})
+    except (TypeError, ValueError) as error:
+        raise AdapterError(f"{owner}: the `Tool` of {name!r} cannot be used: {error}") from None
+    return define_tool(function, options, lambda other: other.get_tools()[name].func, takes_context=True)
 
 
 def _distinct(found: Iterable[ToolDefinition]) -> list[ToolDefinition]:

@@ -16,7 +16,7 @@ from snakebridge import base_adapter, telemetry
 from snakebridge.adapters.showcase import tool as showcase_tool
 from snakebridge.compat.snakepit_serialization import TypeSerializer
 from snakebridge.decorator import ToolOptions, options_of
-from snakebridge.definitions import define_tool
+from snakebridge.definitions import define_tool, listed_function
 from snakebridge.session import SessionContext
 from snakebridge.signature import CO_ASYNC_GENERATOR, CO_COROUTINE
 
@@ -94,7 +94,7 @@ class BaseAdapter(base_adapter.BaseAdapter):
         decorated = {name for name in dir(kind) if options_of(getattr(kind, name, None)) is not None}
         for name, handler_tool in getattr(self, "_handler_tools", {}).items():
             if name not in decorated:
-                yield _of_handler(name, handler_tool)
+                yield _of_handler(kind.__qualname__, name, handler_tool)
         yield _by_name(self)
 
 
@@ -122,9 +122,10 @@ def uninstall() -> None:
         del sys.modules[name]
 
 
-def _of_handler(name: str, handler_tool: Any) -> ToolDefinition:
+def _of_handler(adapter_class: str, name: str, handler_tool: Any) -> ToolDefinition:
     options = ToolOptions(name=name, description=getattr(handler_tool, "description", None))
-    definition = define_tool(handler_tool.func, options, takes_context=True)
+    function = listed_function(f"`_handler_tools` of adapter `{adapter_class}`", name, handler_tool)
+    definition = define_tool(function, options, takes_context=True)
     names = [parameter.name for parameter in definition.parameters if parameter.kind != "var_keyword"]
 
     def locate(adapter: Any) -> Any:
@@ -134,7 +135,7 @@ def _of_handler(name: str, handler_tool: Any) -> ToolDefinition:
 
         return execute
 
-    return define_tool(handler_tool.func, options, locate, takes_context=True)
+    return define_tool(function, options, locate, takes_context=True)
 
 
 def _by_name(adapter: Any) -> ToolDefinition:
