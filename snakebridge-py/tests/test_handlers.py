@@ -91,6 +91,16 @@ def test_objects_that_live_for_one_call_have_handlers_of_their_own():
     assert runner.call("listed_ping")["message"] == "pong"
 
 
+def test_what_is_included_after_the_tools_were_listed_is_among_them():
+    adapter = BaseAdapter()
+    assert adapter.get_tools() == []
+    adapter.include(Decorated())
+    assert adapter.get_tools() is adapter.get_tools()
+    adapter.include(Listed(), prefix="listed_")
+    names = [registration.name for registration in adapter.get_tools()]
+    assert names == ["double", "listed_add", "listed_count", "listed_ping"]
+
+
 def test_an_adapter_can_include_another():
     class Outer(BaseAdapter):
         def __init__(self):

@@ -246,6 +246,8 @@ def _described(signature: Signature, texts: dict[str, str]) -> Signature:
 
 def _included_tools(adapter: object) -> Iterator[ToolDefinition]:
     for index, (handler, prefix) in enumerate(vars(adapter).get(INCLUDED, ())):
+        from snakebridge.handlers import handler_tools  # most adapters have none
+
         for tool in handler_tools(handler):
             # Each adapter object has handlers of its own, in the same order.
             yield msgspec.structs.replace(
@@ -259,51 +261,6 @@ def _listed_by_adapter(adapter: object) -> Iterable[ToolDefinition]:
     """What an adapter of a foreign kind says of tools that are no decorated methods."""
     more = getattr(type(adapter), FOREIGN_TOOLS, None)
     return () if more is None else more(adapter)
-
-
-def handler_tools(handler: Any) -> list[ToolDefinition]:
-    """The tools of a handler: its decorated methods, or what its `get_tools` says by name.
-
-    Raises:
-        AdapterError: If it has none, or one cannot be a tool as it is written.
-    """
-    tools = tools_of_instance(handler)
-    listed = None if tools else getattr(handler, "get_tools", lambda: None)()
-    owner = f"handler `{type(handler).__module__}.{type(handler).__qualname__}`"
-    if isinstance(listed, dict):
-        tools = [_listed_tool(owner, name, tool) for name, tool in listed.items()]
-    if not tools:
-        raise AdapterError(
-            f"{owner} has no tools: decorate its methods with @tool, or give it a method `get_tools` that "
-            "returns a dictionary of `Tool` by name"
-        )
-    return tools
-
-
-def listed_function(owner: str, name: Any, tool: Any) -> Any:
-    """The function of a `Tool` that a handler lists by name.
-
-    Raises:
-        AdapterError: If it is no `Tool`.
-    """
-    function = getattr(tool, "func", None)
-    if not callable(function):
-        right = "Tool(function)" if not callable(tool) else f"Tool({getattr(tool, '__name__', 'function')})"
-        raise AdapterError(
-            f"{owner} lists {type(tool).__name__} as {name!r}, and each is to be a `Tool` of "
-            f"snakebridge.adapters.showcase.tool: write `{right}`"
-        )
-    return function
-
-
-def _listed_tool(owner: str, name: Any, tool: Any) -> ToolDefinition:
-    function = listed_function(owner, name, tool)
-    said = {"name": name, "description": getattr(tool, "description", None)}
-    try:
-        options = check_options({**said, **getattr(tool, "options", {})})
-    except (TypeError, ValueError) as error:
-        raise AdapterError(f"{owner}: the `Tool` of {name!r} cannot be used: {error}") from None
-    return define_tool(function, options, lambda other: other.get_tools()[name].func, takes_context=True)
 
 
 def _distinct(found: Iterable[ToolDefinition]) -> list[ToolDefinition]:

@@ -16,7 +16,8 @@ from snakebridge import base_adapter, telemetry
 from snakebridge.adapters.showcase import tool as showcase_tool
 from snakebridge.compat.snakepit_serialization import TypeSerializer
 from snakebridge.decorator import ToolOptions, options_of
-from snakebridge.definitions import define_tool, listed_function
+from snakebridge.definitions import define_tool
+from snakebridge.handlers import listed_function
 from snakebridge.session import SessionContext
 from snakebridge.signature import CO_ASYNC_GENERATOR, CO_COROUTINE
 
