@@ -47,6 +47,16 @@ def test_a_decorated_adapter_is_made_for_every_call_with_its_context(runner):
     assert not decorated.adapter.initialized, "another object served"
 
 
+def test_its_decorator_stands_without_parentheses_too(runner):
+    bare = runner("BareDecorator")
+    assert (bare.call("double", n=2), bare.stream("count", n=2)) == (4, [0, 1])
+    double = type(bare.adapter).double
+    assert double._tool_metadata.description == "Double a number."
+    assert not double._tool_metadata.supports_streaming
+    with pytest.raises(TypeError, match="@tool decorates a function, not int"):
+        snakepit.tool(3)
+
+
 def test_its_streams_and_telemetry_work(runner):
     events = []
     detach = telemetry.attach(events.append)

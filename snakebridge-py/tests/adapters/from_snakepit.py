@@ -44,6 +44,17 @@ class Decorated(BaseAdapter):
             }
 
 
+class BareDecorator(BaseAdapter):
+    @tool
+    def double(self, n: int) -> int:
+        """Double a number."""
+        return 2 * n
+
+    @tool
+    def count(self, n: int):
+        yield from range(n)
+
+
 class Handler:
     def get_tools(self) -> dict[str, Tool]:
         return {"add": Tool(self.add), "ticks": Tool(self.ticks)}

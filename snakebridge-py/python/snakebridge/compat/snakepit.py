@@ -22,7 +22,7 @@ from snakebridge.session import SessionContext
 from snakebridge.signature import CO_ASYNC_GENERATOR, CO_COROUTINE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from types import ModuleType
 
     from snakebridge.definitions import ToolDefinition
@@ -40,25 +40,30 @@ class ToolMetadata:
 
 
 def tool(
-    description: str = "", supports_streaming: bool = False, required_variables: list[str] | None = None
-) -> Callable[[Any], Any]:
+    description: Any = "", supports_streaming: bool = False, required_variables: list[str] | None = None
+) -> Any:
     """Snakepit's decorator.
 
     Args:
-        description: What the tool does (default: the docstring).
+        description: What the tool does (default: the docstring); or the function, where the decorator stands
+            without parentheses, which snakepit itself takes for a description and forgets.
         supports_streaming: Whether the result is a stream. A generator is one here without being told.
         required_variables: Metadata: nothing checks them there, nor here.
     """
+    if not isinstance(description, str | None):
+        return tool()(description)
 
-    def decorate(function: Any) -> Any:
+    def decorate(target: Any) -> Any:
+        mark = base_adapter.tool(
+            description=description or None, supports_streaming=supports_streaming or None
+        )
+        mark(target)  # raises where it is no function
+        function = getattr(target, "__func__", target)
         said = description or function.__doc__ or ""
         function._tool_metadata = ToolMetadata(  # noqa: SLF001 - its name there
             said, supports_streaming, required_variables or []
         )
-        mark = base_adapter.tool(
-            description=description or None, supports_streaming=supports_streaming or None
-        )
-        return mark(function)
+        return target
 
     return decorate
 
