@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from itertools import chain
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Literal
@@ -11,7 +12,7 @@ import msgspec
 from snakebridge.annotations import description_of, type_text
 from snakebridge.decorator import ToolOptions, check_options, check_tool_name, options_of
 from snakebridge.errors import AdapterError
-from snakebridge.signature import Parameter, Signature, read_signature
+from snakebridge.signature import Parameter, Signature, inner_function, read_signature
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -28,6 +29,9 @@ FOREIGN_TOOLS = "__snakebridge_tools__"
 
 HOOKS = frozenset({"initialize", "cleanup", "warmup", "before_call", "after_call"})
 """What a worker runs by itself, of an adapter object or module, where it is there."""
+
+_PROPERTIES = {property: "fget", cached_property: "func"}
+"""Decorators that make an attribute of a method, and where they keep it."""
 
 INCLUDED = "_snakebridge_included"
 """Attribute of an adapter object: its handlers, each with the prefix of its tools' names."""
@@ -79,6 +83,7 @@ def define_tool(
     options: ToolOptions,
     locate: Callable[[Any], Any] | None = None,
     takes_context: bool = False,
+    attribute: str = "",
 ) -> ToolDefinition:
     """Read everything about one function that is a tool.
 
@@ -87,11 +92,13 @@ def define_tool(
         options: What was said about it.
         locate: Gives the callable of another adapter object (default: it is the same for all).
         takes_context: Whether the first parameter is the session context, whatever it is annotated with.
+        attribute: What a method is called in its class, for callables without a name of their own.
 
     Raises:
         AdapterError: If it cannot be a tool as it is written.
     """
-    name = options.name or str(getattr(function, "__name__", ""))
+    # An alias of a method is the same tool, so the function's own name comes first.
+    name = options.name or str(getattr(function, "__name__", attribute))
     try:
         check_tool_name(name)
     except ValueError as error:
@@ -112,7 +119,8 @@ def define_tool(
                 f"{_origin(function)}: tool `{name}` takes many calls at once and streams: it returns a list"
             )
         signature, columns = per_call(signature, name)
-    description, texts = _documented(function.__doc__)
+    # A `functools.partial` has the docstring of its class.
+    description, texts = _documented(inner_function(function).__doc__)
     signature = _described(signature, texts)
     if options.run_on is not None and signature.is_async is not (options.run_on == "loop"):
         right = 'run_on="loop", or leave it out' if signature.is_async else 'run_on="main" or "thread"'
@@ -142,7 +150,7 @@ def tools_of_instance(adapter: object) -> list[ToolDefinition]:
     """
     named = {name: value for kind in reversed(type(adapter).__mro__) for name, value in vars(kind).items()}
     methods = (
-        define_tool(getattr(adapter, name), options, attrgetter(name))
+        define_tool(getattr(adapter, name), options, attrgetter(name), attribute=name)
         for name, value in named.items()
         if (options := _said_of(type(adapter), name, value)) is not None
     )
@@ -155,11 +163,17 @@ def _said_of(kind: type, name: str, value: Any) -> ToolOptions | None:
     """What `@tool` said about an attribute of a class, or None where it is not decorated.
 
     Raises:
-        AdapterError: If it has the name of something of `BaseAdapter`.
+        AdapterError: If it has the name of something of `BaseAdapter`, or is inside of a property.
     """
     function = getattr(value, "__func__", value)
     options = options_of(function)
     if options is None:
+        read = getattr(value, _PROPERTIES[type(value)]) if type(value) in _PROPERTIES else None
+        if options_of(read) is not None:
+            raise AdapterError(
+                f"{_origin(read)}: `{name}` is a {type(value).__name__}, which is read and not called, and "
+                "so no tool: leave that decorator out, or put @tool on a method that returns it"
+            )
         return None
     from snakebridge.base_adapter import BaseAdapter  # which imports this module
 
@@ -276,6 +290,7 @@ def _distinct(found: Iterable[ToolDefinition]) -> list[ToolDefinition]:
 
 
 def _origin(function: Any) -> str:
+    function = inner_function(function)
     name = (
         f"{getattr(function, '__module__', '?')}.{getattr(function, '__qualname__', type(function).__name__)}"
     )

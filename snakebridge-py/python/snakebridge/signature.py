@@ -7,6 +7,7 @@ only for callables that have no code object of their own, such as a `functools.p
 from __future__ import annotations
 
 import typing
+from functools import partial
 from types import MethodType
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -84,6 +85,13 @@ class Signature(msgspec.Struct, frozen=True):
         return bool(self.flags & (CO_GENERATOR | CO_ASYNC_GENERATOR))
 
 
+def inner_function(function: Any) -> Any:
+    """What a `functools.partial` calls; anything else is itself."""
+    while isinstance(function, partial):
+        function = function.func
+    return function
+
+
 def read_signature(function: Callable[..., Any], name: str, takes_context: bool = False) -> Signature:
     """Read the signature that callers of a function see: for a wrapper that of the wrapped function.
 
@@ -96,6 +104,8 @@ def read_signature(function: Callable[..., Any], name: str, takes_context: bool 
         AdapterError: If the function has `*args`, or an annotation names something that does not exist.
     """
     target, bound, flags = _unwrap(function)
+    if target is not None and (inner := inner_function(target)) is not target:
+        flags |= _unwrap(inner)[2]
     code = getattr(target, "__code__", None)
     if code is None:
         return _read_by_inspect(function, name, flags)
@@ -223,7 +233,7 @@ def _read_by_inspect(function: Callable[..., Any], tool: str, flags: int) -> Sig
         read = inspect.signature(function)
     except (TypeError, ValueError) as error:
         raise AdapterError(f"tool `{tool}` has no signature that can be read: {error}") from None
-    namespace = getattr(inspect.unwrap(function), "__globals__", {})
+    namespace = getattr(inspect.unwrap(inner_function(function)), "__globals__", {})
     raw = {parameter.name: parameter.annotation for parameter in read.parameters.values()}
     raw["return"] = read.return_annotation
     given = {
