@@ -1,5 +1,7 @@
 """`BaseAdapter`: what `get_tools` reports, and `session_context` outside of calls."""
 
+import json
+import math
 from typing import Annotated, Any
 
 import msgspec
@@ -33,6 +35,30 @@ def test_parameters_are_read_from_the_signature():
         ParameterSpec("optional_int", "int", required=False, default="42"),
         ParameterSpec("optional_list", "list | None", required=False, default="null"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("default", "text"),
+    [
+        (None, "null"),
+        (math.inf, "Infinity"),
+        (-math.inf, "-Infinity"),
+        (math.nan, "NaN"),
+        ([1.5, math.inf, None], "[1.5,Infinity,null]"),
+        ({"a": -math.inf, 2: "null"}, '{"a":-Infinity,"2":"null"}'),
+        ("null", '"null"'),
+        (1.5, "1.5"),
+        (object(), None),
+    ],
+)
+def test_a_default_is_told_as_python_s_json_tells_it(default, text):
+    def example(a=default): ...
+
+    adapter = type("Adapter", (BaseAdapter,), {"example": tool(staticmethod(example))})
+    (registration,) = adapter().get_tools()
+    assert registration.parameters[0].default == text
+    if text is not None:
+        assert json.dumps(json.loads(text), separators=(",", ":")) == text
 
 
 def test_a_tool_says_where_it_comes_from():

@@ -300,6 +300,13 @@ def _origin(function: Any) -> str:
 
 def _json(value: Any) -> str | None:
     try:
-        return msgspec.json.encode(value).decode()
+        text = msgspec.json.encode(value).decode()
+        if value is None or "null" not in text:
+            return text
+        import json  # which has words for infinities and NaN; msgspec writes null for them
+
+        return json.dumps(
+            msgspec.to_builtins(value, str_keys=True), separators=(",", ":"), ensure_ascii=False
+        )
     except Exception:  # a default that only Python can say
         return None
