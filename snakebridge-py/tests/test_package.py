@@ -4,6 +4,7 @@ import doctest
 import importlib
 import pkgutil
 import pydoc
+import re
 import subprocess
 import sys
 
@@ -156,6 +157,10 @@ def test_help_says_what_each_public_name_is_for(name):
 
 def test_help_on_the_package_begins_with_an_example_and_lists_every_public_name():
     text = pydoc.render_doc(snakebridge, renderer=pydoc.plaintext)
-    assert ">>> from snakebridge import BaseAdapter, tool" in text.partition("PACKAGE CONTENTS")[0]
+    before = text.partition("PACKAGE CONTENTS")[0]
+    assert ">>> from snakebridge import BaseAdapter, tool" in before
+    words = set(re.findall(r"\w+", before))
+    assert [name for name in snakebridge.__all__ if name not in words and name != "__version__"] == []
+    assert len(before.splitlines()) < 50, "the first pages are the ones that are read"
     behind = text.partition("CLASSES")[2]
     assert all(name in behind for name in snakebridge.__all__ if name != "telemetry")
