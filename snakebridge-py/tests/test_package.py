@@ -7,6 +7,8 @@ import pydoc
 import re
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -113,6 +115,20 @@ def test_wheel_and_extension_are_of_one_version():
     from snakebridge import _native
 
     assert _native.__version__ == snakebridge.__version__
+
+
+def test_the_wheel_says_what_a_published_one_needs_to():
+    root = Path(__file__).parent.parent
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    workspace = tomllib.loads((root.parent / "Cargo.toml").read_text(encoding="utf-8"))["workspace"][
+        "package"
+    ]
+    assert (root / project["readme"]).read_text(encoding="utf-8").startswith("# snakebridge")
+    assert project["license"] == workspace["license"]
+    assert project["urls"]["Homepage"] == workspace["repository"]
+    licences = sorted(path for pattern in project["license-files"] for path in root.glob(pattern))
+    assert [path.name for path in licences] == ["LICENSE-APACHE", "LICENSE-MIT"]
+    assert all(path.read_bytes() == (root.parent / path.name).read_bytes() for path in licences)
 
 
 def test_the_names_of_exceptions_do_not_depend_on_their_module():
