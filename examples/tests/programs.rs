@@ -85,6 +85,31 @@ fn the_profiles_are_compared_and_mixed() {
 }
 
 #[test]
+fn python_s_modules_are_used_without_an_adapter() {
+    let parts = [
+        r#"may.csv is may, and "/srv/reports/may.txt" as a text"#,
+        "4 letters, most of them",
+        "10 15 20 25 30 of all numbers",
+        r#"sorted by Rust: ["of", "them", "three"]"#,
+        "numpy: ",
+        "module `subprocess` may not be used",
+        "session_expired, executed: never",
+    ];
+    prints(env!("CARGO_BIN_EXE_universal"), &[], &parts);
+}
+
+#[test]
+fn calls_of_many_callers_run_together() {
+    let parts = [
+        "1280 calls ran in ",
+        "the answers are the same: true",
+        "times as fast as one by one",
+        "2 dimensions, expected 16",
+    ];
+    prints(env!("CARGO_BIN_EXE_batching"), &[], &parts);
+}
+
+#[test]
 fn the_small_examples_run() {
     for program in [
         env!("CARGO_BIN_EXE_bidirectional"),

@@ -1,11 +1,14 @@
 """`BaseAdapter`: what `get_tools` reports, and `session_context` outside of calls."""
 
+import json
+import math
 from typing import Annotated, Any
 
 import msgspec
 import pytest
 
 from snakebridge import AdapterError, BaseAdapter, ParameterSpec, SessionContext, tool
+from snakebridge.testing import ToolRunner
 
 
 class Example(BaseAdapter):
@@ -32,6 +35,30 @@ def test_parameters_are_read_from_the_signature():
         ParameterSpec("optional_int", "int", required=False, default="42"),
         ParameterSpec("optional_list", "list | None", required=False, default="null"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("default", "text"),
+    [
+        (None, "null"),
+        (math.inf, "Infinity"),
+        (-math.inf, "-Infinity"),
+        (math.nan, "NaN"),
+        ([1.5, math.inf, None], "[1.5,Infinity,null]"),
+        ({"a": -math.inf, 2: "null"}, '{"a":-Infinity,"2":"null"}'),
+        ("null", '"null"'),
+        (1.5, "1.5"),
+        (object(), None),
+    ],
+)
+def test_a_default_is_told_as_python_s_json_tells_it(default, text):
+    def example(a=default): ...
+
+    adapter = type("Adapter", (BaseAdapter,), {"example": tool(staticmethod(example))})
+    (registration,) = adapter().get_tools()
+    assert registration.parameters[0].default == text
+    if text is not None:
+        assert json.dumps(json.loads(text), separators=(",", ":")) == text
 
 
 def test_a_tool_says_where_it_comes_from():
@@ -155,3 +182,57 @@ def test_a_session_context_can_stand_in_where_no_call_runs():
     assert adapter.session_context is context
     adapter.session_context = None
     assert adapter.session_context is context
+
+
+ADAPTERS_OWN = sorted(name for name in vars(BaseAdapter) if not name.startswith("_"))
+
+
+@pytest.mark.parametrize("name", ADAPTERS_OWN)
+def test_what_every_adapter_has_is_no_tool(name):
+    def clashing(self, force: bool):
+        raise AssertionError("it must not run")
+
+    clashing.__qualname__ = "Adapter.clashing"
+    adapter = type("Adapter", (BaseAdapter,), {name: tool(clashing)})
+    with pytest.raises(AdapterError, match=rf"Adapter.clashing .*: `BaseAdapter.{name}` is no") as error:
+        BaseAdapter.get_tools(adapter())
+    assert f'@tool(name="{name}")' in str(error.value)
+
+
+def test_an_inherited_hook_of_an_adapter_s_own_is_no_tool_either():
+    class Base(BaseAdapter):
+        @tool
+        def cleanup(self, force: bool) -> bool:
+            return force
+
+    class Adapter(Base):
+        @tool
+        def add(self, a: int) -> int:
+            return a
+
+    with pytest.raises(AdapterError, match=r"`BaseAdapter.cleanup` is no tool, because the worker runs it"):
+        Adapter().get_tools()
+
+
+def test_the_name_of_a_hook_is_free_for_a_tool_whose_method_is_called_otherwise():
+    class Adapter(BaseAdapter):
+        @tool(name="cleanup")
+        def tidy(self, force: bool) -> bool:
+            return force
+
+    with ToolRunner(Adapter) as runner:
+        assert runner.call("cleanup", force=True)
+
+
+def test_a_handler_is_no_adapter_and_its_names_are_its_own():
+    class Handler:
+        @tool
+        def cleanup(self, force: bool) -> bool:
+            return force
+
+    class Adapter(BaseAdapter):
+        def __init__(self):
+            self.include(Handler())
+
+    with ToolRunner(Adapter) as runner:
+        assert runner.call("cleanup", force=True)

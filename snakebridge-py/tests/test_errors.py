@@ -48,6 +48,24 @@ def test_an_exception_of_the_tool_has_type_message_and_traceback():
     assert "not to be seen" not in body["traceback"]
 
 
+class OutOfStock(ToolError):
+    """An adapter's own error."""
+
+
+@pytest.mark.parametrize(
+    ("error", "shown"),
+    [
+        (ToolError("c", "m", data={"secret": 1}), "ToolError('c', 'm')"),
+        (OutOfStock("c", "m"), "OutOfStock('c', 'm')"),
+        (HostToolError("a", "b"), "HostToolError('a', 'b')"),
+        (SessionNotFound("m"), "SessionNotFound('m')"),
+        (Conflict("m", {"version": 2}), "Conflict('m')"),
+    ],
+)
+def test_an_error_shows_the_code_that_it_was_made_with(error, shown):
+    assert repr(error) == shown
+
+
 def test_a_missing_variable_of_the_environment_is_explained_and_any_other_key_is_not():
     def read(name: str, source: str):
         return os.environ[name] if source == "environment" else {}[name]

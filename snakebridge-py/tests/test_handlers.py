@@ -91,6 +91,16 @@ def test_objects_that_live_for_one_call_have_handlers_of_their_own():
     assert runner.call("listed_ping")["message"] == "pong"
 
 
+def test_what_is_included_after_the_tools_were_listed_is_among_them():
+    adapter = BaseAdapter()
+    assert adapter.get_tools() == []
+    adapter.include(Decorated())
+    assert adapter.get_tools() is adapter.get_tools()
+    adapter.include(Listed(), prefix="listed_")
+    names = [registration.name for registration in adapter.get_tools()]
+    assert names == ["double", "listed_add", "listed_count", "listed_ping"]
+
+
 def test_an_adapter_can_include_another():
     class Outer(BaseAdapter):
         def __init__(self):
@@ -121,6 +131,40 @@ def test_a_function_without_the_context_is_refused():
 
     with pytest.raises(AdapterError, match="takes the session context first"):
         BaseAdapter().include(Handler())
+
+
+def listing(tools):
+    """A handler that lists these."""
+
+    class Handler:
+        def get_tools(self):
+            return tools
+
+    return Handler()
+
+
+def add(ctx, a: float):
+    return a
+
+
+@pytest.mark.parametrize(
+    ("tools", "message"),
+    [
+        ({"add": add}, r"Handler` lists function as 'add', .* write `Tool\(add\)`"),
+        ({"add": 3}, r"Handler` lists int as 'add', .* write `Tool\(function\)`"),
+        (
+            {"add": Tool(add, timeout="x")},
+            r"Handler`: the `Tool` of 'add' .*: @tool option has the wrong type",
+        ),
+        ({"add": Tool(add, timeout=-1)}, "Handler`: the `Tool` of 'add' .*`timeout` is -1"),
+        ({"add": Tool(add, timout=1)}, "Handler`: the `Tool` of 'add' .*no option `timout`: did you mean"),
+        ({"a b": Tool(add)}, "Handler`: the `Tool` of 'a b' .*tool name 'a b' is not allowed"),
+        ({3: Tool(add)}, "Handler`: the `Tool` of 3 .*wrong type"),
+    ],
+)
+def test_a_mistake_in_what_a_handler_lists_is_named_with_handler_and_key(tools, message):
+    with pytest.raises(AdapterError, match=message):
+        BaseAdapter().include(listing(tools))
 
 
 def test_two_handlers_with_one_name_are_told_apart_by_a_prefix():

@@ -134,6 +134,13 @@ def test_a_module_with_decorated_functions_is_an_adapter(write):
     assert (loaded.spec, loaded.name, loaded.version) == ("functions", "functions", "3")
 
 
+@pytest.mark.parametrize("name", ["initialize", "cleanup", "warmup", "before_call", "after_call"])
+def test_a_hook_of_a_module_is_no_tool(write, name):
+    module = write("functions", f"from snakebridge import tool\n@tool\ndef {name}(force: bool): ...\n")
+    with pytest.raises(AdapterError, match=rf"functions.{name} .*: a module's `{name}` is no tool, because"):
+        find_adapter(module, None)
+
+
 def test_a_module_without_anything_to_call_is_refused(write):
     module = write("empty", "def add(a, b): return a + b\n")
     with pytest.raises(AdapterError, match="neither a class that inherits"):

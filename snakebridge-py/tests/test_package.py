@@ -4,8 +4,11 @@ import doctest
 import importlib
 import pkgutil
 import pydoc
+import re
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -114,6 +117,20 @@ def test_wheel_and_extension_are_of_one_version():
     assert _native.__version__ == snakebridge.__version__
 
 
+def test_the_wheel_says_what_a_published_one_needs_to():
+    root = Path(__file__).parent.parent
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    workspace = tomllib.loads((root.parent / "Cargo.toml").read_text(encoding="utf-8"))["workspace"][
+        "package"
+    ]
+    assert (root / project["readme"]).read_text(encoding="utf-8").startswith("# snakebridge")
+    assert project["license"] == workspace["license"]
+    assert project["urls"]["Homepage"] == workspace["repository"]
+    licences = sorted(path for pattern in project["license-files"] for path in root.glob(pattern))
+    assert [path.name for path in licences] == ["LICENSE-APACHE", "LICENSE-MIT"]
+    assert all(path.read_bytes() == (root.parent / path.name).read_bytes() for path in licences)
+
+
 def test_the_names_of_exceptions_do_not_depend_on_their_module():
     from snakebridge import errors
 
@@ -156,6 +173,10 @@ def test_help_says_what_each_public_name_is_for(name):
 
 def test_help_on_the_package_begins_with_an_example_and_lists_every_public_name():
     text = pydoc.render_doc(snakebridge, renderer=pydoc.plaintext)
-    assert ">>> from snakebridge import BaseAdapter, tool" in text.partition("PACKAGE CONTENTS")[0]
+    before = text.partition("PACKAGE CONTENTS")[0]
+    assert ">>> from snakebridge import BaseAdapter, tool" in before
+    words = set(re.findall(r"\w+", before))
+    assert [name for name in snakebridge.__all__ if name not in words and name != "__version__"] == []
+    assert len(before.splitlines()) < 50, "the first pages are the ones that are read"
     behind = text.partition("CLASSES")[2]
     assert all(name in behind for name in snakebridge.__all__ if name != "telemetry")

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from scripted_host import ADAPTERS, ERROR, READY, ScriptedHost
+from scripted_host import ADAPTERS, END, ERROR, ITEM, READY, ScriptedHost
 from snakebridge import AdapterError, InvalidArgument, telemetry
 from snakebridge.compat import snakepit
 from snakebridge.compat.snakepit_serialization import TypeSerializer
@@ -47,6 +47,16 @@ def test_a_decorated_adapter_is_made_for_every_call_with_its_context(runner):
     assert not decorated.adapter.initialized, "another object served"
 
 
+def test_its_decorator_stands_without_parentheses_too(runner):
+    bare = runner("BareDecorator")
+    assert (bare.call("double", n=2), bare.stream("count", n=2)) == (4, [0, 1])
+    double = type(bare.adapter).double
+    assert double._tool_metadata.description == "Double a number."
+    assert not double._tool_metadata.supports_streaming
+    with pytest.raises(TypeError, match="@tool decorates a function, not int"):
+        snakepit.tool(3)
+
+
 def test_its_streams_and_telemetry_work(runner):
     events = []
     detach = telemetry.attach(events.append)
@@ -64,6 +74,13 @@ def test_handlers_behind_execute_tool_are_tools_by_their_names(runner):
     assert gathered.call("echo", x=1) == {"x": 1}
     with pytest.raises(InvalidArgument, match="`a`: expected `float`"):
         gathered.call("add", a="x", b=2)
+
+
+def test_a_function_among_the_tools_of_handlers_that_is_no_tool_is_named(runner):
+    adapter = type(runner("Gathered").adapter)()
+    adapter._handler_tools["plain"] = print
+    with pytest.raises(AdapterError, match="adapter `Gathered` lists builtin_function_or_method as 'plain'"):
+        adapter.get_tools()
 
 
 def test_execute_tool_is_a_tool_that_takes_any_name(runner):
@@ -122,6 +139,31 @@ def test_a_runner_serves_the_names_that_its_adapter_imports(monkeypatch):
 
 def test_execute_tool_may_be_asynchronous(runner):
     assert runner("BareAsync").call("execute_tool", tool_name="x", arguments={"a": 1}) == ["x", {"a": 1}]
+
+
+def test_execute_tool_may_return_a_generator(runner):
+    gathered = runner("Gathered")
+    assert gathered.call("execute_tool", tool_name="ticks", arguments={"n": 2}) == [0, 1]
+    assert gathered.call("execute_tool", tool_name="chunks", arguments={"n": 2}) == [{"i": 0}, {"i": 1}]
+    stream = runner("BareStream")
+    assert stream.call("execute_tool", tool_name="x", arguments={"n": 2}) == [["x", 0], ["x", 1]]
+
+
+@pytest.mark.parametrize(
+    ("adapter", "name", "items"),
+    [
+        ("Gathered", "ticks", [0, 1]),
+        ("Gathered", "chunks", [{"i": 0}, {"i": 1}]),
+        ("BareStream", "x", [["x", 0], ["x", 1]]),
+    ],
+)
+def test_execute_tool_streams_where_it_is_called_for_a_stream(adapter, name, items):
+    with ScriptedHost(f"from_snakepit:{adapter}", compat="snakepit") as host:
+        host.receive()
+        host.call("execute_tool", {"tool_name": name, "arguments": {"n": 2}}, flags=1)
+        frames = [host.receive() for _ in range(3)]
+        assert [header[0] for header, _ in frames] == [ITEM, ITEM, END]
+        assert [body for _, body in frames[:2]] == items
 
 
 def test_a_worker_serves_it_where_the_host_says_so():

@@ -58,7 +58,7 @@ def test_what_a_streaming_function_returns_must_be_iterated_over_on_purpose(resu
     def numbers():
         return result
 
-    with pytest.raises(TypeError, match=f"`numbers` is declared .* returned {type(result).__name__}"):
+    with pytest.raises(TypeError, match=f"`numbers` .* returned {type(result).__name__}: yield"):
         stream(numbers)
 
 

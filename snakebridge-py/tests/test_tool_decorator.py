@@ -1,15 +1,18 @@
 """`@tool`: what it accepts, and that the function stays what it was."""
 
 import functools
+import inspect
+import pydoc
 from datetime import date, timedelta
 
 import pytest
 
 from calling import trampoline
 from snakebridge import AdapterError, BaseAdapter, tool
-from snakebridge.decorator import options_of
+from snakebridge.decorator import ToolOptions, options_of
 from snakebridge.definitions import define_tool
 from snakebridge.manifest import describe_tool
+from snakebridge.testing import ToolRunner
 
 
 def names(adapter):
@@ -41,6 +44,96 @@ def test_a_decorated_function_is_still_called_directly():
         return a + b
 
     assert add(1, b=2) == 3
+
+
+def test_help_shows_the_keywords_and_their_defaults():
+    parameters = inspect.signature(tool).parameters
+    defaults = ToolOptions()
+    assert {name: parameter.default for name, parameter in parameters.items()} == {
+        name: getattr(defaults, name) for name in ToolOptions.__struct_fields__
+    }
+    assert {parameter.kind for parameter in parameters.values()} == {inspect.Parameter.KEYWORD_ONLY}
+    text = pydoc.plain(pydoc.render_doc(tool))
+    assert "timeout: 'float | None' = None" in text
+    assert "Make a method of an adapter" in text
+
+
+@pytest.mark.parametrize("decorator", [property, functools.cached_property])
+def test_a_tool_inside_of_a_property_is_refused(decorator):
+    class Adapter(BaseAdapter):
+        def number(self) -> int:
+            return 1
+
+        number = decorator(tool(number))
+
+    message = rf"Adapter.number .*: `number` is a {decorator.__name__}, which is read and not called"
+    with pytest.raises(AdapterError, match=message):
+        Adapter().get_tools()
+
+
+def test_a_property_above_a_function_that_is_no_tool_is_let_be():
+    class Adapter(BaseAdapter):
+        @property
+        def number(self) -> int:
+            raise AssertionError("nobody reads it")
+
+        @tool
+        def add(self, a: int) -> int:
+            return a
+
+    assert names(Adapter()) == ["add"]
+
+
+class Counted:
+    """A decorator that is a class, and binds methods by itself."""
+
+    def __init__(self, function):
+        self.calls = 0
+        functools.update_wrapper(self, function)
+
+    def __get__(self, instance, owner=None):
+        return self if instance is None else functools.partial(self, instance)
+
+    def __call__(self, *args, **kwargs):
+        self.calls += 1
+        return self.__wrapped__(*args, **kwargs)
+
+
+class Counting(BaseAdapter):
+    @Counted
+    @tool
+    def double(self, day: "date", n: int = 1) -> int:
+        """Double a number.
+
+        Args:
+            n: The number.
+        """
+        return 2 * n
+
+    @tool
+    @Counted
+    def numbers(self, n: int):
+        yield from range(n)
+
+    @tool(name="named")
+    @Counted
+    def other(self) -> str:
+        return "other"
+
+
+def test_a_decorator_that_is_a_class_may_bind_the_method_as_a_partial():
+    runner = ToolRunner(Counting)
+    tools = {registration.name: registration for registration in runner.adapter.get_tools()}
+    assert list(tools) == ["double", "named", "numbers"]
+    assert tools["double"].description == "Double a number."
+    assert [(spec.name, spec.type, spec.description) for spec in tools["double"].parameters] == [
+        ("day", "date", ""),
+        ("n", "int", "The number."),
+    ]
+    assert runner.call("double", day=date(2024, 2, 29), n=2) == 4
+    assert runner.call("named") == "other"
+    assert runner.stream("numbers", n=2) == [0, 1]
+    assert Counting.double.calls == Counting.numbers.calls == 1
 
 
 def test_only_decorated_methods_are_tools():

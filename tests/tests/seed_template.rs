@@ -1,12 +1,13 @@
-//! The adapter template of the seed document, to the letter, in real workers.
+//! The adapter template of the seed document, and its adapter of handlers, to the letter, in real workers.
 //!
-//! What it lacks is added in front of it or beside it: `import time`, and the module of its handlers.
+//! What they lack is added in front of them or beside them: imports, and the modules of their handlers.
 
 #![allow(missing_docs, clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use snakebridge::prelude::*;
 use tempfile::TempDir;
@@ -26,19 +27,28 @@ class DataHandler:
 MLHandler = DataHandler
 ";
 
-/// A package with the template in it.
-fn template() -> TempDir {
+/// The Python block of a section.
+fn snippet(section: &str) -> String {
     let snippets = Path::new(env!("CARGO_MANIFEST_DIR")).join("../snakebridge-py/tests/seed/snippets.md");
     let snippets = fs::read_to_string(snippets).unwrap();
-    let section = snippets.split_once("\n## 8\n\n```python\n").unwrap().1;
-    let source = section.split_once("\n```").unwrap().0;
+    let section = snippets.split_once(&format!("\n## {section}\n\n```python\n")).unwrap().1;
+    section.split_once("\n```").unwrap().0.to_owned()
+}
+
+/// A package with an adapter in it, and with its handlers.
+fn package(module: &str, source: &str, handlers: &str) -> TempDir {
     let folder = TempDir::new().unwrap();
     let package = folder.path().join("seed_package");
     fs::create_dir(&package).unwrap();
     fs::write(package.join("__init__.py"), "").unwrap();
-    fs::write(package.join("handlers.py"), HANDLERS).unwrap();
-    fs::write(package.join("my_adapter.py"), format!("{PREAMBLE}{source}\n")).unwrap();
+    fs::write(package.join("handlers.py"), handlers).unwrap();
+    fs::write(package.join(format!("{module}.py")), source).unwrap();
     folder
+}
+
+/// A package with the template in it.
+fn template() -> TempDir {
+    package("my_adapter", &format!("{PREAMBLE}{}\n", snippet("8")), HANDLERS)
 }
 
 fn builder(folder: &TempDir) -> snakebridge::Builder {
@@ -97,5 +107,30 @@ async fn without_a_configuration_and_without_tools_it_does_what_it_says() -> Res
     let hybrid = bridge.execute("hybrid_process", args! { data: &data }).await?;
     assert_eq!(hybrid["combined"], Value::from(false));
     assert!(hybrid["elixir_error"].as_str().unwrap().contains("no host tool `validate_schema`"), "{hybrid}");
+    bridge.shutdown().await
+}
+
+/// The handler that yields is the showcase's, whose adapter the document shows.
+#[tokio::test]
+async fn its_adapter_of_handlers_streams_without_saying_that_it_does() -> Result<()> {
+    let source = format!("from snakebridge import BaseAdapter, tool\n{}\n", snippet("3.3 adapter"));
+    let handlers = "from snakebridge.adapters.showcase.handlers import *\n";
+    let folder = package("showcase_adapter", &source, handlers);
+    let adapter = Bridge::builder().adapter("seed_package.showcase_adapter:ShowcaseAdapter");
+    let bridge = adapter.python_path(folder.path()).workers(1).start().await?;
+
+    // With its two pauses of half a second: the document's adapter takes no other.
+    let mut stream = bridge.stream::<Value>("stream_progress", args! { steps: 3 }).chunks();
+    let (mut seen, mut times) = (Vec::new(), Vec::new());
+    while let Some(chunk) = stream.next().await {
+        let chunk = chunk?;
+        seen.push((chunk.data["step"].as_i64(), chunk.is_final));
+        times.push(Instant::now());
+    }
+    assert_eq!(seen, [(Some(1), false), (Some(2), false), (Some(3), true)]);
+    assert!(times[2] - times[0] > Duration::from_millis(100), "items come while the tool runs: {times:?}");
+
+    let steps = bridge.execute("stream_progress", args! { steps: 1 }).await?;
+    assert_eq!(steps.as_array().map(<[Value]>::len), Some(1), "one value is all of them: {steps}");
     bridge.shutdown().await
 }

@@ -32,6 +32,9 @@ async fn what_only_execute_tool_knows_is_called_by_name() -> Result<()> {
     assert_eq!(bridge.call::<f64>("add", args! { a: 1, b: 2 }).await?.to_bits(), 3.0_f64.to_bits());
     let wrong = bridge.execute("add", args! { a: "x", b: 2 }).await.unwrap_err();
     assert_eq!(wrong.code(), "invalid_argument");
+    let ticks = args! { tool_name: "ticks", arguments: Value::Map(vec![("n".into(), 2.into())]) };
+    let ticks: Vec<_> = bridge.stream::<i64>("execute_tool", ticks).collect().await;
+    assert_eq!(ticks.into_iter().collect::<Result<Vec<_>>>()?, [0, 1]);
     bridge.shutdown().await?;
 
     let bridge = adapter("Bare").compat(Compat::Snakepit).start().await?;

@@ -12,8 +12,9 @@ use crate::workspace::Workspace;
 const COMMANDS: [&str; 2] = ["cargo xtask demo", "cargo xtask test"];
 
 /// The documents with Python in them.
-const WITH_PYTHON: [&str; 10] = [
+const WITH_PYTHON: [&str; 11] = [
     "README.md",
+    "snakebridge-py/README.md",
     "docs/batching.md",
     "docs/concurrency.md",
     "docs/host-tools.md",

@@ -11,9 +11,32 @@ An adapter is a class whose decorated methods are tools:
     >>> TextAdapter().add(1.0, 2.0)
     3.0
 
-The names below are imported when they are first used. A worker imports ``snakebridge._native`` through this
-package before it has made its wire private, and at that moment nothing else may be imported.
+There are, with more to be read by ``help(snakebridge.tool)`` and the like:
+
+    tool, BaseAdapter, Batch          what adapters are made of
+    StreamChunk                       an item of a stream with a mark or metadata
+    SessionContext, SessionState      what a tool knows of its call, and the values of its session
+    HostTools, HostTool               the host's tools, as `SessionContext.tools`
+    telemetry                         events and spans that the host gets
+    keep, Kept                        objects that stay here while Rust refers to them
+    ArrowStream, RawArray, Opaque     values whose library is not imported, or that have no form
+    ToolRegistration, ParameterSpec   what `BaseAdapter.get_tools` reports
+
+    ToolError                         raised by a tool on purpose, with a code
+    InvalidArgument, InvalidResult    arguments or a result that do not fit the signature
+    Unserializable, ReferenceLost     a value that cannot leave; an object that is not kept any more
+    Cancelled                         nobody waits for the call any more
+    HostToolError                     the host answered with an error; of sessions with a SessionError:
+                                      SessionNotFound, SessionExpired, SessionQuota, Conflict
+    AdapterError                      an adapter that cannot be used as it is written
+
+Of the modules, `snakebridge.testing` is for tests of adapters, `snakebridge.adapters.showcase` an adapter to
+learn from, and `snakebridge.compat.snakepit` for adapters that were written for snakepit. The others are how
+it is done, and may change.
 """
+
+# The names are imported when they are first used. A worker imports `snakebridge._native` through this package
+# before it has made its wire private, and at that moment nothing else may be imported.
 
 from __future__ import annotations
 

@@ -187,7 +187,8 @@ ToolEntry: TypeAlias = tuple[str, bool, Literal["main", "thread", "loop"], Calla
 """``(name, streams, place, run)`` of a tool. ``run(arguments)`` returns the encoded result, or, where the
 tool streams, an iterator of values; or a coroutine as on the loop, to which the call then moves. On the loop
 it returns a coroutine, which gives the encoded result, or sends the items itself and gives what a generator
-returned."""
+returned. A tool that answers with a value or a stream, as it is asked, is there twice, one entry after the
+other."""
 
 def ready(manifest: bytes, tools: list[ToolEntry], functions: Functions) -> None:
     """Announce READY."""

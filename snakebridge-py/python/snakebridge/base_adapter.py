@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from snakebridge.current import current_context
 from snakebridge.decorator import tool
-from snakebridge.definitions import INCLUDED, handler_tools, register, tools_of_instance
+from snakebridge.definitions import INCLUDED, register, tools_of_instance
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from snakebridge.session import SessionContext
 
 __all__ = ["BaseAdapter", "tool"]
+
+REGISTRATIONS = "_snakebridge_registrations"
+"""Attribute of an adapter object: what `get_tools` has found."""
 
 
 class BaseAdapter:
@@ -117,21 +120,24 @@ class BaseAdapter:
             >>> [registration.name for registration in Adapter().get_tools()]
             ['text_shout']
         """
+        from snakebridge.handlers import handler_tools  # most adapters have none
+
         handler_tools(handler)  # raises here, where the handler is named
         self.__dict__.setdefault(INCLUDED, []).append((handler, prefix))
+        self.__dict__.pop(REGISTRATIONS, None)
 
     def get_tools(self) -> list[ToolRegistration]:
-        """What the decorated methods are, by name; computed once.
+        """What the decorated methods and the included tools are, by name; computed once, until more come.
 
         Raises:
             AdapterError: If two tools have one name, or a method cannot be a tool as it is written.
         """
         # The instance's dictionary, because a subclass need not call `super().__init__()`.
-        cached: list[ToolRegistration] | None = self.__dict__.get("_snakebridge_registrations")
+        cached: list[ToolRegistration] | None = self.__dict__.get(REGISTRATIONS)
         if cached is None:
             kind = type(self)
             cached = [register(tool, kind.__name__, kind.__module__) for tool in tools_of_instance(self)]
-            self.__dict__["_snakebridge_registrations"] = cached
+            self.__dict__[REGISTRATIONS] = cached
         return cached
 
     def register_with_session(self, session_id: str, stub: Any = None) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_overloads, overload
 
 import msgspec
 
@@ -116,13 +116,13 @@ def tool(function: Any = None, /, **options: Any) -> Any:
 
     Args:
         function: The function, where the decorator is used without parentheses.
-        **options: What is said about the tool; `docs/adapters.md` has a table of them.
+        **options: What is said about the tool, by the keywords above; `docs/adapters.md` has a table of them.
             `name` (default: the function's), `description` (default: the first paragraph of the docstring),
             `version`, `tags`, free words for grouping, `examples`, arguments by name that fit the signature,
             `deprecated`, True or what to use instead, `hidden`, left out of lists, `read_only` and
             `destructive`, what a run does to the world.
             `supports_streaming`, whether the result is a stream of items (default: whether the function is a
-            generator).
+            generator, or says that it returns an iterator; one that says nothing does what a call asks for).
             `timeout` in seconds, the default deadline of calls, and `idempotent`, a promise that running a
             call twice does no harm, so that the host may repeat one that was lost with its worker.
             `run_on`, where the tool runs: on the worker's ``"main"`` thread, one call after the other, where
@@ -175,6 +175,10 @@ def tool(function: Any = None, /, **options: Any) -> Any:
     if isinstance(function, str):
         raise TypeError(f'@tool takes its options by name: write @tool(name="{function}")')
     return decorate(function)
+
+
+# The signature that `help` and `inspect` show. Typing keeps the overloads anyway, so it costs nothing.
+vars(tool)["__wrapped__"] = get_overloads(tool)[-1]
 
 
 def options_of(function: Any) -> ToolOptions | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from itertools import chain
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Literal
@@ -11,7 +12,7 @@ import msgspec
 from snakebridge.annotations import description_of, type_text
 from snakebridge.decorator import ToolOptions, check_options, check_tool_name, options_of
 from snakebridge.errors import AdapterError
-from snakebridge.signature import Parameter, Signature, read_signature
+from snakebridge.signature import Parameter, Signature, inner_function, read_signature
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -25,6 +26,12 @@ Place = Literal["main", "thread", "loop"]
 
 FOREIGN_TOOLS = "__snakebridge_tools__"
 """Method by which the base classes in `snakebridge.compat` list what they know besides."""
+
+HOOKS = frozenset({"initialize", "cleanup", "warmup", "before_call", "after_call"})
+"""What a worker runs by itself, of an adapter object or module, where it is there."""
+
+_PROPERTIES = {property: "fget", cached_property: "func"}
+"""Decorators that make an attribute of a method, and where they keep it."""
 
 INCLUDED = "_snakebridge_included"
 """Attribute of an adapter object: its handlers, each with the prefix of its tools' names."""
@@ -53,6 +60,17 @@ class ToolDefinition(msgspec.Struct, frozen=True):
         """The parameters that a call gives."""
         return [parameter for parameter in self.signature.parameters if not parameter.injected]
 
+    @property
+    def answers_both(self) -> bool:
+        """Whether nothing says if it streams.
+
+        Then a call that asks for a stream gets the items of the iterator that it returns, and one that asks
+        for a value gets a list of them.
+        """
+        is_open = self.options.supports_streaming is None and self.signature.returns is Any
+        is_kept = self.options.cache is not None
+        return is_open and not (self.streams or is_kept or self.columns is not None)
+
     def place(self, threads: int) -> Place:
         """Where it runs, in a worker that was given so many threads."""
         if self.signature.is_async:
@@ -65,6 +83,7 @@ def define_tool(
     options: ToolOptions,
     locate: Callable[[Any], Any] | None = None,
     takes_context: bool = False,
+    attribute: str = "",
 ) -> ToolDefinition:
     """Read everything about one function that is a tool.
 
@@ -73,11 +92,13 @@ def define_tool(
         options: What was said about it.
         locate: Gives the callable of another adapter object (default: it is the same for all).
         takes_context: Whether the first parameter is the session context, whatever it is annotated with.
+        attribute: What a method is called in its class, for callables without a name of their own.
 
     Raises:
         AdapterError: If it cannot be a tool as it is written.
     """
-    name = options.name or str(getattr(function, "__name__", ""))
+    # An alias of a method is the same tool, so the function's own name comes first.
+    name = options.name or str(getattr(function, "__name__", attribute))
     try:
         check_tool_name(name)
     except ValueError as error:
@@ -98,7 +119,8 @@ def define_tool(
                 f"{_origin(function)}: tool `{name}` takes many calls at once and streams: it returns a list"
             )
         signature, columns = per_call(signature, name)
-    description, texts = _documented(function.__doc__)
+    # A `functools.partial` has the docstring of its class.
+    description, texts = _documented(inner_function(function).__doc__)
     signature = _described(signature, texts)
     if options.run_on is not None and signature.is_async is not (options.run_on == "loop"):
         right = 'run_on="loop", or leave it out' if signature.is_async else 'run_on="main" or "thread"'
@@ -128,13 +150,44 @@ def tools_of_instance(adapter: object) -> list[ToolDefinition]:
     """
     named = {name: value for kind in reversed(type(adapter).__mro__) for name, value in vars(kind).items()}
     methods = (
-        define_tool(getattr(adapter, name), options, attrgetter(name))
+        define_tool(getattr(adapter, name), options, attrgetter(name), attribute=name)
         for name, value in named.items()
-        if (options := options_of(getattr(value, "__func__", value))) is not None
+        if (options := _said_of(type(adapter), name, value)) is not None
     )
     tools = _distinct(chain(methods, _included_tools(adapter), _listed_by_adapter(adapter)))
     policy = getattr(type(adapter), "unserializable", None)
     return tools if not isinstance(policy, str) else [_with_policy(tool, policy, adapter) for tool in tools]
+
+
+def _said_of(kind: type, name: str, value: Any) -> ToolOptions | None:
+    """What `@tool` said about an attribute of a class, or None where it is not decorated.
+
+    Raises:
+        AdapterError: If it has the name of something of `BaseAdapter`, or is inside of a property.
+    """
+    function = getattr(value, "__func__", value)
+    options = options_of(function)
+    if options is None:
+        read = getattr(value, _PROPERTIES[type(value)]) if type(value) in _PROPERTIES else None
+        if options_of(read) is not None:
+            raise AdapterError(
+                f"{_origin(read)}: `{name}` is a {type(value).__name__}, which is read and not called, and "
+                "so no tool: leave that decorator out, or put @tool on a method that returns it"
+            )
+        return None
+    from snakebridge.base_adapter import BaseAdapter  # which imports this module
+
+    if name in vars(BaseAdapter) and issubclass(kind, BaseAdapter):
+        raise _taken(function, name, f"`BaseAdapter.{name}`")
+    return options
+
+
+def _taken(function: Any, name: str, what: str) -> AdapterError:
+    why = "the worker runs it by itself" if name in HOOKS else "adapters have it already"
+    return AdapterError(
+        f"{_origin(function)}: {what} is no tool, because {why}: give the function another name, and the "
+        f'tool this one if it has to be called so, by @tool(name="{name}")'
+    )
 
 
 def _with_policy(tool: ToolDefinition, policy: str, adapter: object) -> ToolDefinition:
@@ -150,12 +203,16 @@ def _with_policy(tool: ToolDefinition, policy: str, adapter: object) -> ToolDefi
 
 def tools_of_module(module: ModuleType) -> list[ToolDefinition]:
     """The decorated functions that are defined in a module, by name."""
-    return _distinct(
-        define_tool(value, options)
-        for value in vars(module).values()
+    found = [
+        (name, value, options)
+        for name, value in vars(module).items()
         if (options := options_of(value)) is not None
         and getattr(value, "__module__", None) == module.__name__
-    )
+    ]
+    for name, value, _ in found:
+        if name in HOOKS:
+            raise _taken(value, name, f"a module's `{name}`")
+    return _distinct(define_tool(value, options) for _, value, options in found)
 
 
 def register(definition: ToolDefinition, adapter_class: str, module: str) -> ToolRegistration:
@@ -203,6 +260,8 @@ def _described(signature: Signature, texts: dict[str, str]) -> Signature:
 
 def _included_tools(adapter: object) -> Iterator[ToolDefinition]:
     for index, (handler, prefix) in enumerate(vars(adapter).get(INCLUDED, ())):
+        from snakebridge.handlers import handler_tools  # most adapters have none
+
         for tool in handler_tools(handler):
             # Each adapter object has handlers of its own, in the same order.
             yield msgspec.structs.replace(
@@ -218,31 +277,6 @@ def _listed_by_adapter(adapter: object) -> Iterable[ToolDefinition]:
     return () if more is None else more(adapter)
 
 
-def handler_tools(handler: Any) -> list[ToolDefinition]:
-    """The tools of a handler: its decorated methods, or what its `get_tools` says by name.
-
-    Raises:
-        AdapterError: If it has none, or one cannot be a tool as it is written.
-    """
-    tools = tools_of_instance(handler)
-    listed = None if tools else getattr(handler, "get_tools", lambda: None)()
-    if isinstance(listed, dict):
-        tools = [_listed_tool(name, tool) for name, tool in listed.items()]
-    if not tools:
-        kind = type(handler)
-        raise AdapterError(
-            f"handler `{kind.__module__}.{kind.__qualname__}` has no tools: decorate its methods with @tool, "
-            "or give it a method `get_tools` that returns a dictionary of `Tool` by name"
-        )
-    return tools
-
-
-def _listed_tool(name: str, tool: Any) -> ToolDefinition:
-    said = {"name": name, "description": getattr(tool, "description", None)}
-    options = check_options({**said, **getattr(tool, "options", {})})
-    return define_tool(tool.func, options, lambda handler: handler.get_tools()[name].func, takes_context=True)
-
-
 def _distinct(found: Iterable[ToolDefinition]) -> list[ToolDefinition]:
     tools: dict[str, ToolDefinition] = {}
     for definition in found:
@@ -256,6 +290,7 @@ def _distinct(found: Iterable[ToolDefinition]) -> list[ToolDefinition]:
 
 
 def _origin(function: Any) -> str:
+    function = inner_function(function)
     name = (
         f"{getattr(function, '__module__', '?')}.{getattr(function, '__qualname__', type(function).__name__)}"
     )
@@ -265,6 +300,13 @@ def _origin(function: Any) -> str:
 
 def _json(value: Any) -> str | None:
     try:
-        return msgspec.json.encode(value).decode()
+        text = msgspec.json.encode(value).decode()
+        if value is None or "null" not in text:
+            return text
+        import json  # which has words for infinities and NaN; msgspec writes null for them
+
+        return json.dumps(
+            msgspec.to_builtins(value, str_keys=True), separators=(",", ":"), ensure_ascii=False
+        )
     except Exception:  # a default that only Python can say
         return None

@@ -332,9 +332,9 @@ def _type_name(value: Any) -> str:
 def _hint(value: Any) -> str:
     if _is_of_pydantic(type(value), _SECRETS):
         return ": where the secret may leave, return what its `get_secret_value()` gives"
+    if hasattr(type(value), "__next__") or hasattr(type(value), "__anext__"):
+        return ": declare the tool with supports_streaming=True, or return a list"
     match type(value).__name__:
-        case "generator" | "async_generator":
-            return ": declare the tool with supports_streaming=True, or return a list"
         case "coroutine":
             return ": await it, and use functools.wraps in decorators around `async def` tools"
         case "type":

@@ -52,6 +52,9 @@ class ToolError(Exception):
         # BaseException pickles `args` alone, and they are not this constructor's arguments.
         return type(self), (self.code, self.message, self.data, self.retryable)
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.code!r}, {self.message!r})"
+
     def __str__(self) -> str:
         return f"{self.code}: {self.message}"
 
@@ -91,6 +94,9 @@ class HostToolError(Exception):
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.code, self.message, self.data, self.executed, self.reported)
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.code!r}, {self.message!r})"
+
     def __str__(self) -> str:
         return f"{self.code}: {self.message}"
 
@@ -108,6 +114,9 @@ class SessionError(HostToolError):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.message, self.data, self.executed)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.message!r})"
 
 
 class SessionNotFound(SessionError):

@@ -93,26 +93,34 @@ class AdapterLife:
         return msgspec.structs.replace(tool, function=self._surrounded(tool))
 
     def _surrounded(self, tool: ToolDefinition) -> Callable[..., Any]:
-        around, around_async = self._around, self._around_async
+        from snakebridge import gathering  # adapters without hooks do without
+
+        around, around_async, answers_both = self._around, self._around_async, tool.answers_both
 
         def unary(*args: Any, **kwargs: Any) -> Any:
             with around(tool) as function:
-                return function(*args, **kwargs)
+                result = function(*args, **kwargs)
+                # Inside, because what yields the items may need the object.
+                return gathering.gathered(tool.name, result) if answers_both else result
 
         def stream(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
             with around(tool) as function:
-                return (yield from function(*args, **kwargs))
+                items = gathering.items_of(tool.name, function(*args, **kwargs))
+                return (yield from gathering.synchronous(items))
 
         async def async_unary(*args: Any, **kwargs: Any) -> Any:
             async with around_async(tool) as function:
                 result = function(*args, **kwargs)
-                return await result if hasattr(type(result), "__await__") else result
+                if hasattr(type(result), "__await__"):
+                    result = await result
+                return await gathering.gathered_later(tool.name, result) if answers_both else result
 
         async def async_stream(*args: Any, **kwargs: Any) -> AsyncIterator[Any]:
             async with around_async(tool) as function:
                 items = function(*args, **kwargs)
                 if hasattr(type(items), "__await__"):
                     items = await items
+                items = gathering.items_of(tool.name, items)
                 if hasattr(type(items), "__aiter__"):
                     async for item in items:
                         yield item

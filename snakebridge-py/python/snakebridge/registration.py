@@ -14,7 +14,10 @@ class ParameterSpec(msgspec.Struct, frozen=True):
     description: str = ""
     required: bool = True
     default: str | None = None
-    """The default as JSON text (``"42"``, ``"null"``), or None where the parameter is required."""
+    """The default as JSON text (``"42"``, ``"null"``), or None where the parameter is required, or where the
+    default is something that JSON cannot say. As in Python's `json`, some floats are ``Infinity``,
+    ``-Infinity`` and ``NaN``.
+    """
 
 
 class ToolRegistration(msgspec.Struct, frozen=True):

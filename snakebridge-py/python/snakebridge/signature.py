@@ -7,6 +7,7 @@ only for callables that have no code object of their own, such as a `functools.p
 from __future__ import annotations
 
 import typing
+from functools import partial
 from types import MethodType
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -22,6 +23,14 @@ if TYPE_CHECKING:
 
 CO_VARARGS, CO_VARKEYWORDS = 0x04, 0x08
 CO_GENERATOR, CO_COROUTINE, CO_ASYNC_GENERATOR = 0x20, 0x80, 0x200
+
+_ITERATORS = {
+    "Iterator": CO_GENERATOR,
+    "Generator": CO_GENERATOR,
+    "AsyncIterator": CO_ASYNC_GENERATOR,
+    "AsyncGenerator": CO_ASYNC_GENERATOR,
+}
+"""A function that says it returns one of these is called like a generator function, whoever yields."""
 
 Kind = Literal["positional_only", "positional_or_keyword", "keyword_only", "var_keyword"]
 
@@ -62,7 +71,8 @@ class Signature(msgspec.Struct, frozen=True):
     returns: Any
     """The resolved annotation, its text where it cannot be resolved, `Any` where there is none."""
     flags: int
-    """CO_GENERATOR, CO_COROUTINE and CO_ASYNC_GENERATOR of the function and all that it wraps."""
+    """CO_GENERATOR, CO_COROUTINE and CO_ASYNC_GENERATOR of the function and all that it wraps, and of what
+    it says that it returns."""
 
     @property
     def is_async(self) -> bool:
@@ -70,14 +80,16 @@ class Signature(msgspec.Struct, frozen=True):
         return bool(self.flags & (CO_COROUTINE | CO_ASYNC_GENERATOR))
 
     @property
-    def is_async_generator(self) -> bool:
-        """Whether calling it gives something to iterate over asynchronously."""
-        return bool(self.flags & CO_ASYNC_GENERATOR)
-
-    @property
     def is_generator(self) -> bool:
-        """Whether calling it gives a generator, synchronous or not."""
+        """Whether calling it gives a generator or another iterator, synchronous or not."""
         return bool(self.flags & (CO_GENERATOR | CO_ASYNC_GENERATOR))
+
+
+def inner_function(function: Any) -> Any:
+    """What a `functools.partial` calls; anything else is itself."""
+    while isinstance(function, partial):
+        function = function.func
+    return function
 
 
 def read_signature(function: Callable[..., Any], name: str, takes_context: bool = False) -> Signature:
@@ -92,6 +104,8 @@ def read_signature(function: Callable[..., Any], name: str, takes_context: bool 
         AdapterError: If the function has `*args`, or an annotation names something that does not exist.
     """
     target, bound, flags = _unwrap(function)
+    if target is not None and (inner := inner_function(target)) is not target:
+        flags |= _unwrap(inner)[2]
     code = getattr(target, "__code__", None)
     if code is None:
         return _read_by_inspect(function, name, flags)
@@ -117,7 +131,21 @@ def read_signature(function: Callable[..., Any], name: str, takes_context: bool 
         parameters.append(_parameter(parameter, kind, annotations, defaults.get(parameter, msgspec.UNSET)))
     if code.co_flags & CO_VARKEYWORDS:
         parameters.append(_parameter(code.co_varnames[len(names)], "var_keyword", annotations))
-    return Signature(tuple(parameters), annotations.get("return", Any), flags)
+    returns = annotations.get("return", Any)
+    return Signature(tuple(parameters), returns, flags | _iterator_flag(returns))
+
+
+def _iterator_flag(returns: Any) -> int:
+    """The code flag of a generator of the kind that a function says it returns, whether it yields or not."""
+    if returns is Any:
+        return 0
+    if isinstance(returns, str):  # it cannot be resolved; imported for type checkers alone, perhaps
+        return _ITERATORS.get(returns.partition("[")[0].rpartition(".")[2].strip(), 0)
+    origin = typing.get_origin(returns)
+    if origin is typing.Annotated:
+        return _iterator_flag(typing.get_args(returns)[0])
+    kind = returns if origin is None else origin
+    return _ITERATORS.get(kind.__name__, 0) if getattr(kind, "__module__", "") == "collections.abc" else 0
 
 
 def _unwrap(function: Any) -> tuple[Any, bool, int]:
@@ -223,7 +251,7 @@ def _read_by_inspect(function: Callable[..., Any], tool: str, flags: int) -> Sig
         read = inspect.signature(function)
     except (TypeError, ValueError) as error:
         raise AdapterError(f"tool `{tool}` has no signature that can be read: {error}") from None
-    namespace = getattr(inspect.unwrap(function), "__globals__", {})
+    namespace = getattr(inspect.unwrap(inner_function(function)), "__globals__", {})
     raw = {parameter.name: parameter.annotation for parameter in read.parameters.values()}
     raw["return"] = read.return_annotation
     given = {
@@ -242,4 +270,5 @@ def _read_by_inspect(function: Callable[..., Any], tool: str, flags: int) -> Sig
             raise _no_star_args(tool, parameter.name)
         default = msgspec.UNSET if parameter.default is inspect.Parameter.empty else parameter.default
         parameters.append(_parameter(parameter.name, kinds[parameter.kind], annotations, default))
-    return Signature(tuple(parameters), annotations.get("return", Any), flags)
+    returns = annotations.get("return", Any)
+    return Signature(tuple(parameters), returns, flags | _iterator_flag(returns))

@@ -202,15 +202,7 @@ def _load(hello: HostHello) -> tuple[LoadedAdapter, bytes, list[_native.ToolEntr
         instance = make_adapter(source, hello.config)
         why = "adapter"
         adapter = collect_tools(source, instance, hello.config, _complete)
-        tools = [
-            (
-                tool.name,
-                tool.streams,
-                tool.place(hello.threads),
-                _trampoline(tool, hello.unserializable or "refuse"),
-            )
-            for tool in adapter.tools
-        ]
+        tools = _entries(adapter, hello)
         manifest = build_manifest(
             adapter.spec, adapter.name, adapter.version, adapter.description, adapter.tools
         )
@@ -230,6 +222,33 @@ def _rules(objects: dict[str, Any]) -> Rules:
     from snakebridge.references.rules import Rules  # only for pools that allow something
 
     return msgspec.convert(objects, Rules)
+
+
+def _entries(adapter: LoadedAdapter, hello: HostHello) -> list[_native.ToolEntry]:
+    """The tools as the native side runs them; twice what answers with a value or a stream, as it is asked."""
+    policy: Policy = hello.unserializable or "refuse"
+    entries: list[_native.ToolEntry] = []
+    for tool in adapter.tools:
+        place = tool.place(hello.threads)
+        entries.append((tool.name, tool.streams, place, _trampoline(tool, policy)))
+        if tool.answers_both:
+            entries.append((tool.name, True, place, _stream_trampoline(adapter, tool, policy)))
+    return entries
+
+
+def _stream_trampoline(
+    adapter: LoadedAdapter, tool: ToolDefinition, policy: Policy
+) -> Callable[[bytes], Any]:
+    """What runs a tool that `answers_both` for a stream; made when a call first asks for one."""
+    made: Callable[[bytes], Any] | None = None
+
+    def run(body: bytes) -> Any:
+        nonlocal made
+        if made is None:
+            made = _trampoline(adapter.life.surround(msgspec.structs.replace(tool, streams=True)), policy)
+        return made(body)
+
+    return run
 
 
 def _trampoline(tool: ToolDefinition, unserializable: Policy) -> Callable[[bytes], Any]:

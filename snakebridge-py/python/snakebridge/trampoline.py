@@ -32,7 +32,7 @@ FILE_NAME = "<snakebridge trampoline>"
 _UNARY = """\
 def run(body):
     {read}
-    result = {call}
+    result = {call}{gather}
     try:
         return encode(result)
     except Exception as error:
@@ -51,7 +51,7 @@ async def run(body):
     {read}
     result = {call}
     if hasattr(type(result), "__await__"):
-        result = await result
+        result = await result{gather}
     try:
         return encode(result)
     except Exception as error:
@@ -66,6 +66,14 @@ async def run(body):
         items = await items
     return await send_all(check(items))
 """
+
+# Where nothing says whether the tool streams. The first line is for the usual results.
+_GATHER = """
+    if type(result) not in plain:
+        result = {wait}gathered(tool, result)"""
+
+_PLAIN = frozenset({dict, list, str, int, float, bool, type(None), bytes, tuple})
+"""Types of most results: none of them is an iterator."""
 
 _CLOSED = """\
 try:
@@ -122,8 +130,12 @@ def build_trampoline(
     values = [_pass(parameter, f"open_{parameter.name}" in namespace) for parameter in signature.parameters]
     call = f"function({', '.join(values)})"
     namespace["send_all"] = send_all
+    gather = ""
     if definition.streams:
-        namespace["check"] = _items_check(definition.name, result)
+        namespace["check"] = _items_check(definition.name, result, signature.is_async)
+    elif definition.answers_both:
+        gather = _GATHER.format(wait="await " if signature.is_async else "")
+        namespace.update(plain=_PLAIN, tool=definition.name, gathered=_gathering(signature.is_async))
     match signature.is_async, definition.streams:
         case False, False:
             template = _UNARY
@@ -133,7 +145,7 @@ def build_trampoline(
             template = _ASYNC_UNARY
         case _:
             template = _ASYNC_STREAM
-    source = template.format(read=_OPEN if is_open else _CLOSED, call=call)
+    source = template.format(read=_OPEN if is_open else _CLOSED, call=call, gather=gather)
     # What varies in the source are the names of parameters, which are identifiers.
     exec(compile(source, FILE_NAME, "exec"), namespace)
     run: Callable[[bytes], Any] = namespace["run"]
@@ -209,17 +221,26 @@ def _pass(parameter: Parameter, is_stream: bool) -> str:
     return f"{parameter.name}={value}" if parameter.kind == "keyword_only" else value
 
 
-def _items_check(tool: str, check_items: ResultCheck | None) -> Callable[[Any], Any]:
-    """A check of what a streaming tool returns: a generator, or anything else to iterate over on purpose."""
+def _gathering(is_async: bool) -> Callable[[str, Any], Any]:
+    """What makes a list of a result that is an iterator."""
+
+    def gathered(tool: str, result: Any) -> Any:
+        from snakebridge import gathering  # few tools give something so unusual
+
+        return (gathering.gathered_later if is_async else gathering.gathered)(tool, result)
+
+    return gathered
+
+
+def _items_check(tool: str, check_items: ResultCheck | None, is_async: bool) -> Callable[[Any], Any]:
+    """What makes the items that are sent from what a streaming tool returns."""
 
     def check(result: Any) -> Any:
-        kind = type(result)
-        can_iterate = hasattr(kind, "__iter__") or hasattr(kind, "__aiter__")
-        if isinstance(result, str | bytes | bytearray | dict) or not can_iterate:
-            raise TypeError(
-                f"tool `{tool}` is declared with supports_streaming=True and returned "
-                f"{kind.__name__}: yield the items, or return an iterator of them"
-            )
-        return result if check_items is None else check_items.items(result)
+        from snakebridge.gathering import items_of, synchronous  # many workers never stream
+
+        items = items_of(tool, result)
+        if check_items is not None:
+            items = check_items.items(items)
+        return items if is_async else synchronous(items)
 
     return check

@@ -192,7 +192,7 @@ impl Core {
     /// The tool that a call asks for. Calls that none can run are answered here.
     fn accept(&self, call: &CallHeader<'_>, state: &mut State) -> Option<Entry> {
         let stream = call.flags & call_flag::STREAM != 0;
-        let (code, message) = match self.tools.get().map(|tools| (tools, tools.find(call.target))) {
+        let (code, message) = match self.tools.get().map(|tools| (tools, tools.find(call.target, stream))) {
             Some((_, Some(tool))) if tool.streams == stream => return Some(tool),
             Some((_, Some(_))) => {
                 ("invalid_argument", wrong_manner(call.target, if stream { "one value" } else { "a stream" }))

@@ -116,7 +116,9 @@ pub(crate) fn ready(
 /// The body of READY: the tools' names, if they may be announced.
 fn announcement(tools: &Tools, manifest_length: usize) -> PyResult<Vec<u8>> {
     let refuse = |message: String| Err(PyValueError::new_err(message));
-    let announced: Vec<&str> = tools.entries().map(|(name, ..)| name).filter(|name| !is_system(name)).collect();
+    let mut announced: Vec<&str> = tools.entries().map(|(name, ..)| name).filter(|name| !is_system(name)).collect();
+    // What answers in both manners stands there twice.
+    announced.dedup();
     if announced.len() > MAX_TOOLS {
         return refuse(format!("{} tools, at most {MAX_TOOLS} can be announced", announced.len()));
     }

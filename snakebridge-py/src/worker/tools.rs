@@ -27,7 +27,7 @@ pub(super) fn is_system(name: &str) -> bool {
 pub(super) struct Tools(Vec<Tool>);
 
 impl Tools {
-    /// From `(name, streams, place, run)`.
+    /// From `(name, streams, place, run)`; twice, one after the other, for a tool that answers in both manners.
     pub(super) fn new(tools: Vec<(String, bool, String, Py<PyAny>)>) -> PyResult<Self> {
         let tool = |(name, streams, place, run): (String, bool, String, Py<PyAny>)| {
             let place = match place.as_str() {

@@ -44,6 +44,17 @@ class Decorated(BaseAdapter):
             }
 
 
+class BareDecorator(BaseAdapter):
+    @tool
+    def double(self, n: int) -> int:
+        """Double a number."""
+        return 2 * n
+
+    @tool
+    def count(self, n: int):
+        yield from range(n)
+
+
 class Handler:
     def get_tools(self) -> dict[str, Tool]:
         return {"add": Tool(self.add), "ticks": Tool(self.ticks)}
@@ -63,6 +74,8 @@ class Gathered(BaseAdapter):
     def execute_tool(self, tool_name: str, arguments: dict[str, Any], context) -> Any:
         if tool_name in self._handler_tools:
             return self._handler_tools[tool_name].func(context, **arguments)
+        if tool_name == "chunks":
+            return (StreamChunk(data={"i": i}) for i in range(arguments["n"]))
         return self.call_tool(tool_name, **arguments)
 
     @tool(description="Echo back provided arguments")
@@ -91,3 +104,9 @@ class Bare:
 class BareAsync:
     async def execute_tool(self, tool_name, arguments, context):
         return [tool_name, arguments]
+
+
+class BareStream:
+    async def execute_tool(self, tool_name, arguments, context):
+        for i in range(arguments["n"]):
+            yield [tool_name, i]

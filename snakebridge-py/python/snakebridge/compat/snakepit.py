@@ -17,11 +17,12 @@ from snakebridge.adapters.showcase import tool as showcase_tool
 from snakebridge.compat.snakepit_serialization import TypeSerializer
 from snakebridge.decorator import ToolOptions, options_of
 from snakebridge.definitions import define_tool
+from snakebridge.handlers import listed_function
 from snakebridge.session import SessionContext
-from snakebridge.signature import CO_COROUTINE
+from snakebridge.signature import CO_ASYNC_GENERATOR, CO_COROUTINE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from types import ModuleType
 
     from snakebridge.definitions import ToolDefinition
@@ -39,25 +40,30 @@ class ToolMetadata:
 
 
 def tool(
-    description: str = "", supports_streaming: bool = False, required_variables: list[str] | None = None
-) -> Callable[[Any], Any]:
+    description: Any = "", supports_streaming: bool = False, required_variables: list[str] | None = None
+) -> Any:
     """Snakepit's decorator.
 
     Args:
-        description: What the tool does (default: the docstring).
+        description: What the tool does (default: the docstring); or the function, where the decorator stands
+            without parentheses, which snakepit itself takes for a description and forgets.
         supports_streaming: Whether the result is a stream. A generator is one here without being told.
         required_variables: Metadata: nothing checks them there, nor here.
     """
+    if not isinstance(description, str | None):
+        return tool()(description)
 
-    def decorate(function: Any) -> Any:
+    def decorate(target: Any) -> Any:
+        mark = base_adapter.tool(
+            description=description or None, supports_streaming=supports_streaming or None
+        )
+        mark(target)  # raises where it is no function
+        function = getattr(target, "__func__", target)
         said = description or function.__doc__ or ""
         function._tool_metadata = ToolMetadata(  # noqa: SLF001 - its name there
             said, supports_streaming, required_variables or []
         )
-        mark = base_adapter.tool(
-            description=description or None, supports_streaming=supports_streaming or None
-        )
-        return mark(function)
+        return target
 
     return decorate
 
@@ -94,7 +100,7 @@ class BaseAdapter(base_adapter.BaseAdapter):
         decorated = {name for name in dir(kind) if options_of(getattr(kind, name, None)) is not None}
         for name, handler_tool in getattr(self, "_handler_tools", {}).items():
             if name not in decorated:
-                yield _of_handler(name, handler_tool)
+                yield _of_handler(kind.__qualname__, name, handler_tool)
         yield _by_name(self)
 
 
@@ -122,9 +128,10 @@ def uninstall() -> None:
         del sys.modules[name]
 
 
-def _of_handler(name: str, handler_tool: Any) -> ToolDefinition:
+def _of_handler(adapter_class: str, name: str, handler_tool: Any) -> ToolDefinition:
     options = ToolOptions(name=name, description=getattr(handler_tool, "description", None))
-    definition = define_tool(handler_tool.func, options, takes_context=True)
+    function = listed_function(f"`_handler_tools` of adapter `{adapter_class}`", name, handler_tool)
+    definition = define_tool(function, options, takes_context=True)
     names = [parameter.name for parameter in definition.parameters if parameter.kind != "var_keyword"]
 
     def locate(adapter: Any) -> Any:
@@ -134,7 +141,7 @@ def _of_handler(name: str, handler_tool: Any) -> ToolDefinition:
 
         return execute
 
-    return define_tool(handler_tool.func, options, locate, takes_context=True)
+    return define_tool(function, options, locate, takes_context=True)
 
 
 def _by_name(adapter: Any) -> ToolDefinition:
@@ -145,7 +152,7 @@ def _by_name(adapter: Any) -> ToolDefinition:
 
     async def execute_later(context: Any, tool_name: str, arguments: dict[str, Any] | None = None) -> Any: ...
 
-    is_async = adapter.execute_tool.__code__.co_flags & CO_COROUTINE
+    is_async = adapter.execute_tool.__code__.co_flags & (CO_COROUTINE | CO_ASYNC_GENERATOR)
     options = ToolOptions(name="execute_tool", description="Run a tool of the adapter by its name")
     return define_tool(execute_later if is_async else execute_tool, options, locate, takes_context=True)
 
