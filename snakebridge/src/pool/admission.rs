@@ -263,10 +263,10 @@ impl Pool {
         let (waits, resource) = (self.registry.waits(), Resource::Session(tie.binding.key()));
         let chain = tie.chain.unwrap_or(call.key());
         let claim = match placement {
-            Placement::Worker(_) => waits.hold(chain, resource),
+            Placement::Worker(_) => waits.hold(chain, resource, 1),
             Placement::Queued => {
                 let session = call.request.session.as_deref().unwrap_or_default();
-                waits.wait(chain, resource, &format!("session `{}`", session.escape_debug()))?
+                waits.wait(chain, resource, 1, &format!("session `{}`", session.escape_debug()))?
             }
         };
         if let Some(claim) = claim {
@@ -280,15 +280,15 @@ impl Pool {
     fn claim_place(&self, call: &Arc<PendingCall>, placement: Placement, waiting: &[u64]) -> Result<()> {
         let Some(units) = self.config.tool_concurrency.get(&*call.request.target) else { return Ok(()) };
         let (waits, resource) =
-            (self.registry.waits(), Resource::Permit { tool: ptr::from_ref(units).addr(), units: *units });
+            (self.registry.waits(), Resource::Permit { limit: ptr::from_ref(units).addr(), units: *units });
         let claim = match (placement, call.chain().map(Chain::key)) {
             // It runs inside a call that waits for it, and takes no place.
             (Placement::Worker(worker), _) if waiting.contains(&worker) => None,
-            (Placement::Worker(_), chain) => waits.hold(chain.unwrap_or(call.key()), resource),
-            (Placement::Queued, None) => Some(waits.expect(call.key(), resource)),
+            (Placement::Worker(_), chain) => waits.hold(chain.unwrap_or(call.key()), resource, 1),
+            (Placement::Queued, None) => Some(waits.expect(call.key(), resource, 1)),
             (Placement::Queued, Some(chain)) => {
                 let what = format!("a place of the tool `{}`", call.request.target.escape_debug());
-                waits.wait(chain, resource, &what)?
+                waits.wait(chain, resource, 1, &what)?
             }
         };
         if let Some(claim) = claim {
