@@ -10,7 +10,7 @@ import pytest
 from calling import trampoline
 from snakebridge import AdapterError, BaseAdapter, tool
 from snakebridge.decorator import ToolOptions, options_of
-from snakebridge.definitions import define_tool
+from snakebridge.definitions import define_tool, tools_of_instance
 from snakebridge.manifest import describe_tool
 from snakebridge.testing import ToolRunner
 
@@ -368,3 +368,67 @@ def test_what_cannot_be_kept_is_not():
 
     with pytest.raises(AdapterError, match="cannot be kept"):
         define_tool(streams, options_of(streams))
+
+
+@pytest.mark.parametrize(
+    ("said", "needed"),
+    [
+        ("gpu", {"gpu": 1}),
+        (["license", "gpu"], {"gpu": 1, "license": 1}),
+        ({"gpu"}, {"gpu": 1}),
+        ({"license": 1, "gpu": 2}, {"gpu": 2, "license": 1}),
+        ({"memory.mib": 10**12}, {"memory.mib": 10**12}),
+        ((name for name in ["gpu"]), {"gpu": 1}),
+    ],
+)
+def test_what_a_call_needs_for_itself_is_said_in_any_of_three_forms(said, needed):
+    @tool(resources=said)
+    def train(n: int) -> int: ...
+
+    assert options_of(train).resources == tuple(needed.items())
+    described = describe_tool(define_tool(train, options_of(train)))
+    assert list(described["resources"].items()) == list(needed.items())
+
+
+@pytest.mark.parametrize("nothing", [(), [], {}])
+def test_a_tool_that_needs_nothing_says_nothing_of_it(nothing):
+    @tool(resources=nothing)
+    def plain(): ...
+
+    assert "resources" not in describe_tool(define_tool(plain, options_of(plain)))
+
+
+@pytest.mark.parametrize(
+    ("said", "kind", "message"),
+    [
+        (2, TypeError, r"`resources` is 2: give a name, a list of names, or .* \{\"gpu\": 1\}"),
+        (None, TypeError, "`resources` is None: give a name"),
+        ([1], TypeError, "names 1: give the name of a resource as a text"),
+        ({2: 1}, TypeError, "names 2: give the name"),
+        ("", ValueError, "names '', which is not allowed: a name begins with a letter"),
+        (["gpu", "two words"], ValueError, "names 'two words', which is not allowed"),
+        ({"$gpu": 1}, ValueError, r"names '\$gpu', which is not allowed"),
+        ("a" * 129, ValueError, "at most 128 characters"),
+        ({"gpu": "1"}, TypeError, "says '1' units of `gpu`: give a whole number, from 1 on"),
+        ({"gpu": 0.5}, TypeError, "says 0.5 units of `gpu`: give a whole number"),
+        ({"gpu": True}, TypeError, "says True units of `gpu`: give a whole number"),
+        ({"gpu": 0}, ValueError, "says 0 units of `gpu`: give .* from 1 to .*, or leave `gpu` out"),
+        ({"gpu": -1}, ValueError, "says -1 units of `gpu`"),
+        ({"gpu": 10**12 + 1}, ValueError, "says 1000000000001 units of `gpu`"),
+        (["gpu", "gpu"], ValueError, r"names `gpu` twice: write \{\"gpu\": 2\}"),
+    ],
+)
+def test_what_names_no_resource_or_no_number_of_units_is_refused_with_a_way_to_mend_it(said, kind, message):
+    with pytest.raises(kind, match=message):
+        tool(resources=said)
+
+
+def test_what_an_adapter_says_for_all_of_its_tools_takes_nothing_from_what_they_need():
+    class Adapter(BaseAdapter):
+        unserializable = "type"
+
+        @tool(resources={"gpu": 2})
+        def train(self): ...
+
+    (train,) = tools_of_instance(Adapter())
+    assert (train.options.resources, train.options.unserializable) == ((("gpu", 2),), "type")

@@ -83,7 +83,15 @@ class Typed(BaseAdapter):
     def many(self, x: list[float], by: Sequence[float] = (1.0,)) -> list[float | ToolError]:
         return [ToolError("zero", "no") if one == 0 else one * factor for one, factor in zip(x, by)]
 
-    @tool(session="affine", required_variables=["count"])
+    @tool(resources={"gpu": 2})
+    def train(self, n: int) -> int:
+        return n
+
+    @tool(resources="gpu")
+    def infer(self, n: int) -> int:
+        return n
+
+    @tool(session="affine", required_variables=["count"], resources=["license"])
     def state(self) -> int:
         state = self.session_context.state
         count, version = state.get("count", 0), 0
@@ -118,6 +126,7 @@ WRONG = {
     'adapter.plain("a", tines=2)': "Unexpected keyword",
     'tool(timeout="1s")': "No overload variant",
     "tool(batch=32)": "No overload variant",
+    "tool(resources=2)": "No overload variant",
     'Batch(max_size="many")': "incompatible type",
     'ToolError("code")': 'Missing positional argument "message"',
 }

@@ -12,15 +12,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::error::{Error, ErrorKind, Executed, Result};
 
-/// What chains have for themselves, a unit at a time.
+/// What chains have for themselves, in units.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Resource {
     /// A session, in one pool, by the key of its binding. There is one unit of it, and its chain may use it again.
     Session(u64),
-    /// A tool that only so many calls may run at a time, by the address of its semaphore, or of its limit in a pool.
+    /// What only so many calls may have at a time: a place of a tool, by the address of its semaphore or of its limit in a
+    /// pool, or units of what tools of a pool share, by the address of that limit.
     Permit {
         /// Which.
-        tool: usize,
+        limit: usize,
         /// How many units there are.
         units: usize,
     },
@@ -49,10 +50,11 @@ struct Claims {
 struct Entry {
     chain: u64,
     resource: Resource,
+    units: usize,
     waits: bool,
 }
 
-/// A unit of a resource that a chain has or waits for, until it is dropped.
+/// Units of a resource that a chain has or waits for, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Claim {
     waits: Arc<Waits>,
@@ -71,28 +73,35 @@ impl Waits {
         1 << 63 | claims.last
     }
 
-    /// `chain` has a unit of `resource`. `None` for what it has already and may use again.
-    pub(crate) fn hold(self: &Arc<Self>, chain: u64, resource: Resource) -> Option<Claim> {
+    /// `chain` has so many units of `resource`. `None` for what it has already and may use again.
+    pub(crate) fn hold(self: &Arc<Self>, chain: u64, resource: Resource, units: usize) -> Option<Claim> {
         let mut claims = self.lock();
         let again = matches!(resource, Resource::Session(_)) && claims.has(chain, resource);
-        (!again).then(|| claims.add(self, Entry { chain, resource, waits: false }))
+        (!again).then(|| claims.add(self, Entry { chain, resource, units, waits: false }))
     }
 
-    /// `chain` waits for a unit of `resource`, and has nothing that anybody waits for: it closes no circle.
-    pub(crate) fn expect(self: &Arc<Self>, chain: u64, resource: Resource) -> Claim {
-        self.lock().add(self, Entry { chain, resource, waits: true })
+    /// `chain` waits for so many units of `resource`, and has nothing that anybody waits for: it closes no circle.
+    pub(crate) fn expect(self: &Arc<Self>, chain: u64, resource: Resource, units: usize) -> Claim {
+        self.lock().add(self, Entry { chain, resource, units, waits: true })
     }
 
-    /// `chain` waits for a unit of `resource`, named `what` in the error. `None` for what it has already and may use again.
+    /// `chain` waits for so many units of `resource`, named `what` in the error. `None` for what it has already and may use
+    /// again.
     ///
     /// # Errors
     /// `WouldDeadlock` when the wait could never end.
-    pub(crate) fn wait(self: &Arc<Self>, chain: u64, resource: Resource, what: &str) -> Result<Option<Claim>> {
+    pub(crate) fn wait(
+        self: &Arc<Self>,
+        chain: u64,
+        resource: Resource,
+        units: usize,
+        what: &str,
+    ) -> Result<Option<Claim>> {
         let mut claims = self.lock();
         if matches!(resource, Resource::Session(_)) && claims.has(chain, resource) {
             return Ok(None);
         }
-        let claim = claims.add(self, Entry { chain, resource, waits: true });
+        let claim = claims.add(self, Entry { chain, resource, units, waits: true });
         let is_stuck = claims.is_stuck(chain);
         // A claim is given back under the lock.
         drop(claims);
@@ -117,9 +126,9 @@ impl Claims {
 
     fn is_stuck(&self, chain: u64) -> bool {
         let mut chains: BTreeMap<u64, Chain<Resource>> = BTreeMap::new();
-        for Entry { chain, resource, waits } in self.claims.values() {
+        for Entry { chain, resource, units, waits } in self.claims.values() {
             let chain = chains.entry(*chain).or_default();
-            if *waits { &mut chain.waits } else { &mut chain.holds }.push(*resource);
+            if *waits { &mut chain.waits } else { &mut chain.holds }.push((*resource, *units));
         }
         let keys: Vec<u64> = chains.keys().copied().collect();
         let chains: Vec<_> = chains.into_values().collect();
@@ -146,10 +155,10 @@ impl Drop for Claim {
 /// for.
 #[derive(Debug, Clone)]
 struct Chain<R> {
-    /// What it has, once for each unit.
-    holds: Vec<R>,
-    /// What it waits for, once for each unit: all of it at the same time, when calls of it wait side by side.
-    waits: Vec<R>,
+    /// What it has, and how many units of that.
+    holds: Vec<(R, usize)>,
+    /// What it waits for, and how many units of that: all of it at the same time, also when calls of it wait side by side.
+    waits: Vec<(R, usize)>,
 }
 
 impl<R> Default for Chain<R> {
@@ -161,17 +170,17 @@ impl<R> Default for Chain<R> {
 /// Which of the chains, by their places, can never go on. `capacity` says how many units of a resource there are.
 fn stuck<R: Eq + Hash>(chains: &[Chain<R>], capacity: impl Fn(&R) -> usize) -> Vec<usize> {
     let mut held: HashMap<&R, usize> = HashMap::new();
-    for resource in chains.iter().flat_map(|chain| &chain.holds) {
-        *held.entry(resource).or_default() += 1;
+    for (resource, units) in chains.iter().flat_map(|chain| &chain.holds) {
+        *held.entry(resource).or_default() += units;
     }
     let can_go_on = |chain: &Chain<R>, held: &HashMap<&R, usize>| {
         let mut wanted: HashMap<&R, usize> = HashMap::new();
-        for resource in &chain.waits {
-            *wanted.entry(resource).or_default() += 1;
+        for (resource, units) in &chain.waits {
+            *wanted.entry(resource).or_default() += units;
         }
         wanted.into_iter().all(|(resource, units)| {
             let taken = held.get(resource).copied().unwrap_or(0);
-            taken.saturating_add(units) <= capacity(resource)
+            taken + units <= capacity(resource)
         })
     };
     let mut left: Vec<usize> = (0..chains.len()).collect();
@@ -181,10 +190,10 @@ fn stuck<R: Eq + Hash>(chains: &[Chain<R>], capacity: impl Fn(&R) -> usize) -> V
             let chain = &chains[place];
             let goes_on = can_go_on(chain, &held);
             if goes_on {
-                for resource in &chain.holds {
-                    // Counted above, so there is one to take away.
-                    if let Some(units) = held.get_mut(resource) {
-                        *units -= 1;
+                for (resource, units) in &chain.holds {
+                    // Counted above, so there are as many to take away.
+                    if let Some(held) = held.get_mut(resource) {
+                        *held -= units;
                     }
                 }
             }
@@ -204,8 +213,10 @@ mod tests {
 
     use super::*;
 
+    /// A chain that has a unit of each of these, and waits for one of each of those.
     fn chain(holds: &[u8], waits: &[u8]) -> Chain<u8> {
-        Chain { holds: holds.to_vec(), waits: waits.to_vec() }
+        let one_of_each = |resources: &[u8]| resources.iter().map(|&resource| (resource, 1)).collect();
+        Chain { holds: one_of_each(holds), waits: one_of_each(waits) }
     }
 
     #[test]
@@ -238,15 +249,24 @@ mod tests {
         assert!(stuck(&[chain(&[], &[1, 2]), chain(&[2], &[])], |_| 1).is_empty());
     }
 
+    #[test]
+    fn a_chain_that_needs_more_units_than_are_free_waits_for_those_that_have_them() {
+        let has_one = |waits| Chain { holds: vec![(1, 1)], waits };
+        let chains = [has_one(vec![(2, 2)]), Chain { holds: vec![(2, 1)], waits: vec![(1, 2)] }];
+        assert_eq!(stuck(&chains, |_| 2), [0, 1]);
+        assert!(stuck(&chains, |_| 3).is_empty());
+        assert!(stuck(&[has_one(vec![(2, 1)]), chains[1].clone()], |_| 2).is_empty(), "one of two is free");
+    }
+
     /// Whether some order exists in which all of `left` can go on: every order is tried.
     fn some_order(chains: &[Chain<u8>], left: &HashSet<usize>, capacity: usize) -> HashSet<usize> {
         let mut best = HashSet::new();
         for &place in left {
             let others = left.iter().flat_map(|&other| &chains[other].holds);
             let mut units = [0; 4];
-            others.for_each(|&resource| units[usize::from(resource)] += 1);
-            chains[place].waits.iter().for_each(|&resource| units[usize::from(resource)] += 1);
-            let fits = chains[place].waits.iter().all(|&resource| units[usize::from(resource)] <= capacity);
+            others.for_each(|&(resource, number)| units[usize::from(resource)] += number);
+            chains[place].waits.iter().for_each(|&(resource, number)| units[usize::from(resource)] += number);
+            let fits = chains[place].waits.iter().all(|&(resource, _)| units[usize::from(resource)] <= capacity);
             if fits {
                 let rest = left.iter().copied().filter(|&other| other != place).collect();
                 let mut went_on = some_order(chains, &rest, capacity);
@@ -263,15 +283,15 @@ mod tests {
     fn the_wait_that_closes_a_circle_is_refused_and_the_others_go_on() {
         let waits = Arc::new(Waits::default());
         let (one, other) = (Resource::Session(1), Resource::Session(2));
-        let first = waits.hold(10, one).unwrap();
-        let second = waits.hold(20, other).unwrap();
-        let waiting = waits.wait(10, other, "session `b`").unwrap().unwrap();
-        let error = waits.wait(20, one, "session `a`").unwrap_err();
+        let first = waits.hold(10, one, 1).unwrap();
+        let second = waits.hold(20, other, 1).unwrap();
+        let waiting = waits.wait(10, other, 1, "session `b`").unwrap().unwrap();
+        let error = waits.wait(20, one, 1, "session `a`").unwrap_err();
         assert_eq!((error.code(), error.executed()), ("would_deadlock", Executed::Never));
         assert!(error.to_string().contains("session `a` is held by a call that waits"), "{error}");
         drop(second);
         waiting.set_waiting(false);
-        assert!(waits.wait(30, one, "session `a`").unwrap().is_some(), "the chain that has it goes on");
+        assert!(waits.wait(30, one, 1, "session `a`").unwrap().is_some(), "the chain that has it goes on");
         drop((first, waiting));
         assert_eq!(waits.lock().claims.len(), 0, "a claim ends with its owner");
     }
@@ -279,22 +299,25 @@ mod tests {
     #[test]
     fn a_chain_may_use_its_session_again_and_not_its_permit() {
         let waits = Arc::new(Waits::default());
-        let (session, permit) = (Resource::Session(1), Resource::Permit { tool: 1, units: 1 });
-        let _held = (waits.hold(10, session), waits.hold(10, permit));
-        assert!(waits.hold(10, session).is_none() && waits.wait(10, session, "").unwrap().is_none());
-        assert_eq!(waits.wait(10, permit, "tool `t`").unwrap_err().code(), "would_deadlock");
+        let (session, permit) = (Resource::Session(1), Resource::Permit { limit: 1, units: 1 });
+        let _held = (waits.hold(10, session, 1), waits.hold(10, permit, 1));
+        assert!(waits.hold(10, session, 1).is_none() && waits.wait(10, session, 1, "").unwrap().is_none());
+        assert_eq!(waits.wait(10, permit, 1, "tool `t`").unwrap_err().code(), "would_deadlock");
     }
 
     proptest! {
         #[test]
         fn what_is_stuck_is_what_no_order_frees(
             chains in prop::collection::vec(
-                (prop::collection::vec(0_u8..4, 0..3), prop::collection::vec(0_u8..4, 0..3)),
+                (
+                    prop::collection::vec((0_u8..4, 1_usize..3), 0..3),
+                    prop::collection::vec((0_u8..4, 1_usize..3), 0..3),
+                ),
                 0..5,
             ),
         ) {
-            let chains: Vec<_> = chains.iter().map(|(holds, waits)| chain(holds, waits)).collect();
-            let capacity = 2;
+            let chains: Vec<_> = chains.into_iter().map(|(holds, waits)| Chain { holds, waits }).collect();
+            let capacity = 3;
             let everybody: HashSet<usize> = (0..chains.len()).collect();
             let free = some_order(&chains, &everybody, capacity);
             let expected: Vec<usize> = (0..chains.len()).filter(|place| !free.contains(place)).collect();

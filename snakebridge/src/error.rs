@@ -173,7 +173,8 @@ pub enum ErrorKind {
     QueueFull { limit: QueueLimit, retry_after: Duration },
     /// The call waited in the queue for as long as it may.
     #[error(
-        "no worker was free for it for {waited:?}; raise `queue_timeout`, the number of workers or its `tool_concurrency`"
+        "no worker was free for it for {waited:?}; raise `queue_timeout`, the number of workers, its `tool_concurrency` or \
+         the `resource`s that it needs"
     )]
     QueueTimeout { waited: Duration },
     /// Too many failures lately; calls are refused for a while.

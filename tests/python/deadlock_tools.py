@@ -38,6 +38,11 @@ class DeadlockAdapter(BaseAdapter):
         """Have the host cross over to the next pool of the path meanwhile."""
         return 1 + (int(self._ask("cross_next", path=path)) if path else 0)
 
+    @tool(resources={"key": 1})
+    def share(self, path: list[str]) -> int:
+        """Have a key of this pool while the host calls the same in the next pool of the path."""
+        return 1 + (int(self._ask("share_next", path=path)) if path else 0)
+
     def _ask(self, tool_name: str, **arguments: Any) -> Any:
         """Call a tool of the host, and tell with which code it failed."""
         try:

@@ -20,6 +20,8 @@ trait Deadlocks {
 
     async fn cross(&self, path: &[&str]) -> Result<u32>;
 
+    async fn share(&self, path: &[&str]) -> Result<u32>;
+
     #[py(session = "exclusive")]
     async fn meet_and_enter(&self) -> Result<Vec<String>>;
 
@@ -90,6 +92,14 @@ async fn cross_next(context: &ToolContext, #[py(state)] meeting: &Meeting, path:
     meeting.meet().await;
     let path: Vec<&str> = path.iter().map(String::as_str).collect();
     DeadlocksClient::new(context).cross(&path[1..]).pool(path[0]).await
+}
+
+/// Has a key of the next pool of the path, and those behind it.
+#[tool]
+async fn share_next(context: &ToolContext, #[py(state)] meeting: &Meeting, path: Vec<String>) -> Result<u32> {
+    meeting.meet().await;
+    let path: Vec<&str> = path.iter().map(String::as_str).collect();
+    DeadlocksClient::new(context).share(&path[1..]).pool(path[0]).await
 }
 
 #[tool]
@@ -206,5 +216,26 @@ async fn of_two_chains_that_want_each_others_place_of_a_tool_in_a_pool_one_is_re
     assert_eq!(gone_on, [2]);
     // Their places are free again, and a chain that comes back takes no second one.
     assert_eq!(client.cross(&["other", "one", "other"]).await?, 4);
+    bridge.shutdown().await
+}
+
+#[tokio::test]
+async fn of_two_chains_that_want_a_unit_of_which_the_other_has_the_last_one_is_refused_at_once() -> Result<()> {
+    let limited = |pool: snakebridge::PoolBuilder| {
+        let pool = pool.adapter("deadlock_tools:DeadlockAdapter").python_path(python_folder());
+        pool.workers(2).queue_timeout(TIMEOUT).resource("key", 1)
+    };
+    let builder = Bridge::builder().pool("one", limited).pool("other", limited);
+    let bridge = builder.state(Meeting::of(2)).tools(tools![share_next]).start().await?;
+    while bridge.workers().len() < 4 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let client = bridge.client_in::<DeadlocksClient>("one")?;
+    let sharing = || [client.share(&["other"]).pool("one"), client.share(&["one"]).pool("other")];
+    let (refused, gone_on) = one_refused(sharing()).await;
+    assert!(refused.contains("what it needs of the resource `key`"), "{refused}");
+    assert_eq!(gone_on, [2]);
+    // Their units are free again, and a chain that comes back takes no second one.
+    assert_eq!(client.share(&["other", "one", "other"]).await?, 4);
     bridge.shutdown().await
 }

@@ -10,7 +10,7 @@ import msgspec
 from snakebridge.suggestions import did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from datetime import timedelta
 
     Decorated = TypeVar("Decorated", bound=Callable[..., Any])
@@ -23,6 +23,13 @@ NAME_GOES_ON = NAME_BEGINS | frozenset("0123456789.-")
 NAME_LENGTH = 128
 """The protocol's rule for tool names: they cannot collide with system targets, which begin with `$`. An
 expression to match it would take a third of this module's import."""
+NAME_RULE = (
+    "a name begins with a letter or `_`, goes on with letters, digits, `_`, `.` or `-`, and has at most 128 "
+    "characters"
+)
+
+MOST_UNITS = 10**12
+"""So many units of a resource a call may need: both sides add them up in 64 bits."""
 
 CO_GENERATOR_FLAGS = 0x20 | 0x200  # CO_GENERATOR, CO_ASYNC_GENERATOR, without importing `inspect`
 
@@ -81,6 +88,8 @@ class ToolOptions(msgspec.Struct, frozen=True):
     batch: Batch | None = None
     cache: float | None = None
     """Seconds for which a result is kept."""
+    resources: tuple[tuple[str, int], ...] = ()
+    """Names of what a call needs for itself, in order, each with how many units of it."""
 
 
 @overload
@@ -107,6 +116,7 @@ def tool(
     unserializable: Literal["refuse", "type", "repr", "redacted"] | None = None,
     batch: Batch | None = None,
     cache: str | float | timedelta | None = None,
+    resources: str | Iterable[str] | Mapping[str, int] = (),
 ) -> Callable[[Decorated], Decorated]: ...
 def tool(function: Any = None, /, **options: Any) -> Any:
     """Make a method of an adapter, or a function of an adapter module, callable from Rust.
@@ -142,6 +152,9 @@ def tool(function: Any = None, /, **options: Any) -> Any:
             seconds, or a timedelta): a promise that it depends on nothing else.
             `batch`, a `Batch`: the function takes many calls at once, with a list for each parameter, and
             returns a list.
+            `resources`, what a call needs for itself while it runs: a name (``"gpu"``), several
+            (``["gpu", "license"]``), or how many units of each (``{"gpu": 2}``). The host knows how many
+            units there are for all workers together, and lets no more calls run than there are units for.
 
     Raises:
         TypeError: For an unknown option or one of the wrong type.
@@ -189,11 +202,12 @@ def options_of(function: Any) -> ToolOptions | None:
 
 def check_tool_name(name: str) -> None:
     """Raise ValueError unless the protocol allows a tool to be called `name`."""
-    if not (name[:1] in NAME_BEGINS and NAME_GOES_ON.issuperset(name) and len(name) <= NAME_LENGTH):
-        raise ValueError(
-            f"tool name {name[:140]!r} is not allowed: a name begins with a letter or `_`, goes on with "
-            "letters, digits, `_`, `.` or `-`, and has at most 128 characters"
-        )
+    if not _is_name(name):
+        raise ValueError(f"tool name {name[:140]!r} is not allowed: {NAME_RULE}")
+
+
+def _is_name(name: str) -> bool:
+    return name[:1] in NAME_BEGINS and NAME_GOES_ON.issuperset(name) and len(name) <= NAME_LENGTH
 
 
 def check_options(options: dict[str, Any]) -> ToolOptions:
@@ -214,6 +228,8 @@ def check_options(options: dict[str, Any]) -> ToolOptions:
             given[name] = _listed(name, given[name])
     if given.get("cache") is not None:
         given["cache"] = _seconds(given["cache"])
+    if "resources" in given:
+        given["resources"] = _needed(given["resources"])
     try:
         checked = msgspec.convert(given, ToolOptions)
     except msgspec.ValidationError as error:
@@ -261,6 +277,44 @@ def _seconds(said: Any) -> float:
     if not 0 < said < math.inf:
         raise ValueError(f"@tool option `cache` is {said}: give a time above zero, or leave it out")
     return float(said)
+
+
+def _needed(said: Any) -> tuple[tuple[str, int], ...]:
+    """What the option `resources` says, by name: whatever its form and order, the manifest is the same."""
+    if isinstance(said, str):
+        said = (said,)
+    if hasattr(said, "items"):
+        said = said.items()
+    elif not hasattr(said, "__iter__"):
+        raise TypeError(
+            f"@tool option `resources` is {said!r}: give a name, a list of names, or a dictionary with the "
+            'units of each, as in {"gpu": 1}'
+        )
+    needed: dict[str, int] = {}
+    for entry in said:
+        # Options that were checked before are checked again with what an adapter says for all of its tools.
+        name, units = entry if isinstance(entry, tuple) and len(entry) == 2 else (entry, 1)
+        if not isinstance(name, str):
+            raise TypeError(f"@tool option `resources` names {name!r}: give the name of a resource as a text")
+        if not _is_name(name):
+            raise ValueError(
+                f"@tool option `resources` names {name[:140]!r}, which is not allowed: {NAME_RULE}"
+            )
+        if isinstance(units, bool) or not isinstance(units, int):
+            raise TypeError(
+                f"@tool option `resources` says {units!r} units of `{name}`: give a whole number, from 1 on"
+            )
+        if not 1 <= units <= MOST_UNITS:
+            raise ValueError(
+                f"@tool option `resources` says {units} units of `{name}`: give a whole number from 1 to "
+                f"{MOST_UNITS}, or leave `{name}` out if the tool needs none"
+            )
+        if name in needed:
+            raise ValueError(
+                f'@tool option `resources` names `{name}` twice: write {{"{name}": 2}} for two units of it'
+            )
+        needed[name] = units
+    return tuple(sorted(needed.items()))
 
 
 def _listed(name: str, value: Any) -> tuple[Any, ...]:

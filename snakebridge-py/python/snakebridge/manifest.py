@@ -74,6 +74,7 @@ def describe_tool(definition: ToolDefinition) -> dict[str, Any]:
         "required_variables": list(options.required_variables),
         "cache_ms": None if options.cache is None else max(1, round(options.cache * 1000)),
         "batch": None if options.batch is None else msgspec.structs.asdict(options.batch),
+        "resources": dict(options.resources),
     }
     return {
         "name": definition.name,

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use super::adapters::checked_objects;
 use super::settings::{
-    check_concurrency, check_environment, check_limits, check_not_zero, check_tool_concurrency, check_words,
-    configuration, scaling,
+    check_concurrency, check_environment, check_limits, check_not_zero, check_words, checked_limits, configuration,
+    scaling,
 };
 use super::timeouts::TimeoutProfile;
 use crate::error::Result;
@@ -52,6 +52,7 @@ pub struct PoolBuilder {
     pub(super) queue_bytes: u64,
     pub(super) memory_reserve: Option<u64>,
     pub(super) tool_concurrency: BTreeMap<String, usize>,
+    pub(super) resources: BTreeMap<String, usize>,
     pub(super) retries: u32,
     pub(super) cancel_grace: Duration,
     pub(super) drain: Duration,
@@ -108,6 +109,7 @@ impl Default for PoolBuilder {
             queue_bytes: 256 << 20,
             memory_reserve: None,
             tool_concurrency: BTreeMap::new(),
+            resources: BTreeMap::new(),
             retries: 1,
             cancel_grace: Duration::from_millis(500),
             drain: Duration::from_secs(30),
@@ -303,6 +305,26 @@ macro_rules! pool_settings {
             self
         }
 
+        /// How many units there are of something that calls need for themselves while they run, as their tools say in Python by
+        /// `@tool(resources={"gpu": 1})`: for all workers of the pool together, whichever tools share it. A call that needs more
+        /// than is free waits, and lets others pass, as with [`tool_concurrency`](Self::tool_concurrency). A name that no tool
+        /// needs, or a tool that needs more than there is, is an error when the bridge starts. What tools need and nothing is
+        /// said of here is there without end. Default: nothing is said.
+        ///
+        /// ```no_run
+        /// # use snakebridge::prelude::*;
+        /// # async fn example() -> Result<()> {
+        /// let builder = Bridge::builder().adapter("models:Models").workers(4);
+        /// let bridge = builder.resource("gpu", 2).resource("license", 1).start().await?;
+        /// # Ok(())
+        /// # }
+        /// ```
+        pub fn resource(mut self, name: impl Into<String>, units: usize) -> Self {
+            let $this = &mut self;
+            $pool.resources.insert(name.into(), units);
+            self
+        }
+
         /// Where calls of a session go in this pool that say nothing about it, nor their tools. Default: what
         /// [`SessionConfig::affinity`](crate::session::SessionConfig::affinity) says for all pools.
         pub fn affinity(mut self, affinity: $crate::session::Affinity) -> Self {
@@ -429,7 +451,6 @@ impl PoolBuilder {
         let scaling = scaling(workers, self.max_workers, self.idle_timeout)?;
         self.profile.check()?;
         check_concurrency(self.max_concurrency)?;
-        check_tool_concurrency(&self.tool_concurrency)?;
         check_limits(&self.limits)?;
         self.check_times()?;
         check_environment(&self.environment)?;
@@ -469,7 +490,7 @@ impl PoolBuilder {
             queue_limit: self.queue_limit,
             queue_bytes: self.queue_bytes,
             memory_reserve: self.memory_reserve,
-            tool_concurrency: self.tool_concurrency,
+            limits: checked_limits(self.tool_concurrency, self.resources)?,
             retries: self.retries,
             cancel_grace: self.cancel_grace,
             drain: self.drain,

@@ -6,13 +6,16 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Result, StartFailure, shown};
-use crate::pool::Scaling;
+use crate::pool::{Limit, Limited, Scaling};
 use crate::wire::Limits;
 use crate::wire::limits::WINDOWS;
 use crate::worker::Environment;
 
 /// The most calls that one worker can be given at once, whatever it allows itself.
 const MAX_CONCURRENCY: usize = 1_000_000;
+
+/// The most units of something that tools share, as the decorator in Python has it: sums of them fit in 64 bits.
+const MOST_UNITS: usize = 1_000_000_000_000;
 
 const KIB: u64 = 1 << 10;
 const GIB: u64 = 1 << 30;
@@ -38,14 +41,25 @@ pub(super) fn check_concurrency(number: Option<usize>) -> Result<()> {
     }
 }
 
-pub(super) fn check_tool_concurrency(limits: &BTreeMap<String, usize>) -> Result<()> {
-    match limits.iter().find(|(_, calls)| **calls == 0) {
-        Some((tool, _)) => Err(configuration(&format!(
-            "`.tool_concurrency(\"{}\", 0)` would let no call run; expected at least 1, or none for no limit",
-            tool.escape_debug()
-        ))),
-        None => Ok(()),
+/// What bounds calls beside workers: first the tools that have a limit, then what tools share.
+pub(super) fn checked_limits(tools: BTreeMap<String, usize>, resources: BTreeMap<String, usize>) -> Result<Vec<Limit>> {
+    for (setting, limits, those) in [("tool_concurrency", &tools, "run"), ("resource", &resources, "run that needs it")]
+    {
+        if let Some((name, _)) = limits.iter().find(|(_, units)| **units == 0) {
+            return Err(configuration(&format!(
+                "`.{setting}(\"{}\", 0)` would let no call {those}; expected at least 1, or none for no limit",
+                name.escape_debug()
+            )));
+        }
     }
+    if let Some((name, units)) = resources.iter().find(|(_, units)| **units > MOST_UNITS) {
+        return Err(configuration(&format!(
+            "`.resource(\"{}\", {units})` is more than can be counted; expected 1 to {MOST_UNITS}, in larger units",
+            name.escape_debug()
+        )));
+    }
+    let tools = tools.into_iter().map(|(tool, units)| Limit { of: Limited::Tool(tool), units: units.min(MOST_UNITS) });
+    Ok(tools.chain(resources.into_iter().map(|(name, units)| Limit { of: Limited::Resource(name), units })).collect())
 }
 
 /// How far a pool of `least` workers grows, if it does.
@@ -126,6 +140,22 @@ pub(super) fn check_environment(environment: &Environment) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_bounds_nothing_or_everything_is_refused_and_a_tool_comes_before_what_is_shared() {
+        let one = |name: &str, units| BTreeMap::from([(name.to_owned(), units)]);
+        let refused = |tools, resources| checked_limits(tools, resources).unwrap_err().to_string();
+        let error = refused(one("t", 0), BTreeMap::new());
+        assert!(error.contains("`.tool_concurrency(\"t\", 0)`") && error.contains("at least 1"), "{error}");
+        let error = refused(BTreeMap::new(), one("gpu", 0));
+        assert!(error.contains("`.resource(\"gpu\", 0)`") && error.contains("at least 1"), "{error}");
+        let error = refused(BTreeMap::new(), one("gpu", MOST_UNITS + 1));
+        assert!(error.contains("`.resource(\"gpu\", 1000000000001)`") && error.contains("larger units"), "{error}");
+        let limits = checked_limits(one("t", usize::MAX), one("gpu", MOST_UNITS)).unwrap();
+        let limits: Vec<_> = limits.into_iter().map(|limit| (limit.of, limit.units)).collect();
+        let (tool, gpu) = (Limited::Tool("t".into()), Limited::Resource("gpu".into()));
+        assert_eq!(limits, [(tool, MOST_UNITS), (gpu, MOST_UNITS)]);
+    }
 
     #[test]
     fn the_defaults_make_sense_and_each_nonsense_is_named() {

@@ -5,6 +5,8 @@
 
 mod json;
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -88,6 +90,10 @@ pub struct Tool {
     /// Keys that the state of its session must have: without them Python refuses the call.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub required_variables: Vec<String>,
+    /// What a call of it needs for itself while it runs, by name, and how many units of each. The pool says how many there
+    /// are: [`Builder::resource`](crate::Builder::resource).
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub resources: BTreeMap<String, u64>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "what serde asks for")]

@@ -1,7 +1,6 @@
 //! Whether a call is admitted, and what it becomes then.
 
 use std::collections::HashMap;
-use std::ptr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -232,7 +231,7 @@ impl Pool {
     ) -> Result<Option<Arc<Worker>>> {
         let placement = state.scheduler.nest(Arc::clone(call), &waiting.workers, waiting.is_served, now);
         let placement = placement.map_err(|refusal| Self::refused(call, refusal))?;
-        let claimed = self.claim_place(call, placement, &waiting.workers);
+        let claimed = self.claim_needs(state.scheduler.needs(call.tool()), call, placement, &waiting.workers);
         if let Err(error) = claimed.and_then(|()| self.claim_session(call, placement)) {
             state.scheduler.give_up(call);
             return Err(error);
@@ -263,32 +262,10 @@ impl Pool {
         let (waits, resource) = (self.registry.waits(), Resource::Session(tie.binding.key()));
         let chain = tie.chain.unwrap_or(call.key());
         let claim = match placement {
-            Placement::Worker(_) => waits.hold(chain, resource),
+            Placement::Worker(_) => waits.hold(chain, resource, 1),
             Placement::Queued => {
                 let session = call.request.session.as_deref().unwrap_or_default();
-                waits.wait(chain, resource, &format!("session `{}`", session.escape_debug()))?
-            }
-        };
-        if let Some(claim) = claim {
-            call.claim(claim);
-        }
-        Ok(())
-    }
-
-    /// Notes that a call has a place of its tool, where only so many are, or waits for one. Refused when it could wait for
-    /// ever. `waiting`: the workers that wait for it.
-    fn claim_place(&self, call: &Arc<PendingCall>, placement: Placement, waiting: &[u64]) -> Result<()> {
-        let Some(units) = self.config.tool_concurrency.get(&*call.request.target) else { return Ok(()) };
-        let (waits, resource) =
-            (self.registry.waits(), Resource::Permit { tool: ptr::from_ref(units).addr(), units: *units });
-        let claim = match (placement, call.chain().map(Chain::key)) {
-            // It runs inside a call that waits for it, and takes no place.
-            (Placement::Worker(worker), _) if waiting.contains(&worker) => None,
-            (Placement::Worker(_), chain) => waits.hold(chain.unwrap_or(call.key()), resource),
-            (Placement::Queued, None) => Some(waits.expect(call.key(), resource)),
-            (Placement::Queued, Some(chain)) => {
-                let what = format!("a place of the tool `{}`", call.request.target.escape_debug());
-                waits.wait(chain, resource, &what)?
+                waits.wait(chain, resource, 1, &format!("session `{}`", session.escape_debug()))?
             }
         };
         if let Some(claim) = claim {

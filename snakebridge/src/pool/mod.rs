@@ -1,14 +1,15 @@
 //! Many workers: who runs what, who waits, and what happens when one dies.
 //!
-//! A call is a [`submission`]; [`admission`] says which are let in; [`scheduler`] decides where they go and is pure, with
-//! [`room`] for those that wait; [`routing`] carries out what it decides. [`gather`] decides which calls go together, and
-//! [`batching`] sees to it. [`slot`] keeps one place filled with a living worker, one of the [`spares`] where there is one,
-//! with [`succession`] when it has served long enough, unless [`restarts`] says that it makes no sense at the moment, there
-//! is a [`shortage`], too many are [`stuck`], or what it has to [`offer`] has changed. [`loss`] settles what a dead one
-//! leaves, and [`blame`] asks which tool, arguments or worker is at fault: [`breaker`], [`poison`] and [`outliers`] keep
-//! count; [`supervisor`] looks after idle workers, and [`growth`] after their number, both [`lasting`]; [`timekeeper`] ends calls whose time
-//! is up, [`cancelling`] many at once, and [`retirement`] workers that do not let go of them; [`unattended`] stays with
-//! calls that nobody waits for; [`exposing`] notes what adapters expose to sessions; [`shutdown`] ends everything.
+//! A call is a [`submission`]; [`admission`] says which are let in, and [`limits`] what they need beside a worker;
+//! [`scheduler`] decides where they go and is pure, with [`room`] for those that wait; [`routing`] carries out what it
+//! decides. [`gather`] decides which calls go together, and [`batching`] sees to it. [`slot`] keeps one place filled
+//! with a living worker, one of the [`spares`] where there is one, with [`succession`] when it has served long enough,
+//! unless [`restarts`] says that it makes no sense at the moment, there is a [`shortage`], too many are [`stuck`], or
+//! what it has to [`offer`] has changed. [`loss`] settles what a dead one leaves, and [`blame`] asks which tool,
+//! arguments or worker is at fault: [`breaker`], [`poison`] and [`outliers`] keep count; [`supervisor`] looks after
+//! idle workers, and [`growth`] after their number, both [`lasting`]; [`timekeeper`] ends calls whose time is up,
+//! [`cancelling`] many at once, and [`retirement`] workers that do not let go of them; [`unattended`] stays with calls
+//! that nobody waits for; [`exposing`] notes what adapters expose to sessions; [`shutdown`] ends everything.
 //! [`pools`] says which of several pools a call goes to, and [`handle`] is what these see of one.
 
 mod admission;
@@ -26,6 +27,7 @@ mod handle;
 mod health;
 mod info;
 mod lasting;
+mod limits;
 mod loss;
 mod meters;
 mod offer;
@@ -54,7 +56,7 @@ mod timekeeper;
 mod trials;
 mod unattended;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -70,6 +72,7 @@ use self::gather::{Gather, Rule};
 use self::growth::Place;
 pub use self::info::{CurrentCall, WorkerInfo, WorkerState};
 use self::lasting::lasting;
+pub(crate) use self::limits::{Limit, Limited};
 use self::meters::Meters;
 use self::outliers::Outliers;
 use self::poison::Poison;
@@ -124,8 +127,8 @@ pub(crate) struct PoolConfig {
     pub queue_bytes: u64,
     /// How many bytes of memory have to be left for calls to wait, if it matters.
     pub memory_reserve: Option<u64>,
-    /// How many calls of a tool may be with workers at a time, for those that have a limit.
-    pub tool_concurrency: BTreeMap<String, usize>,
+    /// What bounds how many calls of some tools are with workers at a time. Default: nothing.
+    pub limits: Vec<Limit>,
     /// From the cancellation of a running call to the end of its worker. Default 500 ms.
     pub cancel_grace: Duration,
     /// How long a shutdown lets running calls finish. Default 30 s.
@@ -150,10 +153,6 @@ impl PoolConfig {
             reserve: self.memory_reserve.unwrap_or(0),
             wait: self.queue_timeout,
         }
-    }
-
-    fn tool_limits(&self) -> impl Iterator<Item = (&str, usize)> {
-        self.tool_concurrency.iter().map(|(tool, most)| (tool.as_str(), *most))
     }
 }
 
@@ -327,7 +326,7 @@ impl PoolHandle {
         let most = scaling.map_or(workers, |scaling| scaling.most);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let state = State {
-            scheduler: Scheduler::new(config.bounds(), config.tool_limits()),
+            scheduler: Scheduler::new(config.bounds(), config.limits.iter().map(|limit| limit.units)),
             workers: HashMap::new(),
             spares: Spares::default(),
             condemned: HashMap::new(),
@@ -395,7 +394,7 @@ impl PoolHandle {
         let mut worst = Error::new(ErrorKind::ShuttingDown, Executed::Never);
         while let Some(report) = firsts.recv().await {
             match report {
-                Ok(()) => return pool.check_tools().map(|()| handle),
+                Ok(()) => return pool.check_limits().map(|()| handle),
                 Err(error) if error.is_permanent() => return Err(error),
                 Err(error) => worst = error,
             }
@@ -411,23 +410,6 @@ impl Pool {
     {
         let (pool, life) = (Arc::clone(self), self.life.subscribe());
         self.tasks.spawn(lasting(task, life, move || begin(Arc::clone(&pool))));
-    }
-
-    /// Refuses limits of tools that no worker has: they would bound nothing.
-    fn check_tools(&self) -> Result<()> {
-        let state = self.lock();
-        for tool in self.config.tool_concurrency.keys() {
-            let known = |manifest: &Arc<Manifest>| manifest.tool(tool).is_some();
-            if let Some(manifest) = state.manifests.values().next()
-                && !state.manifests.values().any(known)
-            {
-                let hint = manifest.nearest(tool).map_or(String::new(), |name| format!("; did you mean `{name}`?"));
-                let message =
-                    format!("`.tool_concurrency(\"{}\", ..)`: there is no such tool{hint}", tool.escape_debug());
-                return Err(Error::start_failed(StartFailure::Configuration, message));
-            }
-        }
-        Ok(())
     }
 
     fn name(&self) -> Arc<str> {

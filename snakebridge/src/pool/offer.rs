@@ -28,7 +28,7 @@ pub(super) fn changes(older: &Manifest, newer: &Manifest) -> Vec<String> {
 
 /// Whether who calls the one may call the other.
 fn are_alike(before: &Tool, after: &Tool) -> bool {
-    let rules = |tool: &Tool| (tool.streaming, tool.idempotent, tool.session);
+    let rules = |tool: &Tool| (tool.streaming, tool.idempotent, tool.session, tool.resources.clone());
     let takes_the_same = |(before, after): (&Parameter, &Parameter)| {
         let said = |parameter: &Parameter| Parameter { description: String::new(), ..parameter.clone() };
         said(before) == said(after)
@@ -41,6 +41,7 @@ fn are_alike(before: &Tool, after: &Tool) -> bool {
 
 /// A tool as Python would write it, as far as callers see it.
 fn signature(tool: &Tool) -> String {
+    use std::fmt::Write;
     let parameters: Vec<String> = tool
         .parameters
         .iter()
@@ -52,6 +53,10 @@ fn signature(tool: &Tool) -> String {
     let mut text = format!("({}) -> {}", parameters.join(", "), tool.returns.type_name);
     for (holds, word) in [(tool.streaming, ", streaming"), (tool.idempotent, ", idempotent")] {
         text.push_str(if holds { word } else { "" });
+    }
+    for (name, units) in &tool.resources {
+        // Writing to a string cannot fail.
+        let _ = write!(text, ", needs {name}: {units}");
     }
     text
 }
@@ -87,6 +92,12 @@ mod tests {
         let mut idempotent = tool("other", "x");
         idempotent.idempotent = true;
         assert!(!changes(&manifest(vec![tool("other", "x")]), &manifest(vec![idempotent])).is_empty());
+        let mut needs_more = tool("other", "x");
+        needs_more.resources.insert("gpu".into(), 2);
+        assert_eq!(
+            changes(&manifest(vec![tool("other", "x")]), &manifest(vec![needs_more])),
+            ["`other` was `(x: int = ..) -> str` and is `(x: int = ..) -> str, needs gpu: 2`"]
+        );
     }
 
     #[test]

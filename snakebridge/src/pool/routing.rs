@@ -232,7 +232,7 @@ impl Pool {
 
     /// Calls that waited have left without having been sent: what they would have got may go to others.
     pub(super) fn departed(&self) {
-        if !self.config.tool_concurrency.is_empty() {
+        if !self.config.limits.is_empty() {
             self.dispatch();
         }
     }

@@ -5,8 +5,8 @@
 //! [`PREFETCH_BUDGET`](seat::PREFETCH_BUDGET) by what is known of their tools. A tool never seen before counts as long. So a slow tool never
 //! holds a call that another worker could run. One that runs many calls at once takes so many, streams included.
 //!
-//! Calls that a session ties to one worker wait for it beside the queue, see [`ties`]; so do those of a tool that has as
-//! many running as it may, see [`limits`]. How much may wait in all is said by [`room`](super::room).
+//! Calls that a session ties to one worker wait for it beside the queue, see [`ties`]; so do those that need what others
+//! have at the moment, see [`limits`]. How much may wait in all is said by [`room`](super::room).
 //!
 //! A call whose arguments are large keeps nobody busy until they have arrived, nor one whose large result is on its way
 //! back: short calls go past them.
@@ -32,9 +32,11 @@ mod ties_tests;
 
 use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use self::limits::ToolLimits;
+pub(super) use self::limits::Demand;
+use self::limits::Limits;
 use self::pauses::Pauses;
 use self::queue::Queue;
 pub(super) use self::seat::Capacity;
@@ -101,7 +103,7 @@ pub(super) struct Scheduler<C> {
     seats: Vec<Seat<C>>,
     queue: Queue<C>,
     room: Room,
-    limits: ToolLimits<C>,
+    limits: Limits<C>,
     /// Calls that wait until their session is free, by the key of its binding.
     turns: ByKey<Queue<C>>,
     /// Calls that are repeated, and wait first.
@@ -116,13 +118,14 @@ pub(super) struct Scheduler<C> {
 }
 
 impl<C: Task> Scheduler<C> {
-    /// With so much room for calls that wait, and tools of which only so many calls may run at a time.
-    pub(super) fn new<'a>(bounds: Bounds, limits: impl IntoIterator<Item = (&'a str, usize)>) -> Self {
+    /// With so much room for calls that wait, and limits of so many units. What tools need of those is said by
+    /// [`set_needs`](Self::set_needs).
+    pub(super) fn new(bounds: Bounds, limits: impl IntoIterator<Item = usize>) -> Self {
         Self {
             seats: Vec::new(),
             queue: Queue::new(),
             room: Room::new(bounds),
-            limits: ToolLimits::new(limits),
+            limits: Limits::new(limits),
             turns: ByKey::default(),
             pauses: Pauses::new(),
             aside: 0,
@@ -161,9 +164,9 @@ impl<C: Task> Scheduler<C> {
         if call.tie().is_some() {
             return self.submit_tied(call, now);
         }
-        if self.limits.hold_up(&call) {
+        if let Some(limit) = self.limits.hold_up(&call) {
             self.enter(&call)?;
-            self.wait_for_place(call);
+            self.wait_for(limit, call);
             return Ok(Placement::Queued);
         }
         // Nobody overtakes those who wait, but by priority.
@@ -200,7 +203,7 @@ impl<C: Task> Scheduler<C> {
         self.queue.join(call);
     }
 
-    /// The first of the queue leaves it for anywhere but a worker.
+    /// The first of the queue leaves it.
     fn skip_first(&mut self) {
         if let Some(call) = self.queue.pop_front() {
             self.dequeued(&call);
@@ -276,9 +279,8 @@ impl<C: Task> Scheduler<C> {
                 if call.tie().is_some() && self.step_aside(&call) {
                     continue;
                 }
-                if self.limits.hold_up(&call) {
-                    self.skip_first();
-                    self.wait_for_place(call);
+                if let Some(limit) = self.limits.hold_up(&call) {
+                    self.hold_back_first(limit);
                     continue;
                 }
                 if let Some(worker) = self.assign(&call, now) {
@@ -354,6 +356,8 @@ impl<C: Task> Scheduler<C> {
             }
             self.left(call);
         }
+        // One that a limit held up may have kept others back.
+        self.go_on();
         gone
     }
 
@@ -401,11 +405,18 @@ impl<C: Task> Scheduler<C> {
     }
 
     fn give(&mut self, index: usize, call: &C, expected: Duration, now: Instant) -> u64 {
-        let limit = self.limits.take_place(call);
-        self.hand_over(index, call, expected, limit, now)
+        let needs = self.limits.take_units(call);
+        self.hand_over(index, call, expected, needs, now)
     }
 
-    fn hand_over(&mut self, index: usize, call: &C, expected: Duration, limit: Option<usize>, now: Instant) -> u64 {
+    fn hand_over(
+        &mut self,
+        index: usize,
+        call: &C,
+        expected: Duration,
+        needs: Option<Arc<[Demand]>>,
+        now: Instant,
+    ) -> u64 {
         let seat = &mut self.seats[index];
         let exclusive = call.tie().and_then(|tie| {
             if tie.bound_to() != Some(seat.worker) {
@@ -417,7 +428,7 @@ impl<C: Task> Scheduler<C> {
         let progress = if call.is_large() { Progress::Arriving } else { Progress::There };
         let stream = call.is_stream();
         let (given_up, nested) = (false, false);
-        seat.add(call.key(), Assigned { stream, since: now, expected, progress, given_up, exclusive, nested, limit });
+        seat.add(call.key(), Assigned { stream, since: now, expected, progress, given_up, exclusive, nested, needs });
         seat.worker
     }
 

@@ -229,7 +229,7 @@ impl Pool {
     /// Refuses a worker whose tools are not those that the pool began with: its adapter was edited under the pool. Callers
     /// know the old tools, and of two calls of one tool both should mean the same.
     fn check_offer(&self, manifest: &Arc<Manifest>) -> Result<()> {
-        let offered = Arc::clone(self.lock().offered.get_or_insert_with(|| Arc::clone(manifest)));
+        let offered = self.offered(manifest);
         let changes = if Arc::ptr_eq(&offered, manifest) { Vec::new() } else { offer::changes(&offered, manifest) };
         if changes.is_empty() {
             return Ok(());

@@ -59,12 +59,12 @@ pub(super) fn limited(tool: Arc<dyn HostTool>, descriptor: &Descriptor) -> Arc<d
 
 impl Limited {
     fn entrance(&self, context: &ToolContext) -> Entrance {
-        let tool = Arc::as_ptr(&self.places).addr();
+        let limit = Arc::as_ptr(&self.places).addr();
         let waits = Arc::clone(&context.waits);
         let chain = context.chain.as_ref().map_or_else(|| waits.stranger(), Chain::key);
         Entrance {
             places: Arc::clone(&self.places),
-            resource: Resource::Permit { tool, units: self.calls },
+            resource: Resource::Permit { limit, units: self.calls },
             name: Arc::clone(&self.name),
             waits,
             chain,
@@ -78,9 +78,9 @@ impl Entrance {
     async fn enter(self) -> Result<(Arc<OwnedSemaphorePermit>, Option<Claim>)> {
         let Self { places, resource, name, waits, chain } = self;
         if let Ok(place) = Arc::clone(&places).try_acquire_owned() {
-            return Ok((Arc::new(place), waits.hold(chain, resource)));
+            return Ok((Arc::new(place), waits.hold(chain, resource, 1)));
         }
-        let claim = waits.wait(chain, resource, &format!("a place in tool `{name}`"))?;
+        let claim = waits.wait(chain, resource, 1, &format!("a place in tool `{name}`"))?;
         // Nobody closes the semaphore.
         let closed = |_| Error::new(ErrorKind::ShuttingDown, Executed::Never);
         let place = places.acquire_owned().await.map_err(closed)?;

@@ -5,14 +5,22 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use super::limits::Limited;
+use super::queue::OVERTAKES;
 use super::tests::{BOUNDS, TestCall, call};
 use super::*;
 use crate::session::{Affinity, Binding, Need};
 
-/// A tool of which so many calls may run.
-const LIMITED: &str = "c";
-const MOST: usize = 3;
+/// How many units there are of each limit.
+const UNITS: [usize; 3] = [3, 2, 3];
+/// Tools, with the limits of which they need so much.
+const TOOLS: [(&str, &[(usize, usize)]); 5] =
+    [("a", &[]), ("b", &[]), ("c", &[(0, 1)]), ("d", &[(1, 1)]), ("e", &[(0, 1), (1, 2), (2, 2)])];
+
+/// How many units of a limit a call needs.
+fn needed(call: &TestCall, limit: usize) -> usize {
+    let (_, needs) = TOOLS.iter().find(|(tool, _)| *tool == &*call.tool).unwrap();
+    needs.iter().find(|(number, _)| *number == limit).map_or(0, |(_, units)| *units)
+}
 
 /// A call that is with a worker, as the test knows it.
 #[derive(Debug, Clone)]
@@ -40,7 +48,10 @@ struct Checked {
 
 impl Checked {
     fn new() -> Self {
-        let scheduler = Scheduler::new(BOUNDS, [(LIMITED, MOST)]);
+        let mut scheduler = Scheduler::new(BOUNDS, UNITS);
+        for (tool, needs) in TOOLS {
+            scheduler.set_needs(tool, needs.iter().map(|&(limit, units)| Demand { limit, units }).collect());
+        }
         let (open, held, sessions) = (HashMap::new(), Vec::new(), Default::default());
         Self { scheduler, now: Instant::now(), submitted: 0, ended: 0, last_worker: 0, open, held, sessions }
     }
@@ -59,7 +70,7 @@ impl Checked {
     }
 
     fn submit(&mut self, which: usize) {
-        let tool = ["a", "b", LIMITED][which % 3];
+        let (tool, _) = TOOLS[which / 11 % 5];
         let bytes = (which % 1000) as u64;
         let (stream, large) = (which % 5 == 1, which % 4 == 2);
         let (admitted, tie) = (self.now, self.tie(which / 60));
@@ -206,7 +217,7 @@ impl Checked {
             if let Some(turn) = self.scheduler.turns.get(&binding.key()) {
                 let woken = self.scheduler.queue.iter().any(|call| of_it(call).is_some())
                     || self.scheduler.seats.iter().any(|seat| seat.line.iter().any(|call| of_it(call).is_some()))
-                    || self.limited().line.iter().any(|call| of_it(call).is_some());
+                    || self.scheduler.limits.lines().flat_map(Queue::iter).any(|call| of_it(call).is_some());
                 assert!(!turn.is_empty() && (exclusive.is_some() || woken), "nobody waits for nothing");
             }
         }
@@ -214,30 +225,42 @@ impl Checked {
         assert_eq!(self.scheduler.aside, aside);
     }
 
-    fn limited(&self) -> &Limited<TestCall> {
-        self.scheduler.limits.get(&ToolName::Declared(LIMITED)).unwrap()
-    }
-
-    /// No more calls of the limited tool are with workers than may be, and none waits for a place that is free.
-    fn check_limit(&self) {
-        let is_limited = |call: &&TestCall| &*call.tool == LIMITED;
-        let limited = self.limited();
-        let running = self.held.iter().filter(|held| !held.nested && is_limited(&&held.call)).count();
-        assert_eq!(
-            (limited.running, limited.queued),
-            (running, self.scheduler.queue.iter().filter(is_limited).count())
-        );
-        assert!(running <= MOST && limited.line.iter().all(|call| is_limited(&call)));
-        let waits_for_the_overdue =
-            limited.overdue().is_some_and(|key| limited.line.iter().all(|call| call.key() != key));
-        let told = limited.line.is_empty() || limited.is_spoken_for() || waits_for_the_overdue;
-        assert!(told, "who waits for a place is told when there is one");
-        let queued = self.scheduler.queue.iter().filter(is_limited);
-        let waiting = queued.chain(limited.line.iter()).map(|call| (call.admitted, call.key())).collect();
-        assert_eq!(limited.waiting, waiting);
+    /// Calls have no more of what they need than there is, and none waits for what is free.
+    fn check_limits(&self) {
+        let scheduler = &self.scheduler;
+        for (number, limit) in scheduler.limits.all().iter().enumerate() {
+            let taken = self.held.iter().filter(|held| !held.nested).map(|held| needed(&held.call, number)).sum();
+            let queued = scheduler.queue.iter().map(|call| needed(call, number)).sum();
+            assert_eq!((limit.taken, limit.queued), (taken, queued));
+            assert!(taken <= UNITS[number]);
+            for (units, line) in &limit.lines {
+                assert!(line.iter().all(|call| needed(call, number) == *units));
+            }
+            assert!(limit.next_in_line().is_none(), "who waits for what others have is told when it is free");
+            assert!(limit.overtaken <= OVERTAKES, "nobody is passed by for ever");
+            let waiting = scheduler.queue.iter().chain(scheduler.limits.lines().flat_map(Queue::iter));
+            let waiting = waiting.filter(|call| needed(call, number) > 0);
+            assert_eq!(limit.waiting, waiting.map(|call| (call.admitted, call.key())).collect());
+        }
         let bytes = self.scheduler.waiting().map(|call| call.bytes).sum::<u64>();
         let room = &self.scheduler.room;
         assert_eq!((room.calls(), room.bytes()), (self.scheduler.waiting().count(), bytes));
+    }
+
+    /// Whoever is with a worker ends, and those who wait for that go on, until nobody is left.
+    fn drain(&mut self) {
+        self.add_worker(5);
+        let waiting = self.scheduler.waiting().count();
+        for _ in 0..=waiting {
+            // Pauses end, too.
+            self.now += Duration::from_secs(1);
+            self.dispatch();
+            while !self.held.is_empty() {
+                self.happen(5, 0);
+            }
+        }
+        self.check();
+        assert_eq!(self.ended, self.submitted, "nobody waits for somebody who waits");
     }
 
     /// Everything that is kept up to date is what it would be if it were counted.
@@ -261,7 +284,7 @@ impl Checked {
             assert!(seat.closed || !has_room || !waits, "nobody waits for a worker that has room");
         }
         self.check_sessions();
-        self.check_limit();
+        self.check_limits();
         assert_eq!(self.scheduler.assigned(), self.held.len());
         assert_eq!(self.held.len() + self.scheduler.waiting().count() + self.ended, self.submitted);
     }
@@ -289,5 +312,6 @@ proptest! {
             checked.dispatch();
             checked.check();
         }
+        checked.drain();
     }
 }

@@ -13,7 +13,7 @@ impl<C: Task> Scheduler<C> {
     /// much it has, or that one of them to which its session ties it. When the first is `served` another one there already,
     /// a worker that has nothing at all to do is better, if its tool may have another. Only a session may keep it from either.
     ///
-    /// A limit of its tool does not: who runs it is busy already, with the call that waits for it.
+    /// What its tool needs does not: who runs it is busy already, with the call that waits for it.
     pub(in crate::pool) fn nest(
         &mut self,
         call: C,
@@ -32,7 +32,7 @@ impl<C: Task> Scheduler<C> {
             }
             Way::Anywhere => {
                 let is_idle = |seat: &Seat<C>| !seat.closed && seat.assigned.is_empty() && seat.line.is_empty();
-                let others = served && self.queue.is_empty() && !self.limits.hold_up(&call);
+                let others = served && self.queue.is_empty() && self.limits.hold_up(&call).is_none();
                 others.then(|| self.seats.iter().position(is_idle)).flatten().unwrap_or(here)
             }
             Way::Seat(index) if waiting.contains(&self.seats[index].worker) => index,
@@ -41,8 +41,8 @@ impl<C: Task> Scheduler<C> {
         };
         let expected = self.expected(&call);
         let inside = waiting.contains(&self.seats[index].worker);
-        let limit = if inside { None } else { self.limits.take_place(&call) };
-        let worker = self.hand_over(index, &call, expected, limit, now);
+        let needs = if inside { None } else { self.limits.take_units(&call) };
+        let worker = self.hand_over(index, &call, expected, needs, now);
         if inside && let Some(assigned) = self.seats[index].assigned.get_mut(&call.key()) {
             assigned.nested = true;
         }

@@ -104,6 +104,12 @@ impl<C: Task> Queue<C> {
         place.is_some_and(|place| self.lines[line_of(call.priority())].remove(&place).is_some())
     }
 
+    /// The call of that key, if it is there.
+    pub(super) fn get(&self, key: u64) -> Option<&C> {
+        let place = self.places.get(&key)?;
+        self.lines.iter().find_map(|line| line.get(place))
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = &C> {
         self.lines.iter().flat_map(BTreeMap::values)
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{ByKey, Queue, Task};
+use super::{ByKey, Demand, Queue, Task};
 use crate::session::Binding;
 
 /// How much expected work may stand before a call in a worker. About what a wake-up across cores and a round trip cost
@@ -44,8 +44,8 @@ pub(super) struct Assigned {
     pub(super) exclusive: Option<Arc<Binding>>,
     /// It runs inside another call of its worker, which waits for it.
     pub(super) nested: bool,
-    /// The limit of its tool, of which it has a place.
-    pub(super) limit: Option<usize>,
+    /// What it has of the limits of its pool.
+    pub(super) needs: Option<Arc<[Demand]>>,
 }
 
 impl Assigned {

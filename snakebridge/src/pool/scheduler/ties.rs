@@ -66,13 +66,13 @@ impl<C: Task> Scheduler<C> {
     }
 
     pub(super) fn submit_tied(&mut self, call: C, now: Instant) -> Result<Placement, Refusal> {
-        match self.way(&call) {
-            Way::Refused(refusal) => return Err(refusal),
-            Way::Anywhere | Way::Seat(_) if self.limits.hold_up(&call) => {
+        match (self.way(&call), self.limits.hold_up(&call)) {
+            (Way::Refused(refusal), _) => return Err(refusal),
+            (Way::Anywhere | Way::Seat(_), Some(limit)) => {
                 self.enter(&call)?;
-                self.wait_for_place(call);
+                self.wait_for(limit, call);
             }
-            Way::Anywhere => {
+            (Way::Anywhere, None) => {
                 if self.queue.is_empty()
                     && let Some(worker) = self.assign(&call, now)
                 {
@@ -81,7 +81,7 @@ impl<C: Task> Scheduler<C> {
                 self.enter(&call)?;
                 self.enqueue(call);
             }
-            Way::Seat(index) => {
+            (Way::Seat(index), None) => {
                 if self.is_free(index, &call) {
                     let expected = self.expected(&call);
                     return Ok(Placement::Worker(self.give(index, &call, expected, now)));
@@ -93,7 +93,7 @@ impl<C: Task> Scheduler<C> {
                 self.seats[index].line.join(call);
                 self.aside += 1;
             }
-            Way::Turn => {
+            (Way::Turn, _) => {
                 let turn = call.tie().and_then(|tie| self.turns.get(&tie.binding.key()));
                 self.enter_line(&call, turn.map_or(0, Queue::len))?;
                 self.wait_for_turn(call);
@@ -223,19 +223,19 @@ impl<C: Task> Scheduler<C> {
     pub(super) fn serve_line(&mut self, index: usize, now: Instant) -> Option<(u64, C)> {
         let call = self.seats[index].line.pop_front()?;
         self.aside -= 1;
-        match self.way(&call) {
-            Way::Seat(at) if at == index && self.limits.hold_up(&call) => {
-                self.wait_for_place(call);
+        match (self.way(&call), self.limits.hold_up(&call)) {
+            (Way::Seat(at), Some(limit)) if at == index => {
+                self.wait_for(limit, call);
                 None
             }
-            Way::Seat(at) if at == index => {
+            (Way::Seat(at), None) if at == index => {
                 let passed = self.queue.front().map(Task::admitted);
                 self.seats[index].note_order(&call, passed);
                 let expected = self.expected(&call);
                 Some((self.give(index, &call, expected, now), call))
             }
             // Another chain has taken the session meanwhile.
-            way => {
+            (way, _) => {
                 self.go(call, way);
                 None
             }
