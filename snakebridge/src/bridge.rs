@@ -3,6 +3,7 @@
 mod adapters;
 mod ending;
 mod pool_builder;
+mod pool_settings;
 mod sessions;
 mod settings;
 mod timeouts;
@@ -14,7 +15,7 @@ use tokio::runtime::Handle;
 use tokio::sync::broadcast;
 
 pub use self::pool_builder::PoolBuilder;
-use self::pool_builder::pool_settings;
+use self::pool_settings::pool_settings;
 pub use self::sessions::Session;
 use self::settings::{configuration, in_pool};
 pub use self::timeouts::TimeoutProfile;
