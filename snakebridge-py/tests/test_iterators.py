@@ -138,6 +138,29 @@ def test_a_list_of_items_is_made_whatever_becomes_of_other_objects(policy):
     assert call(numbers) == [0, 1]
 
 
+class Hooked(BaseAdapter):
+    """What says nothing of streaming, between hooks."""
+
+    def __init__(self):
+        self.hooks = []
+
+    def before_call(self, name, context):
+        self.hooks.append("before")
+
+    def after_call(self, name, context, error):
+        self.hooks.append("after")
+
+    @tool
+    def either(self, n):
+        return iter(range(n))
+
+
+def test_the_runner_of_tests_asks_either_way_and_hooks_run_once_for_each():
+    runner = ToolRunner(Hooked)
+    assert runner.call("either", n=3) == runner.stream("either", n=3) == [0, 1, 2]
+    assert runner.adapter.hooks == ["before", "after"] * 2
+
+
 def test_more_items_than_one_body_carries_are_refused_and_the_generator_is_closed(monkeypatch):
     monkeypatch.setattr(gathering, "TOLIST_LIMIT", 3)
     closed = []

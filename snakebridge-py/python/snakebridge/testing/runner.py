@@ -9,6 +9,8 @@ from functools import partial
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
+import msgspec
+
 from snakebridge import Cancelled
 from snakebridge.batches import encode_calls, encode_outcomes
 from snakebridge.current import set_context
@@ -255,6 +257,8 @@ class ToolRunner:
         definition = self._tools.get(name)
         if definition is None:
             raise LookupError(f"the adapter has no tool `{name}`{did_you_mean(name, self._tools)}")
+        if streams and definition.answers_both:
+            definition = self._adapter.life.surround(msgspec.structs.replace(definition, streams=True))
         if definition.streams is not streams:
             kind, method = ("streams", "stream") if definition.streams else ("does not stream", "call")
             raise TypeError(f"tool `{name}` {kind}: use `{'a' if awaited else ''}{method}`")
