@@ -58,7 +58,7 @@ fn further_pythons(workspace: &Workspace, environment: &Environment) -> Result<V
         }));
         checks.push(Check::new(format!("end-to-end tests under Python {version}"), move |workspace, environment| {
             // Built against the same Python as before, so that nothing is compiled again; only the workers differ.
-            let mut tests = environment.cargo(workspace, &["test", "--package", "snakebridge-tests"]);
+            let mut tests = environment.cargo(workspace, &["test", "--package", "snakebridge-tests", "--no-fail-fast"]);
             tests.variable("SNAKEBRIDGE_PYTHON", &python).run()
         }));
     }
