@@ -46,13 +46,8 @@ def input_type(annotation: Any) -> InputType | None:
         >>> input_type(collections.abc.Iterator[int])
         InputType(item=<class 'int'>, is_async=False)
     """
-    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
-    if origin is typing.Annotated:
-        return input_type(arguments[0])
-    if origin in (typing.Union, types.UnionType):
-        present = [argument for argument in arguments if argument is not types.NoneType]
-        return input_type(present[0]) if len(present) == 1 else None
-    kind = origin or annotation
+    annotation = _given(annotation)
+    kind, arguments = typing.get_origin(annotation) or annotation, typing.get_args(annotation)
     if kind in _SYNCHRONOUS or kind in _ASYNCHRONOUS:
         return InputType(arguments[0] if arguments else Any, kind in _ASYNCHRONOUS)
     return None
@@ -72,19 +67,27 @@ def callback_type(annotation: Any) -> CallbackType | None:
         >>> callback_type(collections.abc.Callable[[int], str])
         CallbackType(result=<class 'str'>, is_async=False)
     """
-    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
-    if origin is typing.Annotated:
-        return callback_type(arguments[0])
-    if origin in (typing.Union, types.UnionType):
-        present = [argument for argument in arguments if argument is not types.NoneType]
-        return callback_type(present[0]) if len(present) == 1 else None
-    if (origin or annotation) is not collections.abc.Callable:
+    annotation = _given(annotation)
+    arguments = typing.get_args(annotation)
+    if (typing.get_origin(annotation) or annotation) is not collections.abc.Callable:
         return None
     result = arguments[1] if len(arguments) == 2 else Any
     if (typing.get_origin(result) or result) in _WAITS:
         inner = typing.get_args(result)
         return CallbackType(inner[-1] if inner else Any, is_async=True)
     return CallbackType(result, is_async=False)
+
+
+def _given(annotation: Any) -> Any:
+    """What a parameter takes that is not left out: without metadata, and without None beside it."""
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is typing.Annotated:
+        return _given(arguments[0])
+    if origin in (typing.Union, types.UnionType):
+        present = [argument for argument in arguments if argument is not types.NoneType]
+        if len(present) == 1:
+            return _given(present[0])
+    return annotation
 
 
 def opener(parameter: str, annotation: Any) -> Callable[[Any], Any] | None:
